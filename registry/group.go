@@ -1,0 +1,10 @@
+package registry
+
+// Group is one application as ZooKeeper has it now: the whole list, not a change.
+type Group struct {
+	Name string
+	// Instances are sorted and unique (see [Sort]).
+	Instances []Instance
+	// Skipped counts the children whose names are no usable `ip:port`.
+	Skipped int
+}

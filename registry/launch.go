@@ -1,0 +1,11 @@
+package registry
+
+// Launch is a configuration of HAProxy that is to become the running one.
+type Launch struct {
+	// Config is the whole text of the file.
+	Config []byte
+	// Cause is one word or two for logs and metrics: start, slots, worker died.
+	Cause string
+	// Files is how many file descriptors one process of it needs at most.
+	Files uint64
+}
