@@ -1,0 +1,125 @@
+package hactl
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+)
+
+const (
+	// HAProxy 2.0 and 2.2 neither run nor answer a request beyond their buffer
+	// of 15,360 bytes.
+	maxRequest = 8 << 10
+	// A server's line of `show servers state` is some 100 bytes, `show stat` 350.
+	maxReply = 64 << 20
+
+	dialTimeout = time.Second
+)
+
+// Client talks to one stats socket. It is a value without state: every request
+// is a connection of its own, because a lasting one would hold a worker that is
+// told to stop.
+type Client struct {
+	Path string
+	// Timeout bounds one request; a dead worker's socket may accept and hang.
+	Timeout time.Duration
+}
+
+// Ask sends requests and returns their replies in order, without the empty
+// line that ends each. Several go into one write, joined by `;`, of at most
+// 8 KiB; HAProxy runs them in order, and a wrong one does not stop the rest.
+// An error means that it is not known what has been run.
+func (c Client) Ask(ctx context.Context, requests ...string) ([]string, error) {
+	return c.askProcess(ctx, 0, requests)
+}
+
+// askProcess is Ask, and an error unless process pid answered each write (0 is any).
+func (c Client) askProcess(ctx context.Context, pid int, requests []string) ([]string, error) {
+	replies := make([]string, 0, len(requests))
+	for len(requests) > 0 {
+		n, size := 0, len(";show info\n")
+		for n < len(requests) && (n == 0 || size+len(requests[n]) < maxRequest) {
+			size += len(requests[n]) + 1
+			n++
+		}
+		batch := requests[:n:n]
+		if pid != 0 {
+			batch = append(batch, "show info")
+		}
+		got, err := c.write(ctx, batch)
+		if err == nil && pid != 0 {
+			err = answeredBy(pid, got[n])
+		}
+		if err != nil {
+			return nil, fmt.Errorf("ask %s: %w", c.Path, err)
+		}
+		replies = append(replies, got[:n]...)
+		requests = requests[n:]
+	}
+	return replies, nil
+}
+
+func answeredBy(pid int, info string) error {
+	answered, err := ParsePID(info)
+	if err == nil && answered != pid {
+		err = fmt.Errorf("%w: %d instead of %d", errOtherProcess, answered, pid)
+	}
+	return err
+}
+
+func (c Client) write(ctx context.Context, requests []string) ([]string, error) {
+	dialer := net.Dialer{Timeout: min(dialTimeout, c.Timeout)}
+	conn, err := dialer.DialContext(ctx, "unix", c.Path)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	if err := conn.SetDeadline(time.Now().Add(c.Timeout)); err != nil {
+		return nil, err
+	}
+	if _, err := io.WriteString(conn, strings.Join(requests, ";")+"\n"); err != nil {
+		return nil, err
+	}
+	replies, err := readReplies(conn, len(requests))
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return replies, err
+}
+
+// readReplies reads n replies, each some lines and an empty one.
+func readReplies(r io.Reader, n int) ([]string, error) {
+	lines := bufio.NewReader(io.LimitReader(r, maxReply))
+	replies := make([]string, 0, n)
+	var reply strings.Builder
+	for len(replies) < n {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil, fmt.Errorf("the connection ended after %d of %d replies: %w", len(replies), n, io.ErrUnexpectedEOF)
+			}
+			return nil, err
+		}
+		if line == "\n" {
+			replies = append(replies, strings.TrimSuffix(reply.String(), "\n"))
+			reply.Reset()
+			continue
+		}
+		reply.WriteString(line)
+	}
+	return replies, nil
+}
+
+// isTimeout tells whether nothing came in time, so that asking again at once
+// would only wait again.
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}

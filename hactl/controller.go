@@ -1,0 +1,252 @@
+package hactl
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
+)
+
+// Reloader makes configurations the running ones.
+type Reloader interface {
+	// Reload starts HAProxy with a configuration, in place of the generation
+	// that runs, and returns the pids of its workers once all of them answer.
+	// On error whatever ran before still runs.
+	Reload(ctx context.Context, launch registry.Launch) (pids []int, err error)
+	// Died gives a value after a worker ended that nobody told to.
+	Died() <-chan struct{}
+}
+
+// Options of a [Controller].
+type Options struct {
+	Proxy    string
+	Template *Template
+	Frame    Frame
+	Backends []Backend
+	Reloader Reloader
+	// StartWait is how long HAProxy's start waits for the groups to be read.
+	StartWait time.Duration
+	// Sweep is how often every worker's real state is compared with the desired one.
+	Sweep time.Duration
+	// Timeout bounds one request to a stats socket.
+	Timeout time.Duration
+	Logger  *slog.Logger
+	Metrics *Metrics
+}
+
+// Controller keeps the servers of every worker of one proxy equal to what is
+// registered.
+type Controller struct {
+	Options
+
+	inbox    *inbox
+	snapshot atomic.Pointer[registry.Snapshot]
+	problem  atomic.Pointer[string]
+
+	// What follows belongs to Run.
+
+	groups  []registry.Group // as last seen, in the order of Backends
+	filled  []bool
+	tables  []*Table
+	shown   []*figures
+	workers []*worker
+	// seen is when the oldest change that is not applied yet was seen.
+	seen time.Time
+
+	sweepAt   time.Time
+	releaseAt time.Time // zero: no slot is draining
+	retryAt   time.Time // zero: no worker is stale
+
+	reloadCause string // empty: none is wanted
+	reloadAt    time.Time
+	reloaded    time.Time
+	backoff     *backoff.ExponentialBackOff
+}
+
+const (
+	// A reload that adds slots waits this long after the one before.
+	reloadGap = time.Second
+	// A generation that lived longer than this starts the backoff anew.
+	settled = 10 * time.Second
+	// So many failures in a row of one worker ask for its replacement.
+	maxFailures = 2
+
+	releaseFirst = 200 * time.Millisecond
+	releaseEvery = time.Second
+	retryAfter   = 100 * time.Millisecond
+	adoptWithin  = 5 * time.Second
+	adoptEvery   = 5 * time.Millisecond
+)
+
+// New returns a controller that waits to be run. Its template and frame must
+// have passed [Template.Validate].
+func New(o Options) *Controller {
+	c := &Controller{Options: o, inbox: newInbox()}
+	c.backoff = backoff.NewExponentialBackOff()
+	c.backoff.InitialInterval, c.backoff.MaxInterval, c.backoff.Multiplier = 100*time.Millisecond, 30*time.Second, 2
+	for _, b := range o.Backends {
+		wait := b.WaitCheck && slices.Contains(b.Servers.Params, "check")
+		c.tables = append(c.tables, NewTable(b.Servers.size(), wait))
+		c.groups = append(c.groups, registry.Group{Name: b.Name})
+	}
+	c.filled, c.shown = make([]bool, len(o.Backends)), make([]*figures, len(o.Backends))
+	c.setProblem("the instances have not been read yet")
+	c.publish()
+	return c
+}
+
+// SetGroup tells what is registered in a group now. It does not block; of
+// several lists of one group that come while Run is busy the last counts.
+func (c *Controller) SetGroup(g registry.Group) { c.inbox.put(g) }
+
+// Snapshot is what the proxy means to serve.
+func (c *Controller) Snapshot() *registry.Snapshot { return c.snapshot.Load() }
+
+// Ready returns nil when every worker answers and is as it should be.
+func (c *Controller) Ready() error {
+	if p := c.problem.Load(); p != nil {
+		return errors.New(*p)
+	}
+	return nil
+}
+
+func (c *Controller) setProblem(text string) {
+	if text == "" {
+		c.problem.Store(nil)
+		return
+	}
+	c.problem.Store(&text)
+}
+
+// Run starts HAProxy and keeps it right until ctx is done; then it returns nil.
+// It calls started once HAProxy serves; that it cannot start is the only error.
+func (c *Controller) Run(ctx context.Context, started func()) error {
+	defer c.Metrics.forget(c.Proxy)
+	if !c.awaitGroups(ctx) {
+		return nil
+	}
+	if err := c.reload(ctx, "start"); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	started()
+	c.measure()
+	c.sweepAt = time.Now().Add(c.Sweep)
+	for {
+		timer := time.NewTimer(time.Until(c.next()))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-c.inbox.wake:
+		case <-c.Reloader.Died():
+			c.restore("worker died")
+		case <-timer.C:
+		}
+		timer.Stop()
+		c.step(ctx)
+	}
+}
+
+// awaitGroups returns true when every group was read once, or StartWait is over.
+func (c *Controller) awaitGroups(ctx context.Context) bool {
+	timer := time.NewTimer(c.StartWait)
+	defer timer.Stop()
+	for slices.Contains(c.filled, false) {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-c.inbox.wake:
+			c.absorb()
+		case <-timer.C:
+			c.Logger.Warn("starting HAProxy without all groups read, they have no servers yet", "waiting", c.Snapshot().Waiting)
+			return true
+		}
+	}
+	return ctx.Err() == nil
+}
+
+// next is when there is something to do, whatever comes in.
+func (c *Controller) next() time.Time {
+	at := c.sweepAt
+	for _, t := range []time.Time{c.releaseAt, c.retryAt} {
+		if !t.IsZero() && t.Before(at) {
+			at = t
+		}
+	}
+	if c.reloadCause != "" && c.reloadAt.Before(at) {
+		at = c.reloadAt
+	}
+	return at
+}
+
+func (c *Controller) step(ctx context.Context) {
+	now := time.Now()
+	if !c.sweepAt.After(now) {
+		c.sweep(ctx)
+		c.sweepAt = time.Now().Add(c.Sweep)
+	}
+	if !c.releaseAt.IsZero() && !c.releaseAt.After(now) {
+		c.release(ctx)
+	}
+	c.absorb()
+	c.assign(ctx)
+	c.apply(ctx)
+	if c.reloadCause != "" && !c.reloadAt.After(time.Now()) && ctx.Err() == nil {
+		// An error is logged, and the reload wanted again.
+		_ = c.reload(ctx, c.reloadCause)
+	}
+	c.measure()
+}
+
+// absorb takes in what was registered since.
+func (c *Controller) absorb() {
+	groups, seen := c.inbox.take()
+	if len(groups) == 0 {
+		return
+	}
+	if c.seen.IsZero() {
+		c.seen = seen
+	}
+	for i := range c.groups {
+		if g, changed := groups[c.groups[i].Name]; changed {
+			c.groups[i], c.filled[i] = g, true
+		}
+	}
+	c.publish()
+}
+
+// assign gives slots to what is registered; what finds none waits for a reload.
+func (c *Controller) assign(ctx context.Context) {
+	unplaced := c.assignAll()
+	if unplaced > 0 && !c.releaseAt.IsZero() {
+		c.release(ctx)
+		unplaced = c.assignAll()
+	}
+	if unplaced > 0 && c.reloadCause == "" {
+		c.Logger.Info("more instances than slots, adding some by a reload", "unplaced", unplaced)
+		c.reloadCause, c.reloadAt = "slots", c.reloaded.Add(reloadGap)
+	}
+	if c.releaseAt.IsZero() && c.draining() {
+		c.releaseAt = time.Now().Add(releaseFirst)
+	}
+}
+
+func (c *Controller) assignAll() (unplaced int) {
+	for i, t := range c.tables {
+		unplaced += t.Assign(c.groups[i].Instances)
+	}
+	return unplaced
+}
+
+func (c *Controller) draining() bool {
+	return slices.ContainsFunc(c.tables, func(t *Table) bool { return len(t.Draining()) > 0 })
+}

@@ -1,0 +1,158 @@
+package hactl
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// each runs do for every worker at the same time and returns their errors, in
+// the workers' order.
+func (c *Controller) each(do func(*worker) error) []error {
+	errs := make([]error, len(c.workers))
+	var running sync.WaitGroup
+	for i, w := range c.workers {
+		running.Go(func() { errs[i] = do(w) })
+	}
+	running.Wait()
+	return errs
+}
+
+// apply makes every worker's servers those of the tables. A worker that cannot
+// be made so is tried again, and replaced when that does not help.
+func (c *Controller) apply(ctx context.Context) {
+	counts := make([]int, len(c.workers))
+	index := make(map[*worker]int, len(c.workers))
+	for i, w := range c.workers {
+		index[w] = i
+	}
+	errs := c.each(func(w *worker) (err error) {
+		counts[index[w]], err = w.converge(ctx, c.Backends, c.tables)
+		return err
+	})
+	c.retryAt = time.Time{}
+	for i, w := range c.workers {
+		c.Metrics.commands.WithLabelValues(c.Proxy, "ok").Add(float64(counts[i]))
+		if errs[i] == nil {
+			w.failures = 0
+			continue
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		w.stale = true
+		if !errors.Is(errs[i], errOtherProcess) {
+			w.failures++
+		}
+		c.Metrics.commands.WithLabelValues(c.Proxy, "error").Inc()
+		c.Logger.Warn("a worker does not take its servers, it may serve retired instances", "pid", w.pid, "error", errs[i], "failures", w.failures)
+		c.retryAt = time.Now().Add(retryAfter)
+		if w.failures >= maxFailures {
+			c.restore("worker does not answer")
+		}
+	}
+	if c.retryAt.IsZero() && !c.seen.IsZero() && c.reloadCause == "" {
+		c.Metrics.apply.WithLabelValues(c.Proxy).Observe(time.Since(c.seen).Seconds())
+		c.seen = time.Time{}
+	}
+}
+
+// sweep reads what every worker really has. What an operator changed on one of
+// them is wanted on all from then on; anything else that differs is repaired.
+func (c *Controller) sweep(ctx context.Context) {
+	states := make(map[*worker]ServersState, len(c.workers))
+	var mu sync.Mutex
+	errs := c.each(func(w *worker) error {
+		state, err := w.state(ctx)
+		mu.Lock()
+		states[w] = state
+		mu.Unlock()
+		return err
+	})
+	for i, w := range c.workers {
+		if errs[i] != nil {
+			w.stale = true // apply reads again, counts and logs
+			continue
+		}
+		for g, b := range c.Backends {
+			for s := range w.have[g] {
+				name := b.Servers.name(s)
+				actual, found := states[w][b.Name][name]
+				if !found {
+					continue
+				}
+				slot := &c.tables[g].Slots[s]
+				switch seen := observe(*slot, w.have[g][s], actual); {
+				case seen.drift:
+					c.Metrics.drift.WithLabelValues(c.Proxy).Inc()
+					c.Logger.Warn("a server was changed behind our back, repairing it", "pid", w.pid, "server", b.Name+"/"+name, "state", actual.Admin, "address", actual.Addr)
+				case seen.operator:
+					slot.Operator = actual.Admin
+					if actual.Admin == Ready {
+						slot.Operator = ""
+					}
+					c.Logger.Info("an operator changed a server, all workers follow", "pid", w.pid, "server", b.Name+"/"+name, "state", actual.Admin)
+				}
+				w.have[g][s] = actual
+			}
+		}
+	}
+	c.noteHealth()
+}
+
+// noteHealth marks the slots that every worker's health check found dead.
+func (c *Controller) noteHealth() {
+	for g, t := range c.tables {
+		for s := range t.Slots {
+			slot := &t.Slots[s]
+			if !slot.Used || slot.Operator != "" {
+				continue
+			}
+			down, known := true, false
+			for _, w := range c.workers {
+				if s < len(w.have[g]) && w.have[g][s].Admin == Ready && w.have[g][s].Addr == slot.Addr {
+					down, known = down && w.have[g][s].Down, true
+				}
+			}
+			if known {
+				slot.Down = down
+			}
+		}
+	}
+}
+
+// release finds which retired instances have no session left, so that their
+// slots can be given to others.
+func (c *Controller) release(ctx context.Context) {
+	c.releaseAt = time.Time{}
+	for g, b := range c.Backends {
+		draining := c.tables[g].Draining()
+		if len(draining) == 0 {
+			continue
+		}
+		busy := make(map[string]bool)
+		var mu sync.Mutex
+		errs := c.each(func(w *worker) error {
+			sessions, err := w.sessions(ctx, b.Name)
+			mu.Lock()
+			defer mu.Unlock()
+			for server, n := range sessions {
+				busy[server] = busy[server] || n > 0
+			}
+			return err
+		})
+		if err := errors.Join(errs...); err != nil {
+			c.Logger.Debug("cannot count sessions, retired slots stay unused for now", "group", b.Name, "error", err)
+		} else {
+			for _, i := range draining {
+				if !busy[b.Servers.name(i)] {
+					c.tables[g].Release(i)
+				}
+			}
+		}
+	}
+	if c.draining() {
+		c.releaseAt = time.Now().Add(releaseEvery)
+	}
+}

@@ -1,0 +1,77 @@
+package hactl
+
+// operation is one server and the commands that set it right. When all of them
+// are confirmed the server is as after says; else it is unknown.
+type operation struct {
+	group, slot int
+	commands    []Command
+	after       Server
+}
+
+// diff returns the operations that make the servers of one backend, as a worker
+// is believed to have them, those of its slots: what to take out of service,
+// and what to put into it. A caller sends all of the first, of all backends,
+// before any of the second: an address that moves never serves two groups.
+// Slots that the worker does not have yet wait for the reload that brings them.
+func diff(group int, b Backend, slots []Slot, have []Server) (off, on []operation) {
+	for i, want := range slots[:min(len(slots), len(have))] {
+		h := have[i]
+		if want.matches(h) {
+			continue
+		}
+		server := b.Name + "/" + b.Servers.name(i)
+		state := want.admin()
+		switch {
+		case !want.Used:
+			off = append(off, operation{group, i, []Command{setState(server, string(Maint))}, Server{Addr: h.Addr, Admin: Maint}})
+		case h.Addr == want.Addr && state != Ready:
+			off = append(off, operation{group, i, []Command{setState(server, string(state))}, Server{Addr: h.Addr, Admin: state}})
+		default:
+			var commands []Command
+			if h.Addr != want.Addr {
+				if h.Admin != Maint {
+					// No request may reach the new address on the strength of
+					// the old one's health.
+					off = append(off, operation{group, i, []Command{setState(server, string(Maint))}, Server{Addr: h.Addr, Admin: Maint}})
+				}
+				commands = append(commands, setAddr(server, want.Addr))
+			}
+			on = append(on, operation{group, i, append(commands, enter(b, server, want)...), Server{Addr: want.Addr, Admin: state}})
+		}
+	}
+	return off, on
+}
+
+// enter returns the commands that bring a server, whose address is right, to
+// the state that its slot wants. With `health down` it takes traffic from its
+// first good check on; before `ready` HAProxy would ignore it.
+func enter(b Backend, server string, want Slot) []Command {
+	if want.admin() != Ready {
+		return []Command{setState(server, string(want.admin()))}
+	}
+	commands := []Command{{server, "weight", "100%"}, setState(server, string(Ready))}
+	if want.Down {
+		commands = append(commands, Command{server, "health", "down"})
+	}
+	return commands
+}
+
+// observation is what reading a server's real state tells of it.
+type observation struct {
+	// drift is true when the worker had confirmed what is wanted and has something else.
+	drift bool
+	// operator is true when an operator changed the administrative state of a
+	// server whose address is right.
+	operator bool
+}
+
+// observe compares a server, as a worker says it has it, with what was believed.
+func observe(want Slot, believed, actual Server) observation {
+	switch {
+	case want.matches(actual) || !want.matches(believed):
+		return observation{}
+	case want.Used && actual.Addr == want.Addr:
+		return observation{operator: true}
+	}
+	return observation{drift: true}
+}

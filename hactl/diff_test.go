@@ -1,0 +1,128 @@
+package hactl
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var (
+	addr1 = netip.MustParseAddrPort("10.0.0.1:80")
+	addr2 = netip.MustParseAddrPort("10.0.0.2:80")
+)
+
+func testBackend() Backend {
+	return Backend{Name: "web", Mode: "http", Servers: ServerTemplate{Prefix: "web", First: 1, Last: 10, Free: "0.0.0.0:0", Params: []string{"check"}}}
+}
+
+func commands(operations []operation) []string {
+	var out []string
+	for _, op := range operations {
+		for _, c := range op.commands {
+			out = append(out, c.String())
+		}
+	}
+	return out
+}
+
+func TestDiff(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		want    Slot
+		have    Server
+		off, on []string
+	}{
+		{"free and out of service", Slot{}, Server{Admin: Maint}, nil, nil},
+		{"an instance leaves", Slot{Addr: addr1}, Server{Addr: addr1, Admin: Ready}, []string{"set server web/web1 state maint"}, nil},
+		{"a free slot drains", Slot{}, Server{Admin: Drain}, []string{"set server web/web1 state maint"}, nil},
+		{
+			"an instance enters", Slot{Addr: addr1, Used: true}, Server{Admin: Maint}, nil,
+			[]string{"set server web/web1 addr 10.0.0.1 port 80", "set server web/web1 weight 100%", "set server web/web1 state ready"},
+		},
+		{
+			"it enters and waits for its check", Slot{Addr: addr1, Used: true, Down: true}, Server{Admin: Maint}, nil,
+			[]string{"set server web/web1 addr 10.0.0.1 port 80", "set server web/web1 weight 100%", "set server web/web1 state ready", "set server web/web1 health down"},
+		},
+		{
+			"it returns to its slot", Slot{Addr: addr1, Used: true}, Server{Addr: addr1, Admin: Maint}, nil,
+			[]string{"set server web/web1 weight 100%", "set server web/web1 state ready"},
+		},
+		{"it serves", Slot{Addr: addr1, Used: true}, Server{Addr: addr1, Admin: Ready}, nil, nil},
+		{
+			"another address serves", Slot{Addr: addr2, Used: true}, Server{Addr: addr1, Admin: Ready},
+			[]string{"set server web/web1 state maint"},
+			[]string{"set server web/web1 addr 10.0.0.2 port 80", "set server web/web1 weight 100%", "set server web/web1 state ready"},
+		},
+		{"an operator drains it", Slot{Addr: addr1, Used: true, Operator: Drain}, Server{Addr: addr1, Admin: Ready}, []string{"set server web/web1 state drain"}, nil},
+		{"it is as the operator wants", Slot{Addr: addr1, Used: true, Operator: Maint}, Server{Addr: addr1, Admin: Maint}, nil, nil},
+		{
+			"an operator's server has another address", Slot{Addr: addr1, Used: true, Operator: Drain}, Server{Admin: Maint}, nil,
+			[]string{"set server web/web1 addr 10.0.0.1 port 80", "set server web/web1 state drain"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			off, on := diff(0, testBackend(), []Slot{test.want}, []Server{test.have})
+			if d := cmp.Diff(test.off, commands(off)); d != "" {
+				t.Errorf("off: -want +got\n%s", d)
+			}
+			if d := cmp.Diff(test.on, commands(on)); d != "" {
+				t.Errorf("on: -want +got\n%s", d)
+			}
+			have := test.have
+			for _, op := range append(off, on...) {
+				have = op.after
+			}
+			if off, on = diff(0, testBackend(), []Slot{test.want}, []Server{have}); len(off)+len(on) > 0 {
+				t.Errorf("once carried out, still wanted: %v %v", commands(off), commands(on))
+			}
+		})
+	}
+}
+
+func TestDiffLeavesSlotsToTheReloadThatBringsThem(t *testing.T) {
+	off, on := diff(0, testBackend(), []Slot{{}, {Addr: addr1, Used: true}}, []Server{{Admin: Maint}})
+	if len(off)+len(on) > 0 {
+		t.Errorf("commands for a server that is not there: %v %v", commands(off), commands(on))
+	}
+}
+
+func TestObserve(t *testing.T) {
+	serving := Slot{Addr: addr1, Used: true}
+	ready := Server{Addr: addr1, Admin: Ready}
+	for _, test := range []struct {
+		name             string
+		want             Slot
+		believed, actual Server
+		result           observation
+	}{
+		{"as it should be", serving, ready, ready, observation{}},
+		{"its check failed", serving, ready, Server{Addr: addr1, Admin: Ready, Down: true}, observation{}},
+		{"an operator set maint", serving, ready, Server{Addr: addr1, Admin: Maint}, observation{operator: true}},
+		{"an operator set drain", serving, ready, Server{Addr: addr1, Admin: Drain}, observation{operator: true}},
+		{"an operator ended it", Slot{Addr: addr1, Used: true, Operator: Drain}, Server{Addr: addr1, Admin: Drain}, ready, observation{operator: true}},
+		{"never confirmed", serving, Server{Admin: Maint}, Server{Admin: Maint}, observation{}},
+		{"another address", serving, ready, Server{Addr: addr2, Admin: Ready}, observation{drift: true}},
+		{"a free slot serves", Slot{}, Server{Admin: Maint}, Server{Addr: addr2, Admin: Ready}, observation{drift: true}},
+		{"a free slot kept its address", Slot{}, Server{Admin: Maint}, Server{Addr: addr2, Admin: Maint}, observation{}},
+	} {
+		if got := observe(test.want, test.believed, test.actual); got != test.result {
+			t.Errorf("%s: got %+v, want %+v", test.name, got, test.result)
+		}
+	}
+}
+
+func BenchmarkDiff(b *testing.B) {
+	table := NewTable(20000, false)
+	var have []Server
+	for i := range table.Slots {
+		table.Slots[i] = Slot{Addr: addr1, Used: true}
+		have = append(have, Server{Addr: addr1, Admin: Ready})
+	}
+	have[12345].Admin = Maint
+	for b.Loop() {
+		if _, on := diff(0, testBackend(), table.Slots, have); len(on) != 1 {
+			b.Fatalf("%d operations", len(on))
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package hactl
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
+)
+
+// restore asks for an urgent reload. A generation that lived only shortly is
+// replaced with backoff.
+func (c *Controller) restore(cause string) {
+	if c.reloadCause == cause {
+		return
+	}
+	if time.Since(c.reloaded) > settled {
+		c.backoff.Reset()
+		c.reloadAt = time.Now()
+	} else {
+		c.reloadAt = time.Now().Add(c.backoff.NextBackOff())
+	}
+	c.reloadCause = cause
+	c.setProblem(cause)
+}
+
+// reload renders what is wanted now and makes it the running configuration.
+// Until it returns no command is sent. On error it is wanted again, later.
+func (c *Controller) reload(ctx context.Context, cause string) error {
+	for i, t := range c.tables {
+		if unplaced := t.Assign(c.groups[i].Instances); unplaced > 0 {
+			t.Grow(unplaced)
+			t.Assign(c.groups[i].Instances)
+		}
+	}
+	if len(c.workers) > 0 {
+		c.sweep(ctx) // for what is down, and what operators did
+	}
+	config := c.Template.Render(c.Frame, c.Backends, c.tables)
+	pids, err := c.Reloader.Reload(ctx, registry.Launch{Config: config, Cause: cause, Files: Files(config, c.tables)})
+	if err == nil {
+		for _, t := range c.tables {
+			t.Renew()
+		}
+		err = c.adopt(ctx, pids)
+	}
+	if err != nil {
+		wait := c.backoff.NextBackOff()
+		c.reloadCause, c.reloadAt = cause, time.Now().Add(wait)
+		if ctx.Err() == nil {
+			c.setProblem(fmt.Sprintf("the last reload (%s) did not succeed: %v", cause, err))
+			if cause != "start" {
+				c.Logger.Error("cannot reload, what runs goes on unchanged", "cause", cause, "retry_in", wait.Round(time.Millisecond), "error", err)
+			}
+		}
+		return err
+	}
+	c.reloadCause, c.reloaded = "", time.Now()
+	c.setProblem("")
+	// What was rendered disabled gets its state now, before anything else.
+	c.apply(ctx)
+	return nil
+}
+
+// adopt finds the socket of each new worker. Until the old generation has
+// stopped listening, either may answer on a socket that they share.
+func (c *Controller) adopt(ctx context.Context, pids []int) error {
+	deadline := time.Now().Add(adoptWithin)
+	prober := Prober{Sockets: c.Frame.Sockets, Timeout: c.Timeout}
+	sockets := make(map[int]string)
+	for len(sockets) < len(pids) {
+		for pid, socket := range prober.Probe(ctx) {
+			if slices.Contains(pids, pid) {
+				sockets[pid] = socket
+			}
+		}
+		if len(sockets) == len(pids) {
+			break
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("find the sockets of the new workers %v: only %v answered within %v", pids, sockets, adoptWithin)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(adoptEvery):
+		}
+	}
+	c.workers = nil
+	for _, pid := range pids {
+		c.workers = append(c.workers, &worker{pid: pid, client: Client{Path: sockets[pid], Timeout: c.Timeout}, have: c.rendered()})
+	}
+	return nil
+}
+
+// rendered is what a worker has that just started from the rendered tables.
+func (c *Controller) rendered() [][]Server {
+	have := make([][]Server, len(c.tables))
+	for g, t := range c.tables {
+		have[g] = make([]Server, len(t.Slots))
+		for i, s := range t.Slots {
+			have[g][i] = Server{Admin: Maint}
+			if s.Used {
+				have[g][i].Addr = s.Addr
+				if !s.Down && s.Operator == "" {
+					have[g][i].Admin = Ready
+				}
+			}
+		}
+	}
+	return have
+}

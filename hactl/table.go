@@ -1,0 +1,162 @@
+package hactl
+
+import (
+	"net/netip"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
+)
+
+// Slot is one `server` of a backend.
+type Slot struct {
+	// Addr is the last address given to it; invalid when it never had one.
+	Addr netip.AddrPort
+	// Used is true while an instance occupies it.
+	Used bool
+	// Down is true while no health check has found it alive: every worker's
+	// found it dead, or it is to wait for its first.
+	Down bool
+	// Operator is the administrative state that an operator gave it; empty, or
+	// Maint or Drain until they say ready or the instance leaves.
+	Operator Admin
+
+	// draining is true from the moment its instance left until no session of
+	// that instance runs on it any more: to re-address it earlier would send
+	// requests to the instance that left (HAProxy 2.2 and 2.6 keep the server
+	// connection in the slot's idle pool).
+	draining bool
+	// freed orders free slots by when their instance left; 0 is never used.
+	freed uint64
+}
+
+// admin is the administrative state that the slot's server is to have.
+func (s Slot) admin() Admin {
+	switch {
+	case !s.Used:
+		return Maint
+	case s.Operator != "":
+		return s.Operator
+	}
+	return Ready
+}
+
+// matches tells whether a server is as the slot wants it.
+func (s Slot) matches(h Server) bool {
+	return h.Admin == s.admin() && (!s.Used || h.Addr == s.Addr)
+}
+
+// Table gives the instances of one group their slots. An instance keeps its
+// slot; a free slot is reused as late as possible.
+//
+// Its methods belong to one goroutine.
+type Table struct {
+	Slots []Slot
+
+	at    map[netip.AddrPort]int // where each address is, used or not
+	clock uint64
+	wait  bool
+}
+
+// NewTable returns a table of size free slots. With wait an instance that enters
+// is down until a health check finds it alive.
+func NewTable(size int, wait bool) *Table {
+	return &Table{Slots: make([]Slot, size), at: make(map[netip.AddrPort]int), wait: wait}
+}
+
+// Assign makes the occupied slots those of want, which is unique. It returns how
+// many instances found no slot: they have none until the table grows or a slot
+// that sessions still run on is [Table.Release]d.
+func (t *Table) Assign(want []registry.Instance) (unplaced int) {
+	wanted := make(map[netip.AddrPort]bool, len(want))
+	for _, w := range want {
+		wanted[w.Addr] = true
+	}
+	for i := range t.Slots {
+		if s := &t.Slots[i]; s.Used && !wanted[s.Addr] {
+			t.clock++
+			*s = Slot{Addr: s.Addr, draining: true, freed: t.clock}
+		}
+	}
+	for _, w := range want {
+		i, known := t.at[w.Addr]
+		if known && t.Slots[i].Used {
+			continue
+		}
+		if !known {
+			// The address that returns gets its slot back, even while its own
+			// sessions run there; any other wants one that is at rest.
+			if i = t.oldest(); i < 0 {
+				unplaced++
+				continue
+			}
+		}
+		s := &t.Slots[i]
+		if s.Addr.IsValid() {
+			delete(t.at, s.Addr)
+		}
+		t.at[w.Addr] = i
+		*s = Slot{Addr: w.Addr, Used: true, Down: t.wait}
+	}
+	return unplaced
+}
+
+// oldest is the index of the free slot at rest that has been free longest, or -1.
+func (t *Table) oldest() int {
+	best := -1
+	for i, s := range t.Slots {
+		if s.Used || s.draining {
+			continue
+		}
+		if best < 0 || s.freed < t.Slots[best].freed {
+			best = i
+		}
+	}
+	return best
+}
+
+// Draining returns the indices of free slots that sessions may still run on.
+func (t *Table) Draining() []int {
+	var out []int
+	for i, s := range t.Slots {
+		if s.draining {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// Release says that no session runs on slot i any more.
+func (t *Table) Release(i int) { t.Slots[i].draining = false }
+
+// Grow doubles the table until n more instances fit into slots that were never used.
+func (t *Table) Grow(n int) {
+	size := max(len(t.Slots), 1)
+	for need := t.Used() + n; size < need; {
+		size *= 2
+	}
+	if size == len(t.Slots) {
+		size *= 2
+	}
+	t.Slots = append(t.Slots, make([]Slot, size-len(t.Slots))...)
+}
+
+// Used counts the occupied slots.
+func (t *Table) Used() int {
+	n := 0
+	for _, s := range t.Slots {
+		if s.Used {
+			n++
+		}
+	}
+	return n
+}
+
+// Renew says that new workers have started from the rendered table: their free
+// slots have no address, and no session has run on them.
+func (t *Table) Renew() {
+	for i := range t.Slots {
+		if s := &t.Slots[i]; !s.Used {
+			delete(t.at, s.Addr)
+			*s = Slot{}
+		}
+	}
+}

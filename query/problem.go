@@ -1,0 +1,75 @@
+package query
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
+)
+
+const (
+	maxEcho  = 64 // bytes of what was asked for
+	maxNames = 20 // names of what there is
+)
+
+// problem is the body of an answer that is no document.
+type problem struct {
+	Error string `json:"error"`
+	// Proxies or Groups are what there is to ask for.
+	Proxies []string `json:"proxies,omitzero"`
+	Groups  []string `json:"groups,omitzero"`
+	// More counts the names left out of them.
+	More int `json:"more,omitzero"`
+}
+
+func notAllowed(method string) problem {
+	return problem{Error: fmt.Sprintf("method %s is not allowed: use GET or HEAD", echo(method))}
+}
+
+func nothingAt(name string, e *edition) problem {
+	return withProxies(fmt.Sprintf("nothing at %s", echo(name)), e)
+}
+
+func tooDeep(e *edition) problem {
+	return withProxies("no such path: ask for /, /{proxy} or /{proxy}/{group}", e)
+}
+
+func noProxy(name string, e *edition) problem {
+	return withProxies(fmt.Sprintf("no proxy %s", echo(name)), e)
+}
+
+func noGroup(name string, s *registry.Snapshot) problem {
+	p := problem{
+		Error:  fmt.Sprintf("no group %s in proxy %s", echo(name), echo(s.Proxy)),
+		Groups: []string{},
+		More:   max(0, len(s.Groups)-maxNames),
+	}
+	for _, g := range s.Groups[:len(s.Groups)-p.More] {
+		p.Groups = append(p.Groups, g.Name)
+	}
+	return p
+}
+
+func withProxies(message string, e *edition) problem {
+	p := problem{
+		Error:   message,
+		Proxies: []string{},
+		More:    max(0, len(e.documents)-maxNames),
+	}
+	for _, d := range e.documents[:len(e.documents)-p.More] {
+		p.Proxies = append(p.Proxies, d.of.Proxy)
+	}
+	return p
+}
+
+// echo quotes what a client sent, cut to a bearable length.
+func echo(s string) string {
+	if len(s) > maxEcho {
+		return fmt.Sprintf("%q…", s[:maxEcho])
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+func refuse(w http.ResponseWriter, status int, p problem) {
+	reply(w, status, typeJSON, append(appendJSON(nil, p), '\n'))
+}
