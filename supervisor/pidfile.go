@@ -1,0 +1,78 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// readPIDs reads the pids that HAProxy wrote, one a line.
+func readPIDs(path string) ([]int, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read pid file: %w", err)
+	}
+	var pids []int
+	for _, word := range strings.Fields(string(text)) {
+		pid, err := strconv.Atoi(word)
+		if err != nil || pid < 2 {
+			return nil, fmt.Errorf("read pid file %s: %.40q is no pid", path, word)
+		}
+		pids = append(pids, pid)
+	}
+	return pids, nil
+}
+
+// asideSuffix names a file that is to replace another.
+const asideSuffix = ".new"
+
+// writeFile replaces path so that a reader sees the old or the new content.
+func writeFile(path string, content []byte) error {
+	aside := path + asideSuffix
+	if err := os.WriteFile(aside, content, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(aside, path)
+}
+
+// restoreFile gives path back what it had; nil is that there was none.
+func restoreFile(path string, content []byte) error {
+	if content == nil {
+		return remove(path)
+	}
+	return writeFile(path, content)
+}
+
+// saved is the content of path, nil when there is none.
+func saved(path string) ([]byte, error) {
+	content, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return content, err
+}
+
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// serving returns which of pids are processes that were started with one of
+// files in their command line: HAProxy of this proxy, and no stranger that got
+// an old pid.
+func serving(pids []int, files ...string) []int {
+	return slices.DeleteFunc(slices.Clone(pids), func(pid int) bool {
+		cmdline, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+		if err != nil {
+			return true
+		}
+		return !slices.ContainsFunc(strings.Split(string(cmdline), "\x00"), func(arg string) bool { return slices.Contains(files, arg) })
+	})
+}

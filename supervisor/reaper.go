@@ -1,0 +1,142 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Reaper is the one owner of wait4 in the process. Nobody else may wait for a
+// child, os/exec included: a second waiter and this one steal each other's exit
+// statuses.
+//
+// Its children are those it started and whatever processes lose their parent
+// below it: HAProxy's workers among them, which their launcher leaves behind.
+type Reaper struct {
+	log     *slog.Logger
+	signals chan os.Signal
+
+	mu       sync.Mutex
+	children map[int]*Child
+	// strays are the statuses of processes that ended before anybody adopted
+	// them. They are kept while a launch is under way.
+	strays    map[int]unix.WaitStatus
+	launching int
+}
+
+// NewReaper makes the process the subreaper of its descendants. Children can be
+// started at once; they are waited for while Run runs.
+func NewReaper(log *slog.Logger) (*Reaper, error) {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("become the subreaper of HAProxy's workers: %w", err)
+	}
+	r := &Reaper{
+		log:      log,
+		signals:  make(chan os.Signal, 1),
+		children: make(map[int]*Child),
+		strays:   make(map[int]unix.WaitStatus),
+	}
+	signal.Notify(r.signals, unix.SIGCHLD)
+	return r, nil
+}
+
+// Run reaps until ctx is done, and returns nil.
+func (r *Reaper) Run(ctx context.Context) error {
+	defer signal.Stop(r.signals)
+	for {
+		r.reap()
+		select {
+		case <-ctx.Done():
+			r.reap()
+			return nil
+		case <-r.signals:
+		}
+	}
+}
+
+func (r *Reaper) reap() {
+	for r.reapOnce() {
+	}
+}
+
+// reapOnce waits for one child that has ended; false when there is none.
+func (r *Reaper) reapOnce() bool {
+	// Under the lock, so that a child that ends at once is known when its status
+	// arrives, and a pid is not signalled once it may be somebody else's.
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var status unix.WaitStatus
+	pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil)
+	switch {
+	case errors.Is(err, unix.EINTR):
+		return true
+	case err != nil || pid == 0:
+		return false
+	}
+	if child := r.children[pid]; child != nil {
+		delete(r.children, pid)
+		child.end(status)
+		return true
+	}
+	if r.launching > 0 {
+		r.strays[pid] = status
+	}
+	r.log.Debug("reaped an orphan", "pid", pid, "status", describe(status))
+	return true
+}
+
+// start forks and executes path. The child gets files as its descriptors 0, 1, 2, …
+func (r *Reaper) start(path string, args []string, files []*os.File) (*Child, error) {
+	fds := make([]uintptr, len(files))
+	for i, f := range files {
+		fds[i] = f.Fd()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	pid, err := unixForkExec(path, args, fds)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", path, err)
+	}
+	return r.own(pid), nil
+}
+
+func (r *Reaper) own(pid int) *Child {
+	child := &Child{PID: pid, reaper: r, done: make(chan struct{})}
+	r.children[pid] = child
+	return child
+}
+
+// expect says that a launcher is about to leave processes behind: the exits of
+// unknown ones are remembered for [Reaper.adopt] until the returned function is called.
+func (r *Reaper) expect() (stop func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.launching++
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.launching--; r.launching == 0 {
+			clear(r.strays)
+		}
+	}
+}
+
+// adopt makes a process, which a launcher left behind, a known child. It may
+// have ended already.
+func (r *Reaper) adopt(pid int) *Child {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	child := r.own(pid)
+	if status, ended := r.strays[pid]; ended {
+		delete(r.strays, pid)
+		delete(r.children, pid)
+		child.end(status)
+	}
+	return child
+}

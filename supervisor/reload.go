@@ -1,0 +1,210 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
+)
+
+// ErrRefused says that HAProxy does not accept a configuration.
+var ErrRefused = errors.New("HAProxy refuses the configuration")
+
+const (
+	// 20,000 servers take HAProxy 2.0 half a second on two cores; an emulated
+	// processor is some twenty times slower.
+	checkWithin  = 60 * time.Second
+	launchWithin = 60 * time.Second
+	proveWithin  = 5 * time.Second
+	proveEvery   = 5 * time.Millisecond
+	// The serving generation answers in a millisecond when it is well.
+	probeWithin = time.Second
+)
+
+// Check asks HAProxy whether it accepts the configuration in a file.
+func Check(ctx context.Context, reaper *Reaper, path, file string) error {
+	ctx, cancel := context.WithTimeout(ctx, checkWithin)
+	defer cancel()
+	_, err := reaper.Output(ctx, path, "-c", "-f", file)
+	var exit *ExitError
+	if errors.As(err, &exit) {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	return err
+}
+
+// reload starts a generation beside the one that serves and lets the old one go
+// once the new one is proven: what `-sf` does, but after the proof, since a
+// start that fails with -sf has already taken the old one's listeners away.
+func (h *HAProxy) reload(ctx context.Context, launch registry.Launch) (pids []int, err error) {
+	if err := raiseFiles(launch.Files); err != nil {
+		h.Logger.Warn("HAProxy may not start, or refuse connections", "error", err)
+	}
+	oldConf, err := saved(h.ConfFile)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration that runs: %w", err)
+	}
+	oldPIDs, err := saved(h.PIDFile)
+	if err != nil {
+		return nil, fmt.Errorf("read the pid file of what runs: %w", err)
+	}
+	// A refused file stays where it is: HAProxy's words name its lines.
+	aside := h.ConfFile + asideSuffix
+	if err := os.WriteFile(aside, launch.Config, 0o600); err != nil {
+		return nil, fmt.Errorf("write the configuration: %w", err)
+	}
+	if err := Check(ctx, h.Reaper, h.Exec, aside); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(aside, h.ConfFile); err != nil {
+		return nil, fmt.Errorf("write the configuration: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, restoreFile(h.ConfFile, oldConf), restoreFile(h.PIDFile, oldPIDs))
+		}
+	}()
+	args, silent := h.launchArgs(ctx)
+	next, err := h.launch(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.prove(ctx, next); err != nil {
+		h.end(next)
+		return nil, err
+	}
+	if old := h.current; old != nil {
+		old.replaced = time.Now()
+		h.signal(old.workers, unix.SIGUSR1)
+		for _, w := range old.workers {
+			if silent[w.PID] {
+				// It would keep its share of the listeners, and of the new
+				// connections, for ever.
+				h.Logger.Error("ending a worker that does not answer", "pid", w.PID)
+				h.signal([]*Child{w}, unix.SIGKILL)
+			}
+		}
+		h.draining = append(h.draining, old)
+	}
+	h.current = next
+	for _, w := range next.workers {
+		h.watch(next, w)
+		pids = append(pids, w.PID)
+	}
+	h.Logger.Info("HAProxy serves", "cause", launch.Cause, "workers", pids)
+	return pids, nil
+}
+
+// launchArgs returns how HAProxy is to be started, and which workers of the
+// serving generation do not answer.
+func (h *HAProxy) launchArgs(ctx context.Context) (args []string, silent map[int]bool) {
+	args = []string{"-D", "-f", h.ConfFile, "-p", h.PIDFile}
+	if h.current == nil {
+		// An earlier daemon's HAProxy: its sockets may not give listeners.
+		if pids, err := readPIDs(h.PIDFile); err == nil {
+			for i, pid := range serving(pids, h.ConfFile, h.PIDFile) {
+				if i == 0 {
+					h.Logger.Info("taking over from an HAProxy that runs already", "pids", pids)
+					args = append(args, "-sf")
+				}
+				args = append(args, strconv.Itoa(pid))
+			}
+		}
+		return args, nil
+	}
+	silent = make(map[int]bool)
+	for _, w := range h.current.workers {
+		if !w.ended() {
+			silent[w.PID] = true
+		}
+	}
+	socket := ""
+	for deadline := time.Now().Add(probeWithin); len(silent) > 0 && ctx.Err() == nil && time.Now().Before(deadline); {
+		probe, cancel := context.WithDeadline(ctx, deadline)
+		for pid, path := range h.Prober.Probe(probe) {
+			if silent[pid] {
+				delete(silent, pid)
+				socket = path
+			}
+		}
+		cancel()
+	}
+	if socket != "" {
+		return append(args, "-x", socket), silent
+	}
+	if len(silent) > 0 {
+		h.Logger.Error("no worker answers, starting new ones beside them", "workers", len(silent))
+	}
+	return args, silent
+}
+
+// launch runs HAProxy until it has left its workers behind, and adopts them.
+func (h *HAProxy) launch(ctx context.Context, args []string) (*generation, error) {
+	defer h.Reaper.expect()()
+	limited, cancel := context.WithTimeout(ctx, launchWithin)
+	defer cancel()
+	words, err := h.Reaper.Output(limited, h.Exec, args...)
+	if err != nil {
+		return nil, fmt.Errorf("start HAProxy: %w", err)
+	}
+	if words != "" {
+		h.Logger.Warn("HAProxy said", "text", words)
+	}
+	// The launcher writes the file before it ends, and at no other time.
+	pids, err := readPIDs(h.PIDFile)
+	if err != nil {
+		return nil, fmt.Errorf("start HAProxy: %w", err)
+	}
+	if len(pids) == 0 {
+		return nil, fmt.Errorf("start HAProxy: it left no pid in %s", h.PIDFile)
+	}
+	next := &generation{}
+	for _, pid := range pids {
+		next.workers = append(next.workers, h.Reaper.adopt(pid))
+	}
+	return next, nil
+}
+
+// prove waits until every worker has answered on a socket.
+func (h *HAProxy) prove(ctx context.Context, g *generation) error {
+	ctx, cancel := context.WithTimeout(ctx, proveWithin)
+	defer cancel()
+	unproven := make(map[int]bool)
+	for _, w := range g.workers {
+		unproven[w.PID] = true
+	}
+	for {
+		for pid := range h.Prober.Probe(ctx) {
+			delete(unproven, pid)
+		}
+		for _, w := range g.workers {
+			if w.ended() {
+				return fmt.Errorf("start HAProxy: worker %d ended at once: %s; HAProxy's own log says why", w.PID, describe(w.Status()))
+			}
+		}
+		if len(unproven) == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("start HAProxy: %d of %d new workers do not answer on the stats sockets: %w", len(unproven), len(g.workers), ctx.Err())
+		case <-time.After(proveEvery):
+		}
+	}
+}
+
+// end ends a generation that has not taken over.
+func (h *HAProxy) end(g *generation) {
+	h.signal(g.workers, unix.SIGTERM)
+	timer := time.AfterFunc(endWithin, func() { h.signal(g.workers, unix.SIGKILL) })
+	defer timer.Stop()
+	for _, w := range g.workers {
+		<-w.Done()
+	}
+}
