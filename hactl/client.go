@@ -64,6 +64,15 @@ func (c Client) askProcess(ctx context.Context, pid int, requests []string) ([]s
 	return replies, nil
 }
 
+// pid is who answers.
+func (c Client) pid(ctx context.Context) (int, error) {
+	replies, err := c.Ask(ctx, "show info")
+	if err != nil {
+		return 0, err
+	}
+	return ParsePID(replies[0])
+}
+
 func answeredBy(pid int, info string) error {
 	answered, err := ParsePID(info)
 	if err == nil && answered != pid {

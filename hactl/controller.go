@@ -19,8 +19,8 @@ type Reloader interface {
 	// that runs, and returns the pids of its workers once all of them answer.
 	// On error whatever ran before still runs.
 	Reload(ctx context.Context, launch registry.Launch) (pids []int, err error)
-	// Died gives a value after a worker ended that nobody told to.
-	Died() <-chan struct{}
+	// Died gives the pid of a worker that ended although nobody told it to.
+	Died() <-chan int
 }
 
 // Options of a [Controller].
@@ -81,7 +81,6 @@ const (
 	releaseEvery = time.Second
 	retryAfter   = 100 * time.Millisecond
 	adoptWithin  = 5 * time.Second
-	adoptEvery   = 5 * time.Millisecond
 )
 
 // New returns a controller that waits to be run. Its template and frame must
@@ -147,8 +146,8 @@ func (c *Controller) Run(ctx context.Context, started func()) error {
 			timer.Stop()
 			return nil
 		case <-c.inbox.wake:
-		case <-c.Reloader.Died():
-			c.restore("worker died")
+		case pid := <-c.Reloader.Died():
+			c.bury(pid)
 		case <-timer.C:
 		}
 		timer.Stop()

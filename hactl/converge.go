@@ -7,12 +7,20 @@ import (
 	"time"
 )
 
+// errFailing stands for a worker that was not asked because it failed last time.
+var errFailing = errors.New("the worker failed to answer before")
+
 // each runs do for every worker at the same time and returns their errors, in
-// the workers' order.
+// the workers' order. A worker that fails is left to apply: waiting for it once
+// more would only keep the others waiting.
 func (c *Controller) each(do func(*worker) error) []error {
 	errs := make([]error, len(c.workers))
 	var running sync.WaitGroup
 	for i, w := range c.workers {
+		if w.failures > 0 {
+			errs[i] = errFailing
+			continue
+		}
 		running.Go(func() { errs[i] = do(w) })
 	}
 	running.Wait()
@@ -22,18 +30,21 @@ func (c *Controller) each(do func(*worker) error) []error {
 // apply makes every worker's servers those of the tables. A worker that cannot
 // be made so is tried again, and replaced when that does not help.
 func (c *Controller) apply(ctx context.Context) {
-	counts := make([]int, len(c.workers))
-	index := make(map[*worker]int, len(c.workers))
+	counts, errs := make([]int, len(c.workers)), make([]error, len(c.workers))
+	var converging sync.WaitGroup
 	for i, w := range c.workers {
-		index[w] = i
+		if w.failures >= maxFailures {
+			continue // it is being replaced
+		}
+		converging.Go(func() { counts[i], errs[i] = w.converge(ctx, c.Backends, c.tables) })
 	}
-	errs := c.each(func(w *worker) (err error) {
-		counts[index[w]], err = w.converge(ctx, c.Backends, c.tables)
-		return err
-	})
+	converging.Wait()
 	c.retryAt = time.Time{}
 	for i, w := range c.workers {
 		c.Metrics.commands.WithLabelValues(c.Proxy, "ok").Add(float64(counts[i]))
+		if w.failures >= maxFailures {
+			continue
+		}
 		if errs[i] == nil {
 			w.failures = 0
 			continue

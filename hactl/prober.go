@@ -2,6 +2,7 @@ package hactl
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -9,29 +10,56 @@ import (
 // Prober finds out which processes answer on the stats sockets.
 type Prober struct {
 	Sockets []string
+	// Timeout bounds one request.
 	Timeout time.Duration
 }
 
-// Probe asks every socket once, at the same time, and returns the pids that
-// answered, each with a socket it answered on. While two generations share the
-// sockets it is chance which one answers: ask again.
-func (p Prober) Probe(ctx context.Context) map[int]string {
-	pids := make([]int, len(p.Sockets))
+// probeEvery is the pause before a socket is asked again.
+const probeEvery = 5 * time.Millisecond
+
+// Probe asks every socket, again and again, until each of pids has answered or
+// ctx is done. It returns those that have, each with a socket they answered on.
+// While two generations share the sockets it is chance which one answers.
+func (p Prober) Probe(ctx context.Context, pids []int) map[int]string {
+	ctx, cancel := context.WithCancel(ctx)
+	type answer struct {
+		pid    int
+		socket string
+	}
+	answers := make(chan answer)
 	var asking sync.WaitGroup
-	for i, path := range p.Sockets {
+	for _, socket := range p.Sockets {
 		asking.Go(func() {
-			replies, err := Client{Path: path, Timeout: p.Timeout}.Ask(ctx, "show info")
-			if err == nil {
-				pids[i], _ = ParsePID(replies[0])
+			for ctx.Err() == nil {
+				pid, err := Client{Path: socket, Timeout: p.Timeout}.pid(ctx)
+				if err != nil {
+					pid = 0
+				}
+				select {
+				case answers <- answer{pid, socket}:
+				case <-ctx.Done():
+					return
+				}
+				select {
+				case <-time.After(probeEvery):
+				case <-ctx.Done():
+				}
 			}
 		})
 	}
-	asking.Wait()
 	answered := make(map[int]string)
-	for i := len(pids) - 1; i >= 0; i-- {
-		if pids[i] != 0 {
-			answered[pids[i]] = p.Sockets[i]
+	for len(answered) < len(pids) {
+		select {
+		case a := <-answers:
+			if _, known := answered[a.pid]; !known && slices.Contains(pids, a.pid) {
+				answered[a.pid] = a.socket
+			}
+			continue
+		case <-ctx.Done():
 		}
+		break
 	}
+	cancel()
+	asking.Wait()
 	return answered
 }

@@ -9,6 +9,16 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
+// bury forgets a worker that died, whose socket may still accept and hang, and
+// has it replaced. One that a reload has replaced already is nobody's loss.
+func (c *Controller) bury(pid int) {
+	i := slices.IndexFunc(c.workers, func(w *worker) bool { return w.pid == pid })
+	if i >= 0 {
+		c.workers = slices.Delete(c.workers, i, i+1)
+		c.restore("worker died")
+	}
+}
+
 // restore asks for an urgent reload. A generation that lived only shortly is
 // replaced with backoff.
 func (c *Controller) restore(cause string) {
@@ -38,7 +48,8 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 		c.sweep(ctx) // for what is down, and what operators did
 	}
 	config := c.Template.Render(c.Frame, c.Backends, c.tables)
-	pids, err := c.Reloader.Reload(ctx, registry.Launch{Config: config, Cause: cause, Files: Files(config, c.tables)})
+	wanted, needed := Files(config, c.tables)
+	pids, err := c.Reloader.Reload(ctx, registry.Launch{Config: config, Cause: cause, FilesWanted: wanted, FilesNeeded: needed})
 	if err == nil {
 		for _, t := range c.tables {
 			t.Renew()
@@ -66,26 +77,11 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 // adopt finds the socket of each new worker. Until the old generation has
 // stopped listening, either may answer on a socket that they share.
 func (c *Controller) adopt(ctx context.Context, pids []int) error {
-	deadline := time.Now().Add(adoptWithin)
-	prober := Prober{Sockets: c.Frame.Sockets, Timeout: c.Timeout}
-	sockets := make(map[int]string)
-	for len(sockets) < len(pids) {
-		for pid, socket := range prober.Probe(ctx) {
-			if slices.Contains(pids, pid) {
-				sockets[pid] = socket
-			}
-		}
-		if len(sockets) == len(pids) {
-			break
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("find the sockets of the new workers %v: only %v answered within %v", pids, sockets, adoptWithin)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(adoptEvery):
-		}
+	limited, cancel := context.WithTimeout(ctx, adoptWithin)
+	defer cancel()
+	sockets := Prober{Sockets: c.Frame.Sockets, Timeout: c.Timeout}.Probe(limited, pids)
+	if len(sockets) < len(pids) {
+		return fmt.Errorf("find the sockets of the new workers %v: only %v answered: %w", pids, sockets, limited.Err())
 	}
 	c.workers = nil
 	for _, pid := range pids {

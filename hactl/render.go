@@ -65,8 +65,9 @@ func (t *Template) Validate(f Frame, backends []Backend) error {
 // tables are those of backends, in their order.
 //
 // Lines that the given version would refuse are left out or replaced: from 2.5
-// on `nbproc` becomes `nbthread`. `quiet` is left out always: it hides from us why
-// HAProxy does not start.
+// on `nbproc` becomes `nbthread`. Two lines are left out always: `quiet`, which
+// hides why HAProxy does not start, and `pidfile`, which is given on the command
+// line and would only be complained about.
 func (t *Template) Render(f Frame, backends []Backend, tables []*Table) []byte {
 	var out bytes.Buffer
 	values := map[string]string{
@@ -78,7 +79,7 @@ func (t *Template) Render(f Frame, backends []Backend, tables []*Table) []byte {
 	idleClose := t.idleClose || !f.Version.idleClose()
 	for _, l := range t.lines {
 		switch {
-		case l.section == "global" && l.keyword == "quiet":
+		case l.section == "global" && (l.keyword == "quiet" || l.keyword == "pidfile"):
 			continue
 		case l.section == "global" && l.keyword == "nbproc" && !f.Version.Nbproc():
 			if len(f.Sockets) > 1 {
@@ -100,6 +101,11 @@ func (t *Template) Render(f Frame, backends []Backend, tables []*Table) []byte {
 		switch l.block {
 		case "sockets":
 			renderSockets(&out, f)
+			if f.Version.strictLimits() && !t.strictLimits {
+				// As HAProxy was before 2.3, and the seed's users know it: a
+				// maxconn beyond the limit of open files is a warning.
+				out.WriteString("    no strict-limits\n")
+			}
 		case "acl":
 			for _, b := range backends {
 				for _, acl := range b.ACLs {
@@ -173,11 +179,10 @@ func (b Backend) render(out *bytes.Buffer, table *Table) {
 	}
 }
 
-// Files is how many descriptors one process of a rendered configuration needs:
-// two a connection of the global maxconn, one a checked server, and a reserve.
-// It is 0 when the configuration has no global maxconn: HAProxy then fits itself
-// to the limit that it finds.
-func Files(config []byte, tables []*Table) uint64 {
+// Files is how many descriptors one process of a rendered configuration wants,
+// and how many it cannot do without. It needs one a checked server and a reserve;
+// it wants two a connection of the global maxconn besides.
+func Files(config []byte, tables []*Table) (wanted, needed uint64) {
 	section, maxconn := "", uint64(0)
 	for line := range strings.Lines(string(config)) {
 		words := strings.Fields(line)
@@ -188,17 +193,17 @@ func Files(config []byte, tables []*Table) uint64 {
 		case "global", "defaults", "frontend", "backend", "listen":
 			section = words[0]
 		case "maxconn":
-			if n, err := strconv.ParseUint(words[len(words)-1], 10, 32); err == nil && section == "global" && len(words) == 2 {
+			if section != "global" || len(words) != 2 {
+				continue
+			}
+			if n, err := strconv.ParseUint(words[1], 10, 32); err == nil {
 				maxconn = n
 			}
 		}
 	}
-	if maxconn == 0 {
-		return 0
-	}
-	files := 2*maxconn + 500
+	needed = 500
 	for _, t := range tables {
-		files += uint64(len(t.Slots))
+		needed += uint64(len(t.Slots))
 	}
-	return files
+	return 2*maxconn + needed, needed
 }

@@ -161,11 +161,12 @@ func TestExpand(t *testing.T) {
 func TestFiles(t *testing.T) {
 	for text, want := range map[string]uint64{
 		"global\n maxconn 1000\ndefaults\n maxconn 5\n": 2*1000 + 500 + 7,
-		"defaults\n maxconn 5\n":                        0,
-		"global\n maxconn x\n":                          0,
+		"defaults\n maxconn 5\n":                        500 + 7,
+		"global\n maxconn x\n":                          500 + 7,
 	} {
-		if got := Files([]byte(text), []*Table{NewTable(7, false)}); got != want {
-			t.Errorf("%q: got %d, want %d", text, got, want)
+		wanted, needed := Files([]byte(text), []*Table{NewTable(7, false)})
+		if wanted != want || needed != 507 {
+			t.Errorf("%q: got %d and %d, want %d and 507", text, wanted, needed, want)
 		}
 	}
 }

@@ -19,6 +19,8 @@ type Template struct {
 	names map[string]string
 	// idleClose is true when the template says idle-close-on-response itself.
 	idleClose bool
+	// strictLimits is true when it says strict-limits, or no strict-limits, itself.
+	strictLimits bool
 }
 
 type templateLine struct {
@@ -84,6 +86,7 @@ func ParseTemplate(text string) (*Template, error) {
 }
 
 func (t *Template) note(words []string) {
+	t.strictLimits = t.strictLimits || words[0] == "strict-limits" || len(words) > 1 && words[1] == "strict-limits"
 	if len(words) > 1 {
 		switch words[0] {
 		case "acl", "backend", "frontend", "listen":

@@ -54,3 +54,7 @@ func (v Version) idleClose() bool { return v.atLeast(2, 4) }
 // its old server after that server was retired. `option http-server-close`
 // cures it, at the price of one server connection a request.
 func (v Version) PinsConnections() bool { return !v.atLeast(2, 2) }
+
+// strictLimits tells whether HAProxy refuses to start when the limit of open
+// files does not allow its maxconn; before it warned.
+func (v Version) strictLimits() bool { return v.atLeast(2, 3) }

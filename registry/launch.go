@@ -6,6 +6,7 @@ type Launch struct {
 	Config []byte
 	// Cause is one word or two for logs and metrics: start, slots, worker died.
 	Cause string
-	// Files is how many file descriptors one process of it needs at most.
-	Files uint64
+	// FilesWanted is how many file descriptors one process of it may come to
+	// use, FilesNeeded how many it cannot start without.
+	FilesWanted, FilesNeeded uint64
 }

@@ -19,9 +19,9 @@ var ErrStopped = errors.New("HAProxy is being stopped")
 
 // Prober finds out which processes answer on HAProxy's stats sockets.
 type Prober interface {
-	// Probe asks every socket once and returns the pids that answered, each with
-	// the path of a socket.
-	Probe(ctx context.Context) map[int]string
+	// Probe asks until each of pids has answered or ctx is done, and returns
+	// those that have, each with the path of a socket.
+	Probe(ctx context.Context, pids []int) map[int]string
 }
 
 // Options of an [HAProxy].
@@ -49,7 +49,7 @@ type HAProxy struct {
 	Options
 
 	requests chan request
-	died     chan struct{}
+	died     chan int
 	over     chan struct{} // closed when Run takes no more requests
 
 	// What follows belongs to Run.
@@ -85,6 +85,9 @@ type exit struct {
 	child      *Child
 }
 
+// maxDied is how many deaths wait to be heard; a generation has at most 64 processes.
+const maxDied = 256
+
 // endWithin is how long a process may take to end after SIGTERM.
 const endWithin = time.Second
 
@@ -93,15 +96,15 @@ func New(o Options) *HAProxy {
 	return &HAProxy{
 		Options:  o,
 		requests: make(chan request),
-		died:     make(chan struct{}, 1),
+		died:     make(chan int, maxDied),
 		over:     make(chan struct{}),
 		exits:    make(chan exit),
 	}
 }
 
-// Died gives a value after a worker of the serving generation ended that nobody
-// told to. Several deaths may be one value.
-func (h *HAProxy) Died() <-chan struct{} { return h.died }
+// Died gives the pid of a worker of the serving generation that ended although
+// nobody told it to.
+func (h *HAProxy) Died() <-chan int { return h.died }
 
 // Reload makes a configuration the running one, in place of the generation that
 // serves, if there is one. It returns the pids of the new workers once all of
@@ -170,19 +173,19 @@ func (h *HAProxy) exited(e exit) {
 	g.workers = slices.DeleteFunc(g.workers, func(c *Child) bool { return c == e.child })
 	how := describe(e.child.Status())
 	switch {
-	case g.ending:
+	case g.ending || g != h.current && e.child.Status().Signaled():
 		h.Metrics.exits.WithLabelValues(h.Proxy, "killed").Inc()
 		h.Logger.Info("a worker was ended, its connections were cut", "pid", pid, "status", how)
 	case g == h.current:
 		h.Metrics.exits.WithLabelValues(h.Proxy, "died").Inc()
 		h.Logger.Error("a worker died, its connections were cut and the others carry its load until it is replaced", "pid", pid, "status", how)
 		select {
-		case h.died <- struct{}{}:
-		default:
+		case h.died <- pid:
+		default: // nobody listens, and enough is known
 		}
 	default:
 		h.Metrics.exits.WithLabelValues(h.Proxy, "drained").Inc()
-		h.Logger.Info("a replaced worker has finished its connections", "pid", pid, "status", how)
+		h.Logger.Info("a worker has finished its connections", "pid", pid, "status", how)
 	}
 	h.draining = slices.DeleteFunc(h.draining, func(g *generation) bool { return len(g.workers) == 0 })
 }

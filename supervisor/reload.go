@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -22,7 +23,6 @@ const (
 	checkWithin  = 60 * time.Second
 	launchWithin = 60 * time.Second
 	proveWithin  = 5 * time.Second
-	proveEvery   = 5 * time.Millisecond
 	// The serving generation answers in a millisecond when it is well.
 	probeWithin = time.Second
 )
@@ -43,8 +43,11 @@ func Check(ctx context.Context, reaper *Reaper, path, file string) error {
 // once the new one is proven: what `-sf` does, but after the proof, since a
 // start that fails with -sf has already taken the old one's listeners away.
 func (h *HAProxy) reload(ctx context.Context, launch registry.Launch) (pids []int, err error) {
-	if err := raiseFiles(launch.Files); err != nil {
-		h.Logger.Warn("HAProxy may not start, or refuse connections", "error", err)
+	switch warning, err := raiseFiles(launch.FilesWanted, launch.FilesNeeded); {
+	case err != nil:
+		return nil, err
+	case warning != "" && h.current == nil:
+		h.Logger.Warn("too few open files", "problem", warning)
 	}
 	oldConf, err := saved(h.ConfFile)
 	if err != nil {
@@ -118,22 +121,23 @@ func (h *HAProxy) launchArgs(ctx context.Context) (args []string, silent map[int
 		}
 		return args, nil
 	}
-	silent = make(map[int]bool)
+	var living []int
 	for _, w := range h.current.workers {
 		if !w.ended() {
-			silent[w.PID] = true
+			living = append(living, w.PID)
 		}
 	}
+	limited, cancel := context.WithTimeout(ctx, probeWithin)
+	defer cancel()
+	answered := h.Prober.Probe(limited, living)
+	silent = make(map[int]bool)
 	socket := ""
-	for deadline := time.Now().Add(probeWithin); len(silent) > 0 && ctx.Err() == nil && time.Now().Before(deadline); {
-		probe, cancel := context.WithDeadline(ctx, deadline)
-		for pid, path := range h.Prober.Probe(probe) {
-			if silent[pid] {
-				delete(silent, pid)
-				socket = path
-			}
+	for _, pid := range living {
+		if path, found := answered[pid]; found {
+			socket = path
+		} else {
+			silent[pid] = true
 		}
-		cancel()
 	}
 	if socket != "" {
 		return append(args, "-x", socket), silent
@@ -175,28 +179,31 @@ func (h *HAProxy) launch(ctx context.Context, args []string) (*generation, error
 func (h *HAProxy) prove(ctx context.Context, g *generation) error {
 	ctx, cancel := context.WithTimeout(ctx, proveWithin)
 	defer cancel()
-	unproven := make(map[int]bool)
+	var pids []int
+	var watching sync.WaitGroup
 	for _, w := range g.workers {
-		unproven[w.PID] = true
-	}
-	for {
-		for pid := range h.Prober.Probe(ctx) {
-			delete(unproven, pid)
-		}
-		for _, w := range g.workers {
-			if w.ended() {
-				return fmt.Errorf("start HAProxy: worker %d ended at once: %s; HAProxy's own log says why", w.PID, describe(w.Status()))
+		pids = append(pids, w.PID)
+		watching.Go(func() {
+			select {
+			case <-w.Done():
+				cancel() // there is nothing left to wait for
+			case <-ctx.Done():
 			}
-		}
-		if len(unproven) == 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("start HAProxy: %d of %d new workers do not answer on the stats sockets: %w", len(unproven), len(g.workers), ctx.Err())
-		case <-time.After(proveEvery):
+		})
+	}
+	answered := len(h.Prober.Probe(ctx, pids))
+	ended := ctx.Err()
+	cancel()
+	watching.Wait()
+	for _, w := range g.workers {
+		if w.ended() {
+			return fmt.Errorf("start HAProxy: worker %d ended at once: %s; HAProxy's own log says why", w.PID, describe(w.Status()))
 		}
 	}
+	if answered < len(pids) {
+		return fmt.Errorf("start HAProxy: %d of %d new workers answer on the stats sockets: %w", answered, len(pids), ended)
+	}
+	return nil
 }
 
 // end ends a generation that has not taken over.

@@ -1,0 +1,45 @@
+// Command haproxy-zk keeps the servers of HAProxy equal to what is registered
+// in ZooKeeper, and owns the HAProxy processes.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/haproxy-zk/haproxy-zk/supervisor"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+// Exit codes, besides 0: stopped as asked.
+const (
+	exitFailed = 1 // failed at run time
+	exitUsage  = 2 // bad usage or configuration
+)
+
+// usageError is an error that the user mends: in the command line, the
+// environment, the configuration or the template.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func main() {
+	os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func execute(args []string, stdout, stderr io.Writer) int {
+	root := newRoot(stdout, stderr)
+	root.SetArgs(args)
+	err := root.Execute()
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(stderr, "haproxy-zk: %v\n", err)
+	if errors.As(err, new(usageError)) || errors.Is(err, supervisor.ErrRefused) {
+		return exitUsage
+	}
+	return exitFailed
+}

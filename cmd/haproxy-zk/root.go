@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+const longHelp = `haproxy-zk keeps the servers of HAProxy equal to what is registered in ZooKeeper.
+
+Applications register their instances as ephemeral children named ip:port of a
+path such as /services/web-a/instances. haproxy-zk renders HAProxy's
+configuration from a template, starts HAProxy, and from then on puts instances
+into service and takes them out through HAProxy's stats sockets: without a
+reload and without a lost request, in every worker process.
+
+Without a command it runs in the foreground:
+
+  haproxy-zk --config /etc/haproxy-zk/config.json
+
+Signals: SIGTERM and SIGINT stop. HAProxy finishes the running requests within
+stop_grace, then everything ends.
+
+Environment (flags win over it):
+  CONFIG       the configuration file (default ` + defaultConfig + `)
+  HTTP_ADDR    where the query API, /metrics, /healthz and /readyz listen (default :21000)
+  RUN_DIR      sockets, pid files and rendered configurations (default /run/haproxy-zk)
+  START_WAIT   how long HAProxy's start waits for ZooKeeper (default 5s)
+  LOG_LEVEL    debug, info, warn or error (default info)
+  LOG_FORMAT   text or json (default text on a terminal, else json)
+
+Any ${NAME} in the configuration's values is a variable of the environment.
+
+Exit codes: 0 stopped as asked, 1 failed at run time, 2 bad usage or configuration.`
+
+func newRoot(stdout, stderr io.Writer) *cobra.Command {
+	var s settings
+	root := &cobra.Command{
+		Use:           "haproxy-zk [run]",
+		Short:         "ZooKeeper to HAProxy, live",
+		Long:          longHelp,
+		Args:          noArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return s.load(cmd)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), s, stderr) },
+	}
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; %s --help tells the flags", err, cmd.CommandPath())}
+	})
+	s.flags(root)
+	root.AddCommand(
+		&cobra.Command{
+			Use:   "run",
+			Short: "run in the foreground (the default)",
+			Args:  noArgs,
+			RunE:  root.RunE,
+		},
+		newCheck(&s),
+		newRender(&s),
+		&cobra.Command{
+			Use:   "version",
+			Short: "print the version",
+			Args:  noArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), "haproxy-zk", version)
+				return err
+			},
+		},
+	)
+	return root
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("unknown command or argument %q; %s --help tells what there is", args[0], cmd.CommandPath())}
+	}
+	return nil
+}

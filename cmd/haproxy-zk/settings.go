@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/spf13/cobra"
+
+	"github.com/haproxy-zk/haproxy-zk/config"
+)
+
+const defaultConfig = "/etc/haproxy-zk/config.json"
+
+// settings are those of the process, whatever its proxies are.
+type settings struct {
+	Config    string        `env:"CONFIG"`
+	HTTPAddr  string        `env:"HTTP_ADDR" envDefault:":21000"`
+	RunDir    string        `env:"RUN_DIR" envDefault:"/run/haproxy-zk"`
+	StartWait time.Duration `env:"START_WAIT" envDefault:"5s"`
+	LogLevel  slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
+	LogFormat string        `env:"LOG_FORMAT"`
+}
+
+// flags declares a flag for each setting; [settings.load] reads those that were given.
+func (s *settings) flags(cmd *cobra.Command) {
+	f := cmd.PersistentFlags()
+	f.String("config", "", "configuration file (CONFIG; default "+defaultConfig+")")
+	f.String("http-addr", "", "address of the query API and metrics (HTTP_ADDR; default :21000)")
+	f.String("run-dir", "", "folder of sockets, pid files and rendered configurations (RUN_DIR; default /run/haproxy-zk)")
+	f.Duration("start-wait", 0, "how long HAProxy's start waits for ZooKeeper (START_WAIT; default 5s)")
+	f.String("log-level", "", "debug, info, warn or error (LOG_LEVEL; default info)")
+	f.String("log-format", "", "text or json (LOG_FORMAT; default text on a terminal, else json)")
+}
+
+// load reads the environment, then the flags of cmd, which win.
+func (s *settings) load(cmd *cobra.Command) error {
+	environment := env.ToMap(os.Environ())
+	for flag, variable := range map[string]string{
+		"config": "CONFIG", "http-addr": "HTTP_ADDR", "run-dir": "RUN_DIR",
+		"start-wait": "START_WAIT", "log-level": "LOG_LEVEL", "log-format": "LOG_FORMAT",
+	} {
+		if f := cmd.Flag(flag); f != nil && f.Changed {
+			environment[variable] = f.Value.String()
+		}
+	}
+	if err := env.ParseWithOptions(s, env.Options{Environment: environment}); err != nil {
+		return usageError{err}
+	}
+	switch s.LogFormat {
+	case "", "text", "json":
+	default:
+		return usageError{fmt.Errorf("LOG_FORMAT %q: it is text or json", s.LogFormat)}
+	}
+	if !filepath.IsAbs(s.RunDir) {
+		return usageError{fmt.Errorf("RUN_DIR %q: it is an absolute path", s.RunDir)}
+	}
+	if s.Config == "" {
+		s.Config = defaultConfig
+	}
+	return nil
+}
+
+// configuration reads the configuration file. Warnings are the caller's to tell.
+func (s *settings) configuration() (*config.Config, []config.Problem, error) {
+	data, err := os.ReadFile(s.Config)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, usageError{fmt.Errorf("configuration file %s is not there: name it with --config or CONFIG", s.Config)}
+	}
+	if err != nil {
+		return nil, nil, usageError{fmt.Errorf("read the configuration: %w", err)}
+	}
+	cfg, warnings, err := config.Load(s.Config, data, config.Environment{Lookup: os.LookupEnv, RunDir: s.RunDir})
+	if err != nil {
+		return nil, warnings, usageError{err}
+	}
+	return cfg, warnings, nil
+}
