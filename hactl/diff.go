@@ -1,5 +1,10 @@
 package hactl
 
+import (
+	"net/netip"
+	"slices"
+)
+
 // operation is one server and the commands that set it right. When all of them
 // are confirmed the server is as after says; else it is unknown.
 type operation struct {
@@ -10,9 +15,8 @@ type operation struct {
 
 // diff returns the operations that make the servers of one backend, as a worker
 // is believed to have them, those of its slots: what to take out of service,
-// and what to put into it. A caller sends all of the first, of all backends,
-// before any of the second: an address that moves never serves two groups.
-// Slots that the worker does not have yet wait for the reload that brings them.
+// and what to put into it. Slots that the worker does not have yet wait for the
+// reload that brings them.
 func diff(group int, b Backend, slots []Slot, have []Server) (off, on []operation) {
 	for i, want := range slots[:min(len(slots), len(have))] {
 		h := have[i]
@@ -40,6 +44,28 @@ func diff(group int, b Backend, slots []Slot, have []Server) (off, on []operatio
 		}
 	}
 	return off, on
+}
+
+// sequence puts the operations of all backends in the order in which a worker
+// is to carry them out. An address that moves leaves its old place before it
+// enters the new one: it never serves two groups. Apart from that, what enters
+// goes before what leaves: HAProxy serves between two commands, and a group
+// whose instances are all replaced must not be empty in between.
+func sequence(off, on []operation) []operation {
+	type place struct{ group, slot int }
+	entering, reused := make(map[netip.AddrPort]bool), make(map[place]bool)
+	for _, op := range on {
+		entering[op.after.Addr], reused[place{op.group, op.slot}] = true, true
+	}
+	var first, last []operation
+	for _, op := range off {
+		if entering[op.after.Addr] || reused[place{op.group, op.slot}] {
+			first = append(first, op)
+		} else {
+			last = append(last, op)
+		}
+	}
+	return slices.Concat(first, on, last)
 }
 
 // enter returns the commands that bring a server, whose address is right, to

@@ -10,6 +10,7 @@ import (
 var (
 	addr1 = netip.MustParseAddrPort("10.0.0.1:80")
 	addr2 = netip.MustParseAddrPort("10.0.0.2:80")
+	addr3 = netip.MustParseAddrPort("10.0.0.3:80")
 )
 
 func testBackend() Backend {
@@ -84,6 +85,33 @@ func TestDiffLeavesSlotsToTheReloadThatBringsThem(t *testing.T) {
 	off, on := diff(0, testBackend(), []Slot{{}, {Addr: addr1, Used: true}}, []Server{{Admin: Maint}})
 	if len(off)+len(on) > 0 {
 		t.Errorf("commands for a server that is not there: %v %v", commands(off), commands(on))
+	}
+}
+
+func TestSequenceLeavesNoGroupEmptyAndNoAddressInTwo(t *testing.T) {
+	other := testBackend()
+	other.Name = "app"
+	var off, on []operation
+	for g, step := range []struct {
+		backend Backend
+		want    []Slot
+		have    []Server
+	}{
+		// 10.0.0.1 leaves web for app, 10.0.0.2 is replaced by 10.0.0.3.
+		{testBackend(), []Slot{{Addr: addr1}, {Addr: addr2}, {Addr: addr3, Used: true}}, []Server{{Addr: addr1, Admin: Ready}, {Addr: addr2, Admin: Ready}, {Admin: Maint}}},
+		{other, []Slot{{Addr: addr1, Used: true}}, []Server{{Admin: Maint}}},
+	} {
+		o, n := diff(g, step.backend, step.want, step.have)
+		off, on = append(off, o...), append(on, n...)
+	}
+	want := []string{
+		"set server web/web1 state maint",
+		"set server web/web3 addr 10.0.0.3 port 80", "set server web/web3 weight 100%", "set server web/web3 state ready",
+		"set server app/web1 addr 10.0.0.1 port 80", "set server app/web1 weight 100%", "set server app/web1 state ready",
+		"set server web/web2 state maint",
+	}
+	if d := cmp.Diff(want, commands(sequence(off, on))); d != "" {
+		t.Errorf("-want +got\n%s", d)
 	}
 }
 

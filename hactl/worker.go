@@ -44,7 +44,7 @@ func (w *worker) converge(ctx context.Context, backends []Backend, tables []*Tab
 		if len(off)+len(on) == 0 {
 			return commands, nil
 		}
-		done, err := w.carryOut(ctx, append(off, on...))
+		done, err := w.carryOut(ctx, sequence(off, on))
 		commands += done
 		if err == nil {
 			return commands, nil
