@@ -1,0 +1,61 @@
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+FUZZTIME ?= 20s
+GOLANGCI  = go tool -modfile=build/tools/go.mod golangci-lint
+VULNCHECK = go tool -modfile=build/tools/go.mod govulncheck
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: build
+build: ## Build the static binary bin/haproxy-zk
+	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/haproxy-zk ./cmd/haproxy-zk
+
+.PHONY: setup
+setup: ## Install what tests and demo run on, where it is missing (Debian, root)
+	@build/setup
+
+.PHONY: demo
+demo: setup ## Show a rolling replacement under load, with a real ZooKeeper and HAProxy
+	@go run ./e2e/demo
+
+.PHONY: test
+test: setup ## Run all tests with the race detector
+	go test -race -timeout 25m ./...
+
+.PHONY: test-all
+test-all: setup ## Run all tests, the long ones in full
+	E2E_LONG=1 go test -race -timeout 2h ./...
+
+.PHONY: bench
+bench: setup ## Run the benchmarks, then measure from end to end
+	go test -run '^$$' -bench . -benchmem ./...
+	go run ./e2e/bench
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (20s)
+	@set -e; for package in $$(go list ./...); do \
+	  list=$$(go test -list '^Fuzz' $$package); \
+	  for target in $$(printf '%s\n' "$$list" | grep '^Fuzz' || true); do \
+	    echo "$$package $$target"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+	  done; \
+	done
+
+.PHONY: lint
+lint: ## Check style, imports and modules
+	$(GOLANGCI) run ./...
+	go mod tidy -diff
+	go mod verify
+
+.PHONY: vuln
+vuln: ## Check the dependencies against the database of vulnerabilities (network)
+	$(VULNCHECK) ./...
+
+.PHONY: fmt
+fmt: ## Format the code
+	$(GOLANGCI) fmt ./...
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin dist

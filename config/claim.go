@@ -1,0 +1,51 @@
+package config
+
+import (
+	"cmp"
+	"slices"
+)
+
+// claim is a key that wants something for itself.
+type claim struct {
+	// what is wanted, as in "port 8080".
+	what string
+	by   value
+	// advice completes the message to the second who wants it.
+	advice string
+	// reads is true for who shares with others that only read.
+	reads bool
+	// harmless makes a clash a warning.
+	harmless bool
+}
+
+func (l *loader) claim(c claim) { l.claims = append(l.claims, c) }
+
+// settle reports everything that is wanted twice, where it is wanted the
+// second time.
+func (l *loader) settle() {
+	slices.SortStableFunc(l.claims, func(a, b claim) int { return cmp.Compare(a.by.at, b.by.at) })
+	owners := make(map[string]claim)
+	for _, c := range l.claims {
+		owner, taken := owners[c.what]
+		if !taken {
+			owners[c.what] = c
+			continue
+		}
+		if c.reads && owner.reads {
+			continue
+		}
+		tell := l.errorf
+		if c.harmless {
+			tell = l.warnf
+		}
+		tell(c.by.at, c.by.key, "%s%s is already claimed by %s%s, line %d: %s",
+			c.what, byDefault(c.by), owner.by.key, byDefault(owner.by), l.line(owner.by.at), c.advice)
+	}
+}
+
+func byDefault(v value) string {
+	if v.isDefault {
+		return " (the default)"
+	}
+	return ""
+}

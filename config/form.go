@@ -1,0 +1,66 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// form says which JSON values a key takes and what they mean.
+type form[T any] struct {
+	// give completes the sentence "give …" of a message.
+	give string
+	// kinds are allowed besides a string.
+	kinds []kind
+	// ours are the names in ${…} that are not the environment's.
+	ours []string
+	// mayBeEmpty allows "".
+	mayBeEmpty bool
+	// parse gets a text without control characters; its error says what is
+	// wrong, but not what to give.
+	parse func(text string) (T, error)
+}
+
+// read returns what the value of a key means, or reports what is wrong with it
+// and returns zero. A missing key reads as its fallback, and as zero without one.
+func read[T any](o *object, key string, f form[T], fallback string) T {
+	got, _ := interpret(o.loader, o.get(key, fallback), f)
+	return got
+}
+
+// interpret returns what v means, or reports what is wrong with it.
+func interpret[T any](l *loader, v value, f form[T]) (got T, ok bool) {
+	text, ok := textOf(l, v, f)
+	if !ok {
+		return got, false
+	}
+	got, err := f.parse(text)
+	if err != nil {
+		l.errorf(v.at, v.key, "%v: give %s", err, f.give)
+		return *new(T), false
+	}
+	return got, true
+}
+
+// textOf returns a scalar as text, with the environment's variables expanded.
+func textOf[T any](l *loader, v value, f form[T]) (text string, ok bool) {
+	if v.missing() || v.isDefault {
+		return v.text, v.isDefault && !v.missing()
+	}
+	if v.kind != isText && !slices.Contains(f.kinds, v.kind) {
+		l.errorf(v.at, v.key, "found %s: give %s", v.kind, f.give)
+		return "", false
+	}
+	text, err := expand(v.text, f.ours, l.env.Lookup)
+	switch {
+	case err != nil:
+		l.errorf(v.at, v.key, "%v", err)
+	case strings.ContainsFunc(text, unicode.IsControl):
+		l.errorf(v.at, v.key, "%q has a line break or another control character: remove it", text)
+	case strings.TrimSpace(text) == "" && !f.mayBeEmpty:
+		l.errorf(v.at, v.key, "%q is empty: give %s", text, f.give)
+	default:
+		return text, true
+	}
+	return "", false
+}

@@ -1,0 +1,141 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Group is one application: a backend of HAProxy and a path in ZooKeeper.
+type Group struct {
+	// Name is the backend's.
+	Name string
+	// Path is where the instances are registered, below the chroot, which it
+	// does not begin with: absolute, without a slash at its end.
+	Path string
+	// ACLs are conditions as HAProxy writes them behind `acl NAME`; one that
+	// holds is enough. There may be none.
+	ACLs []string
+	// Mode is http or tcp.
+	Mode    string
+	Balance string
+	// HTTPCheck is what `option httpchk` asks for, as in "GET /probe.jsp";
+	// empty means a check by connecting.
+	HTTPCheck string
+	// ServerTemplate is "PREFIX RANGE ADDRESS OPTIONS" in which
+	// ${group_name}, ${min_server}, ${max_server} and ${ip_port} are still to
+	// be replaced. Its range may be literal and then differ from MaxServer.
+	ServerTemplate string
+	// MaxServer is the number of slots to begin with, at least 1.
+	MaxServer int
+	// DefaultBackend takes what no ACL takes; at most one group has it.
+	DefaultBackend bool
+	// WaitCheck keeps an instance out until its first good check.
+	WaitCheck bool
+	// DrainTimeout is how long an instance that leaves drains; 0 is not at all.
+	DrainTimeout time.Duration
+	// ListenerPort is that of a frontend for this group alone; 0 is none.
+	ListenerPort uint16
+	// ServerClose is `option http-server-close`; nil leaves it to what
+	// HAProxy's version needs.
+	ServerClose *bool
+}
+
+// groups reads the groups of a proxy; pattern is the proxy's zk.path, empty if
+// that is wrong.
+func (o *object) groups(pattern string) (groups []Group) {
+	const give = "an object whose keys are the names of the groups"
+	o.require("groups", give)
+	v := o.get("groups", "")
+	if v.missing() {
+		return nil
+	}
+	all, ok := o.object(v, give)
+	if !ok {
+		return nil
+	}
+	if len(all.members) == 0 {
+		o.warnf(v.at, v.key, "there is no group, so that nothing is served: add one")
+	}
+	heirs := 0
+	for _, m := range all.members {
+		if m.name == "*" {
+			o.errorf(m.value.at, m.value.key, "the discovery of groups is not supported yet: write the groups out")
+			continue
+		}
+		if err := checkName(m.name); err != nil {
+			o.errorf(m.value.at, m.value.key, "%v", err)
+		}
+		g, ok := o.object(m.value, "an object with the keys of a group")
+		if !ok {
+			continue
+		}
+		if g.get("zk.path", "").missing() {
+			heirs++
+		}
+		groups = append(groups, g.group(m.name, pattern, o.key))
+	}
+	if heirs > 1 && pattern != "" && !namesGroup(pattern) {
+		shared := o.get("zk.path", "")
+		o.errorf(shared.at, shared.key, "%d groups would have the same instances in %q: put ${group} into it", heirs, pattern)
+	}
+	return groups
+}
+
+// group reads one group of the proxy whose key is given.
+func (o *object) group(name, pattern, proxy string) Group {
+	ours := strings.NewReplacer("${group}", name, "${app}", name)
+	g := Group{
+		Name:           name,
+		Path:           ours.Replace(read(o, "zk.path", zkPath(), pattern)),
+		Mode:           read(o, "mode", oneOf("http", "tcp"), defaultMode),
+		Balance:        read(o, "balance", anyText("one of HAProxy's algorithms, as in roundrobin"), defaultBalance),
+		HTTPCheck:      ours.Replace(read(o, "httpchk", httpCheck(), "")),
+		MaxServer:      read(o, "max_server", servers(), defaultMaxServer),
+		DefaultBackend: read(o, "default_backend", boolean(), defaultFlag),
+		WaitCheck:      read(o, "wait_check", boolean(), defaultFlag),
+		DrainTimeout:   read(o, "drain_timeout", duration(0), defaultDrainTimeout),
+		ListenerPort:   o.ownPort("listener_port", ""),
+		ServerClose:    read(o, "server_close", optional(boolean()), ""),
+	}
+	g.ServerTemplate = read(o, "server-template", serverTemplate(name, g.MaxServer), defaultServerTemplate)
+	for _, v := range o.list("acls", "") {
+		if condition, ok := interpret(o.loader, v, acl()); ok {
+			g.ACLs = append(g.ACLs, ours.Replace(condition))
+		}
+	}
+	if g.ServerTemplate != "" && !slices.Contains(strings.Fields(g.ServerTemplate), "disabled") {
+		v := o.get("server-template", "")
+		o.warnf(v.at, v.key, "without the option \"disabled\" a slot is in service before it has an instance: add it")
+	}
+	if g.Path != "" {
+		o.claim(claim{
+			what: fmt.Sprintf("the path %q of %s", g.Path, proxy), by: o.get("zk.path", pattern),
+			advice: "both groups have the same instances", harmless: true,
+		})
+	}
+	if g.DefaultBackend {
+		o.claim(claim{
+			what: "the default backend of " + proxy, by: o.get("default_backend", ""),
+			advice: "only one group can have it",
+		})
+	}
+	o.refuse("loss_guard")
+	o.finish()
+	return g
+}
+
+func acl() form[string] {
+	f := anyText("a condition of HAProxy, as in path_beg -i /${group}")
+	f.ours = []string{"group", "app"}
+	return f
+}
+
+func httpCheck() form[string] {
+	f := anyText("a method and a path, as in GET /probe.jsp")
+	f.ours = []string{"group", "app"}
+	f.mayBeEmpty = true
+	f.parse = func(text string) (string, error) { return strings.TrimSpace(text), nil }
+	return f
+}

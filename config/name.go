@@ -1,0 +1,31 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// reservedNames are paths of the query API, so no proxy can have them.
+const reservedNames = "metrics, healthz, readyz, ui, static, events, openapi.json, favicon.ico"
+
+// nameForm is what HAProxy takes as the name of a backend, and what stands in
+// a URL's path as it is.
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9_.:-]+$`)
+
+// checkName tells why a group cannot have a name.
+func checkName(name string) error {
+	if !nameForm.MatchString(name) || name == "." || name == ".." {
+		return fmt.Errorf(`%q cannot be a name: use only letters, digits and "_", ".", ":", "-"`, name)
+	}
+	return nil
+}
+
+// checkProxyName tells why a proxy cannot have a name.
+func checkProxyName(name string) error {
+	if slices.Contains(strings.Split(reservedNames, ", "), name) {
+		return fmt.Errorf("%q is a path of the query API: use another name, none of %s", name, reservedNames)
+	}
+	return checkName(name)
+}

@@ -1,0 +1,128 @@
+package config
+
+import "strconv"
+
+// value is a JSON value and the path of its key. A key that is missing has its
+// default as value, in the place of the object that lacks it.
+type value struct {
+	node
+
+	key       string
+	isDefault bool
+}
+
+// missing is true for a key that is not there and has no default.
+func (v value) missing() bool { return v.kind == "" }
+
+// object reads a JSON object key by key and knows which ones it was asked for.
+type object struct {
+	*loader
+	value
+
+	members []member
+	asked   []string
+}
+
+type member struct {
+	name  string
+	value value
+}
+
+// object opens v, or reports that it is none. Of members with the same name it
+// keeps the first and reports the others.
+func (l *loader) object(v value, give string) (*object, bool) {
+	if v.kind != isObject {
+		l.errorf(v.at, v.key, "found %s: give %s", v.kind, give)
+		return nil, false
+	}
+	o := &object{loader: l, value: v}
+	first := make(map[string]int)
+	for _, m := range v.node.members {
+		key := join(v.key, m.name)
+		if at, twice := first[m.name]; twice {
+			l.errorf(m.node.at, key, "the key is there already, in line %d: remove one of them", l.line(at))
+			continue
+		}
+		first[m.name] = m.node.at
+		o.members = append(o.members, member{name: m.name, value: value{node: m.node, key: key}})
+	}
+	return o, true
+}
+
+// join appends a name to the path of a key; what could be misread is quoted.
+func join(path, name string) string {
+	if checkName(name) != nil {
+		name = strconv.Quote(name)
+	}
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// get returns the value of a key. With an empty fallback there is no default.
+func (o *object) get(key, fallback string) value {
+	o.asked = append(o.asked, key)
+	for _, m := range o.members {
+		if m.name == key {
+			return m.value
+		}
+	}
+	v := value{node: node{at: o.at}, key: join(o.key, key), isDefault: true}
+	if fallback != "" {
+		v.kind, v.text = isText, fallback
+	}
+	return v
+}
+
+// list returns the values of a key whose value is an array of strings. With an
+// empty fallback the default is an empty list.
+func (o *object) list(key, fallback string) []value {
+	v := o.get(key, fallback)
+	switch {
+	case v.missing():
+		return nil
+	case v.isDefault:
+		return []value{v}
+	case v.kind != isArray:
+		o.errorf(v.at, v.key, "found %s: give an array of strings", v.kind)
+		return nil
+	}
+	items := make([]value, len(v.items))
+	for i, n := range v.items {
+		items[i] = value{node: n, key: v.key + "[" + strconv.Itoa(i) + "]"}
+	}
+	return items
+}
+
+// require reports a key that is missing.
+func (o *object) require(key, give string) {
+	if v := o.get(key, ""); v.missing() {
+		o.errorf(v.at, v.key, "the key is missing: give %s", give)
+	}
+}
+
+// refuse reports a key that is there but does nothing in this version.
+func (o *object) refuse(key string) {
+	if v := o.get(key, ""); !v.missing() {
+		o.errorf(v.at, v.key, "not supported yet: remove it")
+	}
+}
+
+// finish warns of the keys that nobody asked for.
+func (o *object) finish() {
+	known := make(map[string]bool)
+	for _, key := range o.asked {
+		known[key] = true
+	}
+	for _, m := range o.members {
+		if known[m.name] {
+			continue
+		}
+		if near, ok := nearest(m.name, o.asked); ok {
+			o.warnf(m.value.at, m.value.key, "unknown key, it is ignored: did you mean %q?", near)
+		} else {
+			o.warnf(m.value.at, m.value.key, "unknown key, it is ignored")
+		}
+	}
+}

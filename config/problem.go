@@ -1,0 +1,46 @@
+package config
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Problem is one thing that is wrong or suspicious in a configuration.
+type Problem struct {
+	// File is the name that was given to Load.
+	File string
+	// Line is where in the file, counted from 1.
+	Line int
+	// Key is the path of the key, as in ngboss.groups.web-a.max_server or
+	// ngboss.socket_files[1]. It is empty where the file is no JSON.
+	Key string
+	// Text says what is wrong and what to do.
+	Text string
+}
+
+// String returns `file:line: key: text` in one line, without what is empty.
+func (p Problem) String() string {
+	place := p.File
+	if p.Line > 0 {
+		place += ":" + strconv.Itoa(p.Line)
+	}
+	var parts []string
+	for _, part := range []string{place, p.Key, p.Text} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, ": ")
+}
+
+// Problems is an error that tells everything that is wrong with a file.
+type Problems []Problem
+
+// Error returns one line for each problem.
+func (p Problems) Error() string {
+	lines := make([]string, len(p))
+	for i, problem := range p {
+		lines[i] = problem.String()
+	}
+	return strings.Join(lines, "\n")
+}

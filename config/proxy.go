@@ -1,0 +1,135 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// Proxy is one HAProxy: its listener, its files, and the applications behind it.
+type Proxy struct {
+	// Name is a word for HAProxy and an element of the query API's paths.
+	Name      string
+	ZooKeeper ZooKeeper
+	// Groups are in the file's order, in which HAProxy tries their ACLs.
+	// There may be none.
+	Groups []Group
+
+	// Exec is HAProxy's executable: absolute, or a name to be found on PATH.
+	Exec string
+	// Template is the file of the template; empty means the built-in one.
+	Template string
+	// ConfFile is where the rendered configuration goes.
+	ConfFile string
+	PIDFile  string
+	// SocketFiles are the stats sockets, one for each worker, at least one.
+	SocketFiles []string
+
+	ListenerPort uint16
+	AdminPort    uint16
+
+	SessionTimeout time.Duration
+	// HardStopAfter bounds the life of a worker that was replaced; 0 is for ever.
+	HardStopAfter time.Duration
+	// StopGrace is how long connections may go on when all is to stop.
+	StopGrace time.Duration
+}
+
+func (l *loader) proxy(name string, v value) (Proxy, bool) {
+	if err := checkProxyName(name); err != nil {
+		l.errorf(v.at, v.key, "%v", err)
+	}
+	o, ok := l.object(v, "an object with the keys of a proxy")
+	if !ok {
+		return Proxy{}, false
+	}
+	o.require("zk.addr", zooKeeper().give)
+	zkPathPattern := read(o, "zk.path", zkPath(), defaultZKPath)
+	p := Proxy{
+		Name:           name,
+		ZooKeeper:      read(o, "zk.addr", zooKeeper(), ""),
+		Groups:         o.groups(zkPathPattern),
+		Exec:           read(o, "exec", executable(), defaultExec),
+		Template:       o.template(),
+		ConfFile:       o.ownFile("conf_file", plainFile(), l.runFile(name, "cfg")),
+		PIDFile:        o.ownFile("pid_file", wordFile(), l.runFile(name, "pid")),
+		SocketFiles:    o.socketFiles(l.runFile(name, "1.sock")),
+		ListenerPort:   o.ownPort("listener_port", defaultListenerPort),
+		AdminPort:      o.ownPort("admin_port", defaultAdminPort),
+		SessionTimeout: read(o, "session_timeout", duration(shortestSession), defaultSessionTimeout),
+		StopGrace:      read(o, "stop_grace", duration(0), defaultStopGrace),
+	}
+	p.HardStopAfter = read(o, "hard_stop_after", duration(0), defaultHardStop(p.Groups))
+	for _, later := range []string{"zk.auth", "zk.auth_file", "zk.tls"} {
+		o.refuse(later)
+	}
+	o.finish()
+	return p, true
+}
+
+// runFile returns a file's default path, and none for a proxy whose name is
+// wrong, which is reported already.
+func (l *loader) runFile(name, extension string) string {
+	if checkName(name) != nil {
+		return ""
+	}
+	return filepath.Join(l.env.RunDir, name+"."+extension)
+}
+
+// defaultHardStop cuts no connection where all are TCP: they may be meant to last.
+func defaultHardStop(groups []Group) string {
+	isHTTP := func(g Group) bool { return g.Mode != "tcp" }
+	if len(groups) == 0 || slices.ContainsFunc(groups, isHTTP) {
+		return defaultHardStopHTTP
+	}
+	return defaultHardStopTCP
+}
+
+// ownPort reads a port that nobody else may listen on.
+func (o *object) ownPort(key, fallback string) uint16 {
+	v := o.get(key, fallback)
+	n, ok := interpret(o.loader, v, port())
+	if ok {
+		advice := "each needs its own"
+		if v.isDefault {
+			advice = "a second proxy must name its own " + key
+		}
+		o.claim(claim{what: fmt.Sprintf("port %d", n), by: v, advice: advice})
+	}
+	return n
+}
+
+// ownFile reads the path of a file that nobody else may use.
+func (o *object) ownFile(key string, f form[string], fallback string) string {
+	return o.claimFile(o.get(key, fallback), f, false)
+}
+
+// template reads the path of a file that others may read as well.
+func (o *object) template() string {
+	return o.claimFile(o.get("template", ""), plainFile(), true)
+}
+
+func (o *object) socketFiles(fallback string) (paths []string) {
+	all := o.get("socket_files", fallback)
+	if all.kind == isArray && len(all.items) == 0 {
+		o.errorf(all.at, all.key, "the array is empty: give one path for each worker, or remove the key")
+	}
+	for _, v := range o.list("socket_files", fallback) {
+		path := o.claimFile(v, socketFile(), false)
+		if len(path) > safeSocket {
+			o.warnf(v.at, v.key, "%q has %d bytes, but HAProxy needs room for a process id behind it: use at most %d",
+				path, len(path), safeSocket)
+		}
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+func (o *object) claimFile(v value, f form[string], reads bool) string {
+	path, ok := interpret(o.loader, v, f)
+	if ok {
+		o.claim(claim{what: fmt.Sprintf("file %q", filepath.Clean(path)), by: v, reads: reads, advice: "each needs its own"})
+	}
+	return path
+}

@@ -1,0 +1,59 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// report collects what is found, in whatever order, while a file is read.
+type report struct {
+	file     string
+	newlines []int
+	errors   []finding
+	warnings []finding
+}
+
+// finding is a problem and the offset in the file that it is sorted by: a
+// whole configuration may stand in one line.
+type finding struct {
+	at      int
+	problem Problem
+}
+
+func newReport(file string, data []byte) *report {
+	r := &report{file: file}
+	for at, b := range data {
+		if b == '\n' {
+			r.newlines = append(r.newlines, at)
+		}
+	}
+	return r
+}
+
+// line returns the line of an offset, counted from 1.
+func (r *report) line(at int) int {
+	before, _ := slices.BinarySearch(r.newlines, at)
+	return before + 1
+}
+
+func (r *report) errorf(at int, key, format string, args ...any) {
+	r.errors = append(r.errors, r.finding(at, key, fmt.Sprintf(format, args...)))
+}
+
+func (r *report) warnf(at int, key, format string, args ...any) {
+	r.warnings = append(r.warnings, r.finding(at, key, fmt.Sprintf(format, args...)))
+}
+
+func (r *report) finding(at int, key, text string) finding {
+	return finding{at: at, problem: Problem{File: r.file, Line: r.line(at), Key: key, Text: text}}
+}
+
+func sorted(findings []finding) Problems {
+	slices.SortStableFunc(findings, func(a, b finding) int { return cmp.Compare(a.at, b.at) })
+	var problems Problems
+	for _, f := range findings {
+		problems = append(problems, f.problem)
+	}
+	return problems
+}

@@ -1,0 +1,109 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// ZooKeeper is where the instances are registered.
+type ZooKeeper struct {
+	// Servers are host:port each, at least one; IPv6 stands in brackets.
+	Servers []string
+	// Chroot is what every path begins with on these servers: empty, or
+	// absolute without a slash at its end.
+	Chroot string
+}
+
+var (
+	hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?$`)
+	// A wrong IPv4 address is not to be taken for a name.
+	digitsAndDots = regexp.MustCompile(`^[0-9.]+$`)
+)
+
+func zooKeeper() form[ZooKeeper] {
+	return form[ZooKeeper]{
+		give:  "host:port, or several separated by commas, then optionally a /chroot",
+		parse: parseZooKeeper,
+	}
+}
+
+func parseZooKeeper(text string) (ZooKeeper, error) {
+	servers, chroot, _ := strings.Cut(text, "/")
+	var (
+		zk    ZooKeeper
+		wrong []string
+	)
+	for server := range strings.SplitSeq(servers, ",") {
+		server = strings.TrimSpace(server)
+		if !isHostPort(server, 1) {
+			wrong = append(wrong, strconv.Quote(server))
+		}
+		zk.Servers = append(zk.Servers, server)
+	}
+	if len(wrong) > 0 {
+		return ZooKeeper{}, fmt.Errorf("%s is not host:port with a port from 1 to 65535", strings.Join(wrong, ", "))
+	}
+	chroot = strings.TrimSpace(chroot)
+	if chroot == "" {
+		return zk, nil
+	}
+	zk.Chroot = "/" + chroot
+	if strings.ContainsAny(chroot, ", ") {
+		return ZooKeeper{}, fmt.Errorf("%q is not one chroot", zk.Chroot)
+	}
+	if _, err := parseZKPath(zk.Chroot); err != nil {
+		return ZooKeeper{}, fmt.Errorf("as the chroot, %w", err)
+	}
+	return zk, nil
+}
+
+// zkPath is the path of a group's instances, or a pattern for those of many.
+func zkPath() form[string] {
+	return form[string]{
+		give:  "an absolute path without a slash at its end, as in " + defaultZKPath,
+		ours:  []string{"group", "app"},
+		parse: parseZKPath,
+	}
+}
+
+// parseZKPath applies those rules of ZooKeeper that its server answers with a
+// bare "bad arguments".
+func parseZKPath(path string) (string, error) {
+	elements := strings.Split(path, "/")
+	switch {
+	case elements[0] != "":
+		return "", fmt.Errorf("%q does not begin with a slash", path)
+	case strings.HasSuffix(path, "/"):
+		return "", fmt.Errorf("%q ends with a slash", path)
+	case slices.Contains(elements[1:], ""):
+		return "", fmt.Errorf("%q has two slashes in a row", path)
+	case slices.Contains(elements, ".") || slices.Contains(elements, ".."):
+		return "", fmt.Errorf("%q has an element . or .., which ZooKeeper refuses", path)
+	}
+	return path, nil
+}
+
+// namesGroup is true for a pattern that gives each group a path of its own.
+func namesGroup(path string) bool {
+	return strings.Contains(path, "${group}") || strings.Contains(path, "${app}")
+}
+
+// isHostPort is true for a name or an address with a port of at least lowest.
+func isHostPort(text string, lowest uint64) bool {
+	host, number, err := net.SplitHostPort(text)
+	if err != nil {
+		return false
+	}
+	if n, err := strconv.ParseUint(number, 10, 16); err != nil || n < lowest {
+		return false
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	return hostName.MatchString(host) && !digitsAndDots.MatchString(host)
+}
