@@ -1,0 +1,148 @@
+package syncer
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"syscall"
+	"time"
+)
+
+const (
+	// opSetWatches is the operation that sets watches again after a reconnect;
+	// it follows the length and the number of a request.
+	opSetWatches    = 101
+	offsetOperation = 8
+
+	// rearming bounds the wait for it: there may be no watches.
+	rearming = 50 * time.Millisecond
+)
+
+// conn is one connection to a server.
+//
+// Until the first answer was read, which is the handshake's, the deadline that
+// the dialer has set holds whatever the library sets: it would wait ten times
+// its receive timeout for the length of the answer and forever for the rest.
+// The answer is read whole and looked at first, because the library allocates
+// whatever length a stranger sends.
+//
+// When a session was resumed, nothing more is read until the watches are on
+// their way to the server. They carry the number of the last change that an
+// answer told of, and the library takes it while it reads answers already: an
+// answer to a request that waited since before the disconnect would make the
+// server believe that changes were seen which were not.
+type conn struct {
+	net.Conn
+	address string
+	dialer  *dialer
+
+	// Only the library's loop writes these, before it starts the goroutines
+	// that read and write.
+	answered bool
+	answer   []byte // the part that the library has not read yet
+	handed   bool   // all of it was read: deadlines are the library's
+
+	session int64         // 0: the one asked for has expired
+	timeout time.Duration // as granted
+
+	rearmed chan struct{}   // closed by Write; nil when no watches are expected any more
+	reading <-chan struct{} // the same for Read; nil after the wait
+}
+
+func (c *conn) Read(p []byte) (int, error) {
+	if c.handed {
+		c.awaitWatches()
+		n, err := c.Conn.Read(p)
+		if n > 0 {
+			c.dialer.heard()
+		}
+		return n, err
+	}
+	if !c.answered {
+		c.answered = true
+		if err := c.receive(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, c.answer)
+	c.answer = c.answer[n:]
+	if len(c.answer) > 0 {
+		return n, nil
+	}
+	c.handed = true
+	return n, c.Conn.SetDeadline(time.Time{})
+}
+
+func (c *conn) Write(p []byte) (int, error) {
+	if c.rearmed != nil && c.handed && isSetWatches(p) {
+		close(c.rearmed)
+		c.rearmed = nil
+	}
+	return c.Conn.Write(p)
+}
+
+// isSetWatches looks at a whole request: the library writes each at once.
+func isSetWatches(p []byte) bool {
+	return len(p) >= offsetOperation+4 && binary.BigEndian.Uint32(p[offsetOperation:]) == opSetWatches
+}
+
+func (c *conn) awaitWatches() {
+	if c.reading == nil {
+		return
+	}
+	timer := time.NewTimer(rearming)
+	defer timer.Stop()
+	select {
+	case <-c.reading:
+	case <-timer.C:
+	}
+	c.reading = nil
+}
+
+// receive reads the answer to the handshake.
+func (c *conn) receive() error {
+	answer, err := readAnswer(c.Conn)
+	if err == nil {
+		c.answer = answer
+		c.session, c.timeout, err = parseAnswer(answer)
+	}
+	if err != nil {
+		c.dialer.problem(fmt.Sprintf("no session with %s: %s", c.address, reason(err)))
+		if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+			c.dialer.cut()
+		}
+		return fmt.Errorf("read the answer of %s: %w", c.address, err)
+	}
+	if c.session != 0 && c.session == c.dialer.session {
+		c.rearmed = make(chan struct{})
+		c.reading = c.rearmed
+	}
+	c.dialer.heard()
+	return nil
+}
+
+// SetDeadline does nothing before the answer was read.
+func (c *conn) SetDeadline(t time.Time) error {
+	if !c.handed {
+		return nil
+	}
+	return c.Conn.SetDeadline(t)
+}
+
+// SetReadDeadline does nothing before the answer was read.
+func (c *conn) SetReadDeadline(t time.Time) error {
+	if !c.handed {
+		return nil
+	}
+	return c.Conn.SetReadDeadline(t)
+}
+
+// SetWriteDeadline does nothing before the answer was read.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	if !c.handed {
+		return nil
+	}
+	return c.Conn.SetWriteDeadline(t)
+}

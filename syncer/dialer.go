@@ -1,0 +1,152 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+const (
+	// serverTimeout bounds resolving, connecting and shaking hands together.
+	serverTimeout = 2 * time.Second
+	// stable is how long a session must live to clear its server of suspicion.
+	stable = time.Second
+
+	// With a randomization of one half, no wait is longer than 1.05 s: the lists
+	// are right two seconds after a server is there again.
+	pauseMin = 50 * time.Millisecond
+	pauseMax = 700 * time.Millisecond
+)
+
+func newBackOff(shortest, longest time.Duration) *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.MaxInterval = shortest, longest
+	b.Reset()
+	return b
+}
+
+// connectFunc resolves a host:port and connects to it.
+type connectFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// dialer opens connections, one at a time. It waits before each round over the
+// servers but the first, and after a session that ended at once. Only the
+// library's loop calls its methods; close any goroutine.
+type dialer struct {
+	ctx     context.Context // the library's dial function has none to pass
+	cancel  context.CancelFunc
+	connect connectFunc
+	servers int
+
+	problem func(string) // a server cannot be used, in a short sentence
+	cut     func()       // a server closed the connection instead of answering the handshake
+	heard   func()       // something was read
+
+	pause       *backoff.ExponentialBackOff
+	tried       int // servers of this round
+	established time.Time
+	session     int64 // the last one established
+	forgiven    bool
+
+	mu   sync.Mutex
+	open *conn
+}
+
+func newDialer(ctx context.Context, connect connectFunc, servers int) *dialer {
+	d := &dialer{
+		connect: connect,
+		servers: servers,
+		pause:   newBackOff(pauseMin, pauseMax),
+	}
+	d.ctx, d.cancel = context.WithCancel(ctx)
+	return d
+}
+
+// dial has the library's signature; its timeout, a fixed second, is not used.
+func (d *dialer) dial(network, address string, _ time.Duration) (net.Conn, error) {
+	if err := d.wait(); err != nil {
+		return nil, err
+	}
+	deadline := time.Now().Add(serverTimeout)
+	ctx, cancel := context.WithDeadline(d.ctx, deadline)
+	defer cancel()
+	raw, err := d.connect(ctx, network, address)
+	if err != nil {
+		d.problem(fmt.Sprintf("cannot connect to %s: %s", address, reason(err)))
+		return nil, fmt.Errorf("connect to %s: %w", address, err)
+	}
+	c := &conn{Conn: raw, address: address, dialer: d}
+	if err := raw.SetDeadline(deadline); err != nil {
+		_ = raw.Close()
+		return nil, fmt.Errorf("set the deadline of the handshake: %w", err)
+	}
+	return d.keep(c)
+}
+
+// wait sleeps before a new round, and returns an error when the dialer is closed.
+func (d *dialer) wait() error {
+	if !d.established.IsZero() {
+		d.tried = d.servers
+		if time.Since(d.established) >= stable {
+			d.pause.Reset()
+			d.tried = 0
+		}
+		d.established = time.Time{}
+	}
+	if d.tried >= d.servers {
+		d.tried = 0
+		timer := time.NewTimer(d.pause.NextBackOff())
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-d.ctx.Done():
+		}
+	}
+	d.tried++
+	return d.ctx.Err()
+}
+
+// keep makes c the open connection and closes the one before: after an expiry
+// the library dials again without having closed it.
+func (d *dialer) keep(c *conn) (net.Conn, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.ctx.Err(); err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	if d.open != nil {
+		_ = d.open.Close()
+	}
+	d.open = c
+	return c, nil
+}
+
+// connected notes that a session was established.
+func (d *dialer) connected() {
+	d.established = time.Now()
+	d.session = d.open.session
+	d.forgiven = false
+}
+
+// expired shortens the next wait, once: a server that says that the session has
+// expired works.
+func (d *dialer) expired() {
+	if !d.forgiven {
+		d.forgiven = true
+		d.pause.Reset()
+	}
+}
+
+// close ends a dial, a sleep or a connection at once; none is opened any more.
+func (d *dialer) close() {
+	d.cancel()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.open != nil {
+		_ = d.open.Close()
+	}
+}

@@ -1,0 +1,193 @@
+package syncer
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// What a fakeServer does with a connection.
+const (
+	serve  = "serve"
+	refuse = "refuse" // no connection
+	cut    = "cut"    // close it instead of answering the handshake
+	mute   = "mute"   // answer nothing any more
+)
+
+// fakeServer speaks as much of ZooKeeper's protocol as a session needs.
+type fakeServer struct {
+	mu       sync.Mutex
+	mode     string
+	children map[string][]string
+	zxid     int64
+	sessions map[int64]bool
+	last     int64 // session
+	granted  time.Duration
+
+	dials  []time.Time
+	conns  map[net.Conn]map[string]bool // and the paths whose children it watches
+	closed int                          // sessions closed by their client
+}
+
+func newFakeServer() *fakeServer {
+	return &fakeServer{
+		mode: serve, children: make(map[string][]string), zxid: 10, granted: 10 * time.Second,
+		sessions: make(map[int64]bool), conns: make(map[net.Conn]map[string]bool),
+	}
+}
+
+func (f *fakeServer) lock(do func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	do()
+}
+
+// connect is a connectFunc.
+func (f *fakeServer) connect(context.Context, string, string) (net.Conn, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.dials = append(f.dials, time.Now())
+	if f.mode == refuse {
+		return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+	}
+	near, far := net.Pipe()
+	go f.handle(far)
+	return near, nil
+}
+
+// drop closes all connections and goes on in mode.
+func (f *fakeServer) drop(mode string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mode = mode
+	for c := range f.conns {
+		_ = c.Close()
+	}
+}
+
+// set changes the children of a path and tells those that watch it.
+func (f *fakeServer) set(path string, names ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.zxid++
+	f.children[path] = names
+	for c, watched := range f.conns {
+		if watched[path] {
+			delete(watched, path)
+			event := binary.BigEndian.AppendUint32(nil, 4) // children changed
+			event = binary.BigEndian.AppendUint32(event, 3)
+			f.send(c, 0xffffffff, 0, appendText(event, path))
+		}
+	}
+}
+
+func (f *fakeServer) handle(c net.Conn) {
+	defer c.Close()
+	if !f.greet(c) {
+		return
+	}
+	defer f.lock(func() { delete(f.conns, c) })
+	for {
+		request, err := readFrame(c)
+		if err != nil || !f.reply(c, request) {
+			return
+		}
+	}
+}
+
+// greet answers the handshake.
+func (f *fakeServer) greet(c net.Conn) bool {
+	request, err := readFrame(c)
+	if err != nil {
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	seen := int64(binary.BigEndian.Uint64(request[4:]))
+	session := int64(binary.BigEndian.Uint64(request[16:]))
+	if f.mode == cut || seen > f.zxid {
+		return false
+	}
+	f.conns[c] = make(map[string]bool)
+	switch {
+	case f.mode == mute:
+		return true
+	case session == 0:
+		f.last++
+		session = f.last
+		f.sessions[session] = true
+	case !f.sessions[session]:
+		session = 0
+	}
+	_, err = c.Write(answerBytes(session, f.granted))
+	return err == nil
+}
+
+func (f *fakeServer) reply(c net.Conn, request []byte) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.mode == mute {
+		return true
+	}
+	xid, operation := binary.BigEndian.Uint32(request), int32(binary.BigEndian.Uint32(request[4:]))
+	stat := make([]byte, 68)
+	switch operation {
+	case 3, 12: // exists, getChildren2
+		length := binary.BigEndian.Uint32(request[8:])
+		path, watch := string(request[12:12+length]), request[12+length] != 0
+		names, exists := f.children[path]
+		switch {
+		case !exists:
+			f.send(c, xid, -101, nil)
+		case operation == 3:
+			f.send(c, xid, 0, stat)
+		default:
+			f.conns[c][path] = f.conns[c][path] || watch
+			body := binary.BigEndian.AppendUint32(nil, uint32(len(names)))
+			for _, name := range names {
+				body = appendText(body, name)
+			}
+			f.send(c, xid, 0, append(body, stat...))
+		}
+	case opSetWatches:
+		for path := range f.children {
+			f.conns[c][path] = true
+		}
+		f.send(c, xid, 0, nil)
+	case -11: // close
+		f.closed++
+		f.send(c, xid, 0, nil)
+		return false
+	default:
+		f.send(c, xid, 0, nil)
+	}
+	return true
+}
+
+// send sends the answer to a request; a client that is gone misses it.
+func (f *fakeServer) send(c net.Conn, xid uint32, code int32, body []byte) {
+	frame := binary.BigEndian.AppendUint32(nil, uint32(16+len(body)))
+	frame = binary.BigEndian.AppendUint32(frame, xid)
+	frame = binary.BigEndian.AppendUint64(frame, uint64(f.zxid))
+	frame = binary.BigEndian.AppendUint32(frame, uint32(code))
+	_, _ = c.Write(slices.Concat(frame, body))
+}
+
+func appendText(b []byte, text string) []byte {
+	return append(binary.BigEndian.AppendUint32(b, uint32(len(text))), text...)
+}
+
+func readFrame(r io.Reader) ([]byte, error) {
+	head := make([]byte, 4)
+	if _, err := io.ReadFull(r, head); err != nil {
+		return nil, err
+	}
+	frame := make([]byte, binary.BigEndian.Uint32(head))
+	_, err := io.ReadFull(r, frame)
+	return frame, err
+}

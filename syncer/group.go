@@ -1,0 +1,214 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/go-zookeeper/zk"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
+)
+
+const (
+	retryMin = 50 * time.Millisecond
+	retryMax = 5 * time.Second
+	// retryDenied is slow: permissions are granted by hand.
+	retryDenied = 10 * time.Second
+
+	// moment is how long a watch may be behind a read that shows its change.
+	moment = 100 * time.Millisecond
+
+	spreadEach = 2 * time.Millisecond
+	spreadMax  = time.Second
+)
+
+// spread is the time over which that many groups read again after a reconnect.
+func spread(groups int) time.Duration {
+	return min(time.Duration(groups)*spreadEach, spreadMax)
+}
+
+// jitter returns half to one and a half of d.
+func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
+
+// group follows one path. It outlives links and sessions; one goroutine at a
+// time runs it.
+type group struct {
+	name   string
+	path   string
+	sink   Sink
+	reads  *prometheus.CounterVec // by result
+	log    *slog.Logger
+	safety time.Duration
+	spread time.Duration
+
+	watch      <-chan zk.Event // nil: the list is to be read again
+	handed     *registry.Group // nil: nothing was handed over yet
+	complaints complaints
+	missing    bool
+	trouble    string // the result that was logged since the last good read
+	retry      *backoff.ExponentialBackOff
+}
+
+// run follows the path over one session until ctx is done.
+func (g *group) run(ctx context.Context, t tree, ls *links) {
+	g.watch = nil
+	for {
+		l := ls.await(ctx)
+		if l == nil {
+			return
+		}
+		g.follow(ctx, t, l)
+	}
+}
+
+// follow follows the path until the link is lost, the session has expired, or
+// ctx is done.
+//
+// A watch that survived a reconnect was set again by the library, which tells
+// the server up to which change it has seen everything. An answer that came on
+// an earlier reconnect may have moved that mark too far: hence one read soon.
+func (g *group) follow(ctx context.Context, t tree, l *link) {
+	var delay time.Duration
+	if g.handed != nil {
+		delay = rand.N(g.spread + 1)
+	}
+	g.retry.Reset()
+	due := time.NewTimer(delay)
+	defer due.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.down:
+			return
+		case event := <-g.watch:
+			g.watch = nil
+			if event.Err != nil {
+				return
+			}
+		case <-due.C:
+		}
+		// A request made while disconnected would only wait in the library.
+		if ctx.Err() != nil || l.over() {
+			return
+		}
+		if g.watch != nil {
+			wait, changed := g.check(ctx, t)
+			if !changed {
+				due.Reset(wait)
+				continue
+			}
+		}
+		due.Reset(g.read(ctx, t))
+	}
+}
+
+// read reads the list, sets the watch and hands over what is new. It returns
+// when to look again.
+func (g *group) read(ctx context.Context, t tree) time.Duration {
+	l, err := watchList(t, g.path)
+	if err != nil {
+		g.watch = nil
+		return g.fail(err)
+	}
+	g.succeed(l)
+	g.watch = l.watch
+	if ctx.Err() == nil {
+		g.hand(g.decode(l.names))
+	}
+	return jitter(g.safety)
+}
+
+// check reads the list without a watch and tells whether it is to be read again
+// with one. Otherwise it returns when to look again.
+func (g *group) check(ctx context.Context, t tree) (wait time.Duration, changed bool) {
+	l, err := peek(t, g.path)
+	if err != nil {
+		return g.fail(err), false
+	}
+	g.succeed(l)
+	if g.handed != nil && same(*g.handed, g.decode(l.names)) {
+		return jitter(g.safety), false
+	}
+	late := time.NewTimer(moment)
+	defer late.Stop()
+	select {
+	case <-g.watch:
+	case <-ctx.Done():
+	case <-late.C:
+		g.log.Warn("a change was missed by the watch, reading again", "path", g.path)
+	}
+	return 0, true
+}
+
+// decode turns the children's names into the group, and logs the odd ones.
+func (g *group) decode(names []string) registry.Group {
+	instances, skipped := decodeAll(names)
+	complain(g.log, g.complaints.update(skipped))
+	return registry.Group{Name: g.name, Instances: instances, Skipped: len(skipped)}
+}
+
+func (g *group) hand(now registry.Group) {
+	if g.handed != nil && same(*g.handed, now) {
+		return
+	}
+	g.handed = &now
+	now.Instances = slices.Clone(now.Instances)
+	g.sink.SetGroup(now)
+}
+
+func same(a, b registry.Group) bool {
+	return a.Skipped == b.Skipped && slices.Equal(a.Instances, b.Instances)
+}
+
+// succeed notes a read that worked.
+func (g *group) succeed(l listing) {
+	g.retry.Reset()
+	if g.trouble != "" {
+		g.trouble = ""
+		g.log.Info("path can be read again", "path", g.path)
+	}
+	result := resultOK
+	if l.missing {
+		result = resultMissing
+	}
+	g.reads.WithLabelValues(result).Inc()
+	if l.missing && !g.missing {
+		g.log.Info("path does not exist, waiting for it", "path", g.path)
+	}
+	g.missing = l.missing
+}
+
+// fail notes a read that did not work and returns when to try again. What was
+// handed over stays.
+func (g *group) fail(err error) time.Duration {
+	if errors.Is(err, zk.ErrNoAuth) {
+		g.reads.WithLabelValues(resultDenied).Inc()
+		g.complainOnce(resultDenied, err, "hint", "grant read to world:anyone")
+		return jitter(retryDenied)
+	}
+	g.reads.WithLabelValues(resultError).Inc()
+	if !isLoss(err) {
+		g.complainOnce(resultError, err)
+	}
+	return g.retry.NextBackOff()
+}
+
+func (g *group) complainOnce(result string, err error, more ...any) {
+	if g.trouble != result {
+		g.trouble = result
+		g.log.With(more...).Warn("cannot read path, the instances known stay", "path", g.path, "error", err)
+	}
+}
+
+// isLoss tells the errors of a lost connection, which the session logs.
+func isLoss(err error) bool {
+	return errors.Is(err, zk.ErrConnectionClosed) || errors.Is(err, zk.ErrSessionExpired) ||
+		errors.Is(err, zk.ErrNoServer) || errors.Is(err, zk.ErrClosing)
+}

@@ -1,0 +1,289 @@
+package syncer
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
+)
+
+// fakeTree is one path and its watches.
+type fakeTree struct {
+	mu      sync.Mutex
+	names   []string
+	missing bool
+	err     error
+	appears bool // right after the next answer that it is missing
+	watches []chan zk.Event
+	asked   []string
+}
+
+func (f *fakeTree) Children(string) ([]string, *zk.Stat, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, "children")
+	return f.children()
+}
+
+func (f *fakeTree) ChildrenW(string) ([]string, *zk.Stat, <-chan zk.Event, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, "childrenW")
+	names, _, err := f.children()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return names, nil, f.watch(), nil
+}
+
+func (f *fakeTree) ExistsW(string) (bool, *zk.Stat, <-chan zk.Event, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, "existsW")
+	if f.err != nil {
+		return false, nil, nil, f.err
+	}
+	return !f.missing, nil, f.watch(), nil
+}
+
+func (f *fakeTree) children() ([]string, *zk.Stat, error) {
+	switch {
+	case f.err != nil:
+		return nil, nil, f.err
+	case f.missing:
+		f.missing = !f.appears
+		return nil, nil, zk.ErrNoNode
+	}
+	return slices.Clone(f.names), nil, nil
+}
+
+func (f *fakeTree) watch() <-chan zk.Event {
+	watch := make(chan zk.Event, 1)
+	f.watches = append(f.watches, watch)
+	return watch
+}
+
+// change changes the tree and then fires the watches with an event.
+func (f *fakeTree) change(change func(), event zk.Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+	for _, watch := range f.watches {
+		watch <- event
+		close(watch)
+	}
+	f.watches = nil
+}
+
+// quietly changes the tree and fires nothing.
+func (f *fakeTree) quietly(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+}
+
+func (f *fakeTree) forget() (asked []string) {
+	f.quietly(func() { asked, f.asked = f.asked, nil })
+	return asked
+}
+
+// rig runs one group with a fake tree in a bubble.
+type rig struct {
+	*testing.T
+	tree  *fakeTree
+	links *links
+	group *group
+	got   []registry.Group
+	end   func()
+}
+
+func (r *rig) SetGroup(g registry.Group) {
+	r.tree.quietly(func() { r.got = append(r.got, g) })
+}
+
+func newRig(t *testing.T, tree *fakeTree) *rig {
+	r := &rig{T: t, tree: tree, links: &links{link: newLink()}}
+	m := NewMetrics(prometheus.NewRegistry())
+	r.group = &group{
+		name: "web", path: "/web", sink: r, reads: m.add("p", &contact{}).reads, log: slog.New(slog.DiscardHandler),
+		safety: time.Minute, spread: spread(1), retry: newBackOff(retryMin, retryMax),
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.group.run(ctx, tree, r.links)
+	}()
+	r.end = func() {
+		cancel()
+		<-done
+	}
+	return r
+}
+
+// expect lets the bubble come to rest and compares what was handed over and
+// asked since the last time.
+func (r *rig) expect(asked string, want ...registry.Group) {
+	r.Helper()
+	synctest.Wait()
+	var got []registry.Group
+	r.tree.quietly(func() { got, r.got = r.got, nil })
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b registry.Instance) bool { return a == b })); diff != "" {
+		r.Errorf("handed over: %s", diff)
+	}
+	if diff := cmp.Diff(asked, strings.Join(r.tree.forget(), " ")); diff != "" {
+		r.Errorf("asked: %s", diff)
+	}
+}
+
+func web(skipped int, names ...string) registry.Group {
+	instances, _ := decodeAll(names)
+	return registry.Group{Name: "web", Instances: instances, Skipped: skipped}
+}
+
+func TestGroupFollowsItsPath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tree := &fakeTree{missing: true}
+		r := newRig(t, tree)
+		defer r.end()
+		r.expect("")
+
+		r.links.establish("zk:2181", 1)
+		r.expect("childrenW existsW", web(0))
+
+		tree.change(func() { tree.missing, tree.names = false, []string{"10.0.0.2:80", "odd", "10.0.0.1:80"} },
+			zk.Event{Type: zk.EventNodeCreated})
+		r.expect("childrenW", web(1, "10.0.0.1:80", "10.0.0.2:80"))
+
+		tree.change(func() { tree.names = []string{"10.0.0.1:80", "10.0.0.1:080", "strange", "10.0.0.2:80"} },
+			zk.Event{Type: zk.EventNodeChildrenChanged})
+		r.expect("childrenW")
+
+		tree.change(func() { tree.names = nil }, zk.Event{Type: zk.EventNodeChildrenChanged})
+		r.expect("childrenW", web(0))
+
+		tree.change(func() { tree.missing = true }, zk.Event{Type: zk.EventNodeDeleted})
+		r.expect("childrenW existsW")
+
+		// It appears again between the two questions.
+		tree.change(func() { tree.appears, tree.names = true, []string{"10.0.0.3:80"} },
+			zk.Event{Type: zk.EventNodeCreated})
+		r.expect("childrenW existsW childrenW", web(0, "10.0.0.3:80"))
+	})
+}
+
+func TestGroupOverReconnects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tree := &fakeTree{names: []string{"10.0.0.1:80"}}
+		r := newRig(t, tree)
+		defer r.end()
+		r.links.establish("zk:2181", 1)
+		r.expect("childrenW", web(0, "10.0.0.1:80"))
+
+		// The session survives: its watch does, and one look makes sure.
+		r.links.lose()
+		time.Sleep(time.Hour) // the bubble's clock
+		r.expect("")
+		r.links.establish("zk:2181", 1)
+		time.Sleep(spread(1))
+		r.expect("children")
+
+		// It expires: the watch says so while there is no link.
+		r.links.lose()
+		tree.change(func() { tree.names = []string{"10.0.0.2:80"} },
+			zk.Event{Type: zk.EventNotWatching, Err: zk.ErrSessionExpired})
+		r.expect("")
+		r.links.establish("zk:2181", 2)
+		time.Sleep(spread(1))
+		r.expect("childrenW", web(0, "10.0.0.2:80"))
+	})
+}
+
+func TestGroupKeepsItsListWhenItCannotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tree := &fakeTree{names: []string{"10.0.0.1:80"}}
+		r := newRig(t, tree)
+		defer r.end()
+		r.links.establish("zk:2181", 1)
+		r.expect("childrenW", web(0, "10.0.0.1:80"))
+
+		tree.change(func() { tree.err, tree.names = zk.ErrNoAuth, nil }, zk.Event{Type: zk.EventNodeChildrenChanged})
+		time.Sleep(time.Minute) // the bubble's clock
+		if n := len(tree.forget()); n < 4 || n > 13 {
+			t.Errorf("asked %d times in a minute without permission", n)
+		}
+
+		tree.quietly(func() { tree.err = zk.ErrAPIError })
+		time.Sleep(time.Minute)
+		if n := len(tree.forget()); n < 8 || n > 40 {
+			t.Errorf("asked %d times in a minute of errors", n)
+		}
+		r.expect("")
+
+		tree.quietly(func() { tree.err = nil })
+		time.Sleep(2 * retryMax)
+		r.expect("childrenW", web(0))
+	})
+}
+
+func TestGroupLooksWithoutAWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tree := &fakeTree{names: []string{"10.0.0.1:80"}}
+		r := newRig(t, tree)
+		defer r.end()
+		r.links.establish("zk:2181", 1)
+		r.expect("childrenW", web(0, "10.0.0.1:80"))
+
+		time.Sleep(10 * time.Minute) // the bubble's clock
+		if asked := tree.forget(); len(asked) < 6 || len(asked) > 20 || slices.Contains(asked, "childrenW") {
+			t.Errorf("asked %v in ten minutes", asked)
+		}
+
+		// A watch was lost.
+		tree.quietly(func() { tree.names = []string{"10.0.0.2:80"} })
+		time.Sleep(2 * time.Minute)
+		if diff := cmp.Diff([]string{"children", "childrenW"}, tree.forget()[:2]); diff != "" {
+			t.Error(diff)
+		}
+		r.expect("", web(0, "10.0.0.2:80"))
+
+		tree.change(func() { tree.names = nil }, zk.Event{Type: zk.EventNodeChildrenChanged})
+		r.expect("childrenW", web(0))
+	})
+}
+
+func TestSpread(t *testing.T) {
+	for groups, want := range map[int]time.Duration{0: 0, 5: 10 * time.Millisecond, 500: time.Second, 5000: time.Second} {
+		if got := spread(groups); got != want {
+			t.Errorf("spread(%d) = %v, want %v", groups, got, want)
+		}
+	}
+}
+
+func TestWatchListOfAnUnsteadyPath(t *testing.T) {
+	tree := &unsteadyTree{}
+	if _, err := watchList(tree, "/web"); err == nil || tree.asked != maxTurns {
+		t.Errorf("%v after %d turns", err, tree.asked)
+	}
+}
+
+// unsteadyTree has a path that is there whenever it is not asked for children.
+type unsteadyTree struct {
+	fakeTree
+	asked int
+}
+
+func (u *unsteadyTree) ChildrenW(string) ([]string, *zk.Stat, <-chan zk.Event, error) {
+	u.asked++
+	return nil, nil, nil, zk.ErrNoNode
+}

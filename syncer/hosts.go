@@ -1,0 +1,63 @@
+package syncer
+
+import "sync"
+
+// hosts gives the library the servers in turn. It keeps names, so that every
+// dial resolves them again, where the library's own provider resolves once.
+//
+// Only the library's loop calls its exported methods.
+type hosts struct {
+	connected func()
+
+	servers []string
+	next    int
+
+	stopping chan struct{}
+	parked   chan struct{} // closed when the loop waits in Next
+	leaving  chan struct{}
+	// Each closes the channel above, at its first call.
+	stop, park, release func()
+}
+
+func newHosts(connected func()) *hosts {
+	h := &hosts{
+		connected: connected,
+		stopping:  make(chan struct{}),
+		parked:    make(chan struct{}),
+		leaving:   make(chan struct{}),
+	}
+	h.stop = sync.OnceFunc(func() { close(h.stopping) })
+	h.park = sync.OnceFunc(func() { close(h.parked) })
+	h.release = sync.OnceFunc(func() { close(h.leaving) })
+	return h
+}
+
+// Init takes the servers, which the library has shuffled already.
+func (h *hosts) Init(servers []string) error {
+	h.servers = servers
+	return nil
+}
+
+// Len returns the number of servers.
+func (h *hosts) Len() int { return len(h.servers) }
+
+// Next returns the next server. Normally it says that no round is over, because
+// the library would then sleep for a fixed second and fail the requests that
+// wait; the dialer backs off instead. Once stop was called it holds the loop
+// until release was called and then says that a round is over, because only there
+// the library notices that it shall quit.
+func (h *hosts) Next() (server string, retryStart bool) {
+	server = h.servers[h.next]
+	h.next = (h.next + 1) % len(h.servers)
+	select {
+	case <-h.stopping:
+		h.park()
+		<-h.leaving
+		return server, true
+	default:
+		return server, false
+	}
+}
+
+// Connected is called when a session is established.
+func (h *hosts) Connected() { h.connected() }
