@@ -1,0 +1,92 @@
+package rig
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+const modulePath = "github.com/haproxy-zk/haproxy-zk"
+
+// built remembers what [Build] has built: it is one build per process that is
+// wanted, whoever in it asks.
+var built struct {
+	sync.Mutex
+	paths map[bool]string
+}
+
+// Build builds the daemon, on the first call of this process, and returns the
+// binary's path below bin/ of this module. With race it has the race detector,
+// which makes a process that raced exit with 66.
+func Build(ctx context.Context, race bool) (string, error) {
+	built.Lock()
+	defer built.Unlock()
+	if path, ok := built.paths[race]; ok {
+		return path, nil
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		return "", fmt.Errorf("build the daemon: %w", err)
+	}
+	path := filepath.Join(root, "bin", "e2e", "haproxy-zk")
+	args := []string{"build"}
+	if race {
+		path += "-race"
+		args = append(args, "-race")
+	}
+	// Other processes may build it and run it at this moment, so it is built
+	// aside and renamed.
+	aside := fmt.Sprintf("%s.%d", path, os.Getpid())
+	defer os.Remove(aside)
+	cmd := exec.CommandContext(ctx, "go", append(args, "-o", aside, "./cmd/haproxy-zk")...)
+	cmd.Dir = root
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the daemon: %w\n%s", err, output)
+	}
+	if err := os.Rename(aside, path); err != nil {
+		return "", fmt.Errorf("build the daemon: %w", err)
+	}
+	if built.paths == nil {
+		built.paths = make(map[bool]string)
+	}
+	built.paths[race] = path
+	return path, nil
+}
+
+// moduleRoot looks for this module's go.mod from the working directory upwards.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if declares(filepath.Join(dir, "go.mod"), modulePath) {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("the working directory is not inside the module " + modulePath)
+		}
+		dir = parent
+	}
+}
+
+func declares(file, module string) bool {
+	f, err := os.Open(file)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if name, ok := strings.CutPrefix(lines.Text(), "module "); ok {
+			return strings.TrimSpace(name) == module
+		}
+	}
+	return false
+}

@@ -1,0 +1,126 @@
+package rig
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const staticConfig = `global
+    stats socket %[1]s mode 600 level admin
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+frontend public
+    bind 127.0.0.1:%[2]d
+    default_backend web
+backend web
+    server web1 %[3]s
+    server web2 %[4]s
+    server web3 127.0.0.1:1 disabled
+`
+
+// Load through every HAProxy reaches both instances and loses nothing; taking
+// HAProxy away is noticed.
+func TestLoadThroughHAProxy(t *testing.T) {
+	t.Parallel()
+	binaries, err := HAProxies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, binary := range binaries {
+		t.Run(binary.Name, func(t *testing.T) {
+			t.Parallel()
+			throughHAProxy(t, binary)
+		})
+	}
+}
+
+func throughHAProxy(t *testing.T, binary HAProxy) {
+	t.Helper()
+	dir := t.TempDir()
+	socket := filepath.Join(dir, "sock")
+	port, err := FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var apps [2]*App
+	for i := range apps {
+		if apps[i], err = StartApp("web"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = apps[i].Stop() })
+	}
+	file := filepath.Join(dir, "haproxy.cfg")
+	text := fmt.Sprintf(staticConfig, socket, port, apps[0].Addr(), apps[1].Addr())
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log output
+	cmd := exec.Command(binary.Path, "-db", "-f", file)
+	cmd.Stdout, cmd.Stderr = &log, &log
+	proxy, err := startChild(cmd, syscall.SIGKILL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(proxy.kill)
+
+	var servers []Server
+	err = Eventually(t.Context(), 30*time.Second, func() error {
+		var err error
+		servers, err = ServersState(socket)
+		return err
+	})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, log.String())
+	}
+	want := []string{apps[0].Addr(), apps[1].Addr()}
+	if want[1] < want[0] {
+		want[0], want[1] = want[1], want[0]
+	}
+	if diff := cmp.Diff(want, Serving(servers, "web")); diff != "" || len(servers) != 3 {
+		t.Errorf("serving (-want +got):\n%s of %v", diff, servers)
+	}
+	if version, err := Stats(socket, "show info"); err != nil || !strings.Contains(version, "Version: "+binary.Name) {
+		t.Errorf("show info: %v, want version %s in\n%s", err, binary.Name, version)
+	}
+
+	load, err := NewLoad(LoadOptions{
+		Addr: fmt.Sprintf("127.0.0.1:%d", port), KeepAlive: 3, Fresh: 3, Rate: 100,
+		Targets: []Target{{Path: "/", App: "web"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	load.Start(t.Context())
+	defer load.Stop()
+	err = Eventually(t.Context(), 30*time.Second, func() error {
+		if r := load.Result(); r.Requests < 300 {
+			return fmt.Errorf("only %d requests", r.Requests)
+		}
+		return nil
+	})
+	if r := load.Result(); err != nil || r.Failures != 0 || len(r.Instances) != 2 {
+		t.Errorf("%v; want no failures and two instances: %s", err, r)
+	}
+	proxy.kill()
+	err = Eventually(t.Context(), 30*time.Second, func() error {
+		if load.Result().Failures == 0 {
+			return errors.New("no failure though HAProxy is gone")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,211 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// registryPatience is how long a call goes on while ZooKeeper is away.
+const registryPatience = 10 * time.Second
+
+// Registry is an application's view of ZooKeeper: one session that registers
+// and unregisters. A call that loses the connection is repeated, as applications
+// do it; while ZooKeeper is away a call fails after some 10 s. What was
+// registered is not registered again when the session has expired.
+type Registry struct {
+	conn *zk.Conn
+	done chan struct{} // closed when the session's goroutine has ended
+
+	mu      sync.Mutex
+	wire    net.Conn
+	crashed bool
+}
+
+// ConnectRegistry opens a session at addr (`host:port`, several with commas) and
+// waits until it is there. The server rounds the session's timeout into its own
+// limits, 400 ms to 60 s for [StartZooKeeper].
+func ConnectRegistry(ctx context.Context, addr string, timeout time.Duration) (*Registry, error) {
+	r := &Registry{done: make(chan struct{})}
+	conn, events, err := zk.Connect(strings.Split(addr, ","), timeout,
+		zk.WithDialer(r.dial), zk.WithLogger(silence{}), zk.WithLogInfo(false))
+	if err != nil {
+		return nil, fmt.Errorf("connect to zookeeper: %w", err)
+	}
+	r.conn = conn
+	session := make(chan struct{})
+	go func() {
+		defer close(r.done)
+		open := sync.OnceFunc(func() { close(session) })
+		for event := range events {
+			if event.State == zk.StateHasSession {
+				open()
+			}
+		}
+	}()
+	select {
+	case <-session:
+		return r, nil
+	case <-ctx.Done():
+		r.Close()
+		return nil, fmt.Errorf("connect to zookeeper at %s: %w", addr, ctx.Err())
+	}
+}
+
+func (r *Registry) dial(network, address string, timeout time.Duration) (net.Conn, error) {
+	conn, err := net.DialTimeout(network, address, timeout)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.crashed {
+		conn.Close()
+		return nil, net.ErrClosed
+	}
+	r.wire = conn
+	return conn, nil
+}
+
+// Conn is the session itself, for what Registry has no method for.
+func (r *Registry) Conn() *zk.Conn { return r.conn }
+
+// Ensure creates node and its parents where they are missing.
+func (r *Registry) Ensure(node string) error {
+	for i := 1; i <= len(node); i++ {
+		if i < len(node) && node[i] != '/' {
+			continue
+		}
+		err := r.create(node[:i], zk.FlagPersistent)
+		if err != nil && !errors.Is(err, zk.ErrNodeExists) {
+			return fmt.Errorf("create %s: %w", node[:i], err)
+		}
+	}
+	return nil
+}
+
+// Register creates an ephemeral child of node called name, and node where it is
+// missing. A name that is there already gives [zk.ErrNodeExists].
+func (r *Registry) Register(node, name string) error {
+	child := path.Join(node, name)
+	err := r.create(child, zk.FlagEphemeral)
+	if errors.Is(err, zk.ErrNoNode) {
+		if err := r.Ensure(node); err != nil {
+			return err
+		}
+		err = r.create(child, zk.FlagEphemeral)
+	}
+	if err != nil {
+		return fmt.Errorf("register %s: %w", child, err)
+	}
+	return nil
+}
+
+// Unregister deletes the child of node called name. One that is not there gives
+// [zk.ErrNoNode].
+func (r *Registry) Unregister(node, name string) error {
+	child := path.Join(node, name)
+	if err := r.delete(child); err != nil {
+		return fmt.Errorf("unregister %s: %w", child, err)
+	}
+	return nil
+}
+
+// Delete deletes node and everything below it. What is gone already is no error.
+func (r *Registry) Delete(node string) error {
+	children, err := r.Children(node)
+	if err == nil {
+		for _, name := range children {
+			if err := r.Delete(path.Join(node, name)); err != nil {
+				return err
+			}
+		}
+		err = r.delete(node)
+	}
+	if err != nil && !errors.Is(err, zk.ErrNoNode) {
+		return fmt.Errorf("delete %s: %w", node, err)
+	}
+	return nil
+}
+
+// Children returns the names of node's children in no order. A node that is not
+// there gives [zk.ErrNoNode].
+func (r *Registry) Children(node string) ([]string, error) {
+	var children []string
+	err := retry(func(bool) (err error) {
+		children, _, err = r.conn.Children(node)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("children of %s: %w", node, err)
+	}
+	return children, nil
+}
+
+func (r *Registry) create(node string, flags int32) error {
+	return retry(func(again bool) error {
+		_, err := r.conn.Create(node, nil, flags, zk.WorldACL(zk.PermAll))
+		if again && errors.Is(err, zk.ErrNodeExists) {
+			// The attempt whose answer was lost may have done it.
+			if _, stat, statErr := r.conn.Exists(node); statErr == nil && stat.EphemeralOwner == r.conn.SessionID() {
+				return nil
+			}
+		}
+		return err
+	})
+}
+
+func (r *Registry) delete(node string) error {
+	return retry(func(again bool) error {
+		err := r.conn.Delete(node, -1)
+		if again && errors.Is(err, zk.ErrNoNode) {
+			return nil // the attempt whose answer was lost has done it
+		}
+		return err
+	})
+}
+
+// retry repeats call while it loses the connection or the session; again tells
+// it that this has happened. It does not spin: the library holds a call back
+// until it has a connection or has tried every server.
+func retry(call func(again bool) error) error {
+	for began, again := time.Now(), false; ; again = true {
+		err := call(again)
+		lost := errors.Is(err, zk.ErrConnectionClosed) || errors.Is(err, zk.ErrNoServer) || errors.Is(err, zk.ErrSessionExpired)
+		if !lost || time.Since(began) > registryPatience {
+			return err
+		}
+	}
+}
+
+// Crash cuts the connection as a crashed application does: what it registered
+// stays until ZooKeeper lets the session expire. Only Close may follow.
+func (r *Registry) Crash() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.crashed = true
+	if r.wire != nil {
+		r.wire.Close()
+	}
+}
+
+// Close ends the session, and with it everything that it registered, and waits.
+// It may be called twice, and while ZooKeeper is away.
+func (r *Registry) Close() {
+	r.conn.Close()
+	// A server that accepts and does not answer would hold the library for ten
+	// receive timeouts (it sets that deadline for its handshake).
+	r.Crash()
+	<-r.done
+}
+
+type silence struct{}
+
+func (silence) Printf(string, ...any) {}
