@@ -37,7 +37,7 @@ func (l *loader) object(v value, give string) (*object, bool) {
 	}
 	o := &object{loader: l, value: v}
 	first := make(map[string]int)
-	for _, m := range v.node.members {
+	for _, m := range v.members {
 		key := join(v.key, m.name)
 		if at, twice := first[m.name]; twice {
 			l.errorf(m.node.at, key, "the key is there already, in line %d: remove one of them", l.line(at))

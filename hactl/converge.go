@@ -3,6 +3,7 @@ package hactl
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -33,10 +34,14 @@ func (c *Controller) apply(ctx context.Context) {
 	counts, errs := make([]int, len(c.workers)), make([]error, len(c.workers))
 	var converging sync.WaitGroup
 	for i, w := range c.workers {
-		if w.failures >= maxFailures {
-			continue // it is being replaced
+		converge := func() { counts[i], errs[i] = w.converge(ctx, c.Backends, c.tables) }
+		switch {
+		case w.failures >= maxFailures: // it is being replaced
+		case i == len(c.workers)-1:
+			converge() // the others run meanwhile; a goroutine takes its time to start
+		default:
+			converging.Go(converge)
 		}
-		converging.Go(func() { counts[i], errs[i] = w.converge(ctx, c.Backends, c.tables) })
 	}
 	converging.Wait()
 	c.retryAt = time.Time{}
@@ -109,11 +114,12 @@ func (c *Controller) sweep(ctx context.Context) {
 			}
 		}
 	}
-	c.noteHealth()
+	c.noteHealth(errs)
 }
 
-// noteHealth marks the slots that every worker's health check found dead.
-func (c *Controller) noteHealth() {
+// noteHealth marks the slots that the health check of every worker found dead
+// that answered, which is where errs is nil: what another one said last is old.
+func (c *Controller) noteHealth(errs []error) {
 	for g, t := range c.tables {
 		for s := range t.Slots {
 			slot := &t.Slots[s]
@@ -121,8 +127,8 @@ func (c *Controller) noteHealth() {
 				continue
 			}
 			down, known := true, false
-			for _, w := range c.workers {
-				if s < len(w.have[g]) && w.have[g][s].Admin == Ready && w.have[g][s].Addr == slot.Addr {
+			for i, w := range c.workers {
+				if errs[i] == nil && s < len(w.have[g]) && w.have[g][s].Admin == Ready && w.have[g][s].Addr == slot.Addr {
 					down, known = down && w.have[g][s].Down, true
 				}
 			}
@@ -154,16 +160,25 @@ func (c *Controller) release(ctx context.Context) {
 			return err
 		})
 		if err := errors.Join(errs...); err != nil {
+			// The next group would wait for the same worker as long again.
 			c.Logger.Debug("cannot count sessions, retired slots stay unused for now", "group", b.Name, "error", err)
-		} else {
-			for _, i := range draining {
-				if !busy[b.Servers.name(i)] {
-					c.tables[g].Release(i)
-				}
+			break
+		}
+		for _, i := range draining {
+			if !busy[b.Servers.name(i)] && c.retired(g, i) {
+				c.tables[g].Release(i)
 			}
 		}
 	}
 	if c.draining() {
 		c.releaseAt = time.Now().Add(releaseEvery)
 	}
+}
+
+// retired tells whether every worker has confirmed that a slot is out of
+// service: until then sessions may begin on it, whatever was counted.
+func (c *Controller) retired(group, slot int) bool {
+	return !slices.ContainsFunc(c.workers, func(w *worker) bool {
+		return slot < len(w.have[group]) && w.have[group][slot].Admin != Maint
+	})
 }

@@ -27,7 +27,8 @@ func diff(group int, b Backend, slots []Slot, have []Server) (off, on []operatio
 		state := want.admin()
 		switch {
 		case !want.Used:
-			off = append(off, operation{group, i, []Command{setState(server, string(Maint))}, Server{Addr: h.Addr, Admin: Maint}})
+			// An operator's weight leaves with the instance that it was for.
+			off = append(off, operation{group, i, []Command{setState(server, string(Maint)), {server, "weight", "100%"}}, Server{Addr: h.Addr, Admin: Maint}})
 		case h.Addr == want.Addr && state != Ready:
 			off = append(off, operation{group, i, []Command{setState(server, string(state))}, Server{Addr: h.Addr, Admin: state}})
 		default:
@@ -75,7 +76,7 @@ func enter(b Backend, server string, want Slot) []Command {
 	if want.admin() != Ready {
 		return []Command{setState(server, string(want.admin()))}
 	}
-	commands := []Command{{server, "weight", "100%"}, setState(server, string(Ready))}
+	commands := []Command{setState(server, string(Ready))}
 	if want.Down {
 		commands = append(commands, Command{server, "health", "down"})
 	}

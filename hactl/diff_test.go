@@ -35,25 +35,25 @@ func TestDiff(t *testing.T) {
 		off, on []string
 	}{
 		{"free and out of service", Slot{}, Server{Admin: Maint}, nil, nil},
-		{"an instance leaves", Slot{Addr: addr1}, Server{Addr: addr1, Admin: Ready}, []string{"set server web/web1 state maint"}, nil},
-		{"a free slot drains", Slot{}, Server{Admin: Drain}, []string{"set server web/web1 state maint"}, nil},
+		{"an instance leaves", Slot{Addr: addr1}, Server{Addr: addr1, Admin: Ready}, []string{"set server web/web1 state maint", "set server web/web1 weight 100%"}, nil},
+		{"a free slot drains", Slot{}, Server{Admin: Drain}, []string{"set server web/web1 state maint", "set server web/web1 weight 100%"}, nil},
 		{
 			"an instance enters", Slot{Addr: addr1, Used: true}, Server{Admin: Maint}, nil,
-			[]string{"set server web/web1 addr 10.0.0.1 port 80", "set server web/web1 weight 100%", "set server web/web1 state ready"},
+			[]string{"set server web/web1 addr 10.0.0.1 port 80", "set server web/web1 state ready"},
 		},
 		{
 			"it enters and waits for its check", Slot{Addr: addr1, Used: true, Down: true}, Server{Admin: Maint}, nil,
-			[]string{"set server web/web1 addr 10.0.0.1 port 80", "set server web/web1 weight 100%", "set server web/web1 state ready", "set server web/web1 health down"},
+			[]string{"set server web/web1 addr 10.0.0.1 port 80", "set server web/web1 state ready", "set server web/web1 health down"},
 		},
 		{
 			"it returns to its slot", Slot{Addr: addr1, Used: true}, Server{Addr: addr1, Admin: Maint}, nil,
-			[]string{"set server web/web1 weight 100%", "set server web/web1 state ready"},
+			[]string{"set server web/web1 state ready"},
 		},
 		{"it serves", Slot{Addr: addr1, Used: true}, Server{Addr: addr1, Admin: Ready}, nil, nil},
 		{
 			"another address serves", Slot{Addr: addr2, Used: true}, Server{Addr: addr1, Admin: Ready},
 			[]string{"set server web/web1 state maint"},
-			[]string{"set server web/web1 addr 10.0.0.2 port 80", "set server web/web1 weight 100%", "set server web/web1 state ready"},
+			[]string{"set server web/web1 addr 10.0.0.2 port 80", "set server web/web1 state ready"},
 		},
 		{"an operator drains it", Slot{Addr: addr1, Used: true, Operator: Drain}, Server{Addr: addr1, Admin: Ready}, []string{"set server web/web1 state drain"}, nil},
 		{"it is as the operator wants", Slot{Addr: addr1, Used: true, Operator: Maint}, Server{Addr: addr1, Admin: Maint}, nil, nil},
@@ -105,10 +105,10 @@ func TestSequenceLeavesNoGroupEmptyAndNoAddressInTwo(t *testing.T) {
 		off, on = append(off, o...), append(on, n...)
 	}
 	want := []string{
-		"set server web/web1 state maint",
-		"set server web/web3 addr 10.0.0.3 port 80", "set server web/web3 weight 100%", "set server web/web3 state ready",
-		"set server app/web1 addr 10.0.0.1 port 80", "set server app/web1 weight 100%", "set server app/web1 state ready",
-		"set server web/web2 state maint",
+		"set server web/web1 state maint", "set server web/web1 weight 100%",
+		"set server web/web3 addr 10.0.0.3 port 80", "set server web/web3 state ready",
+		"set server app/web1 addr 10.0.0.1 port 80", "set server app/web1 state ready",
+		"set server web/web2 state maint", "set server web/web2 weight 100%",
 	}
 	if d := cmp.Diff(want, commands(sequence(off, on))); d != "" {
 		t.Errorf("-want +got\n%s", d)

@@ -35,7 +35,7 @@ func Build(ctx context.Context, race bool) (string, error) {
 		return "", fmt.Errorf("build the daemon: %w", err)
 	}
 	path := filepath.Join(root, "bin", "e2e", "haproxy-zk")
-	args := []string{"build"}
+	args := []string{"build", "-buildvcs=false"}
 	if race {
 		path += "-race"
 		args = append(args, "-race")

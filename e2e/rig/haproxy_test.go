@@ -124,3 +124,42 @@ func throughHAProxy(t *testing.T, binary HAProxy) {
 		t.Error(err)
 	}
 }
+
+func TestHAProxiesNamed(t *testing.T) {
+	dir := t.TempDir()
+	install := func(name, firstLine string) string {
+		path := filepath.Join(dir, name)
+		script := "#!/bin/sh\ncat <<END\n" + firstLine + "\nmore\nEND\n"
+		if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	want := []HAProxy{
+		{Path: install("a", "HA-Proxy version 2.0.0 2019/06/16 - https://haproxy.org/"), Name: "2.0.0", Major: 2, Minor: 0, Nbproc: true},
+		{Path: install("b", "HA-Proxy version 2.4-dev3 2020/12/11"), Name: "2.4", Major: 2, Minor: 4, Nbproc: true},
+		{Path: install("c", "HAProxy version 2.6.12-1+deb12u4 2023/12/16"), Name: "2.6.12", Major: 2, Minor: 6},
+		{Path: install("d", "HAProxy version 3.0.11-1+deb13u3 2025/06/01"), Name: "3.0.11", Major: 3, Minor: 0},
+	}
+	var paths []string
+	for _, h := range want {
+		paths = append(paths, h.Path)
+	}
+	t.Setenv("HAPROXY_BINARIES", strings.Join(paths, " ,"))
+	got, err := HAProxies()
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+
+	for name, value := range map[string]string{
+		"nothing":     " , ",
+		"missing":     filepath.Join(dir, "none"),
+		"no HAProxy":  install("e", "nginx version: 1.2"),
+		"one missing": paths[0] + "," + filepath.Join(dir, "none"),
+	} {
+		t.Setenv("HAPROXY_BINARIES", value)
+		if found, err := HAProxies(); err == nil {
+			t.Errorf("%s: no error but %v", name, found)
+		}
+	}
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
+)
+
+// figures are the times of one side's rounds.
+type figures struct{ first, last []time.Duration }
+
+// side is an HAProxy whose one backend follows one ZooKeeper path.
+type side struct {
+	listener string
+	node     string
+	figures  figures
+}
+
+const slots = 1000 // more than instances, so that no slot is used twice
+
+func compare(ctx context.Context, h rig.HAProxy, rounds int) (ours, floor figures, err error) {
+	dir, err := os.MkdirTemp("", "hz-bench-")
+	if err != nil {
+		return figures{}, figures{}, err
+	}
+	defer os.RemoveAll(dir)
+	zk, err := rig.StartZooKeeper(ctx, dir)
+	if err != nil {
+		return figures{}, figures{}, err
+	}
+	defer func() { err = errors.Join(err, zk.Close()) }()
+	registry, err := rig.ConnectRegistry(ctx, zk.Addr(), 10*time.Second)
+	if err != nil {
+		return figures{}, figures{}, err
+	}
+	defer registry.Close()
+
+	config := &rig.SeedConfig{
+		Proxy: "bench", ZKAddr: zk.Addr(), ZKPath: "/bench/${group}", HAProxy: h.Path, Workers: 1,
+		Groups: []rig.Group{{Name: "ours", DefaultBackend: true, MaxServer: slots}},
+	}
+	a := &side{node: "/bench/ours"}
+	b := &side{node: "/bench/floor"}
+	for _, s := range []*side{a, b} {
+		if err := registry.Ensure(s.node); err != nil {
+			return figures{}, figures{}, err
+		}
+	}
+	daemon, err := startDaemon(ctx, config, dir)
+	if err != nil {
+		return figures{}, figures{}, err
+	}
+	defer func() { err = errors.Join(err, daemon.Signal(unix.SIGTERM), daemon.Close()) }()
+	a.listener = config.Listener()
+
+	bare, err := startFloor(ctx, zk.Addr(), b.node, config, dir)
+	if err != nil {
+		return figures{}, figures{}, err
+	}
+	defer func() { err = errors.Join(err, bare.close()) }()
+	b.listener = bare.listener
+
+	for i := range rounds {
+		app, err := rig.StartApp("bench")
+		if err != nil {
+			return figures{}, figures{}, err
+		}
+		sides := []*side{a, b}
+		if i%2 == 1 {
+			sides = []*side{b, a}
+		}
+		for _, s := range sides {
+			if err := s.round(ctx, registry, app.Addr()); err != nil {
+				return figures{}, figures{}, fmt.Errorf("round %d of %s: %w", i, s.node, err)
+			}
+		}
+		if err := app.Stop(); err != nil {
+			return figures{}, figures{}, err
+		}
+	}
+	return a.figures, b.figures, nil
+}
+
+func startDaemon(ctx context.Context, config *rig.SeedConfig, dir string) (*rig.Daemon, error) {
+	file, err := config.Write(dir)
+	if err != nil {
+		return nil, err
+	}
+	binary, err := rig.Build(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	port, err := rig.FreePort()
+	if err != nil {
+		return nil, err
+	}
+	addr := fmt.Sprintf("127.0.0.1:%d", port)
+	daemon, err := rig.StartDaemon(rig.DaemonOptions{
+		Binary: binary,
+		Args:   []string{"run", "--config", file, "--http-addr", addr, "--run-dir", dir + "/run"},
+		Dir:    dir,
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = rig.Eventually(ctx, 20*time.Second, func() error {
+		response, err := http.Get("http://" + addr + "/readyz")
+		if err != nil {
+			return err
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			return fmt.Errorf("readyz: %s", response.Status)
+		}
+		return nil
+	})
+	if err != nil {
+		err = fmt.Errorf("%w; haproxy-zk said:\n%s", err, daemon.Output())
+		return nil, errors.Join(err, daemon.Close())
+	}
+	return daemon, nil
+}
+
+// round lets one instance come and go, polling the listener without a pause.
+func (s *side) round(ctx context.Context, registry *rig.Registry, instance string) error {
+	p, err := dialPoller(s.listener)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	begun := time.Now()
+	if err := registry.Register(s.node, instance); err != nil {
+		return err
+	}
+	at, err := p.until(ctx, func(status int) bool { return status == http.StatusOK })
+	if err != nil {
+		return err
+	}
+	s.figures.first = append(s.figures.first, at.Sub(begun))
+
+	begun = time.Now()
+	if err := registry.Unregister(s.node, instance); err != nil {
+		return err
+	}
+	at, err = p.until(ctx, func(status int) bool { return status != http.StatusOK })
+	if err != nil {
+		return err
+	}
+	s.figures.last = append(s.figures.last, at.Sub(begun))
+	return nil
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
+)
+
+// floor is an HAProxy with the configuration that haproxy-zk has rendered, on a
+// port and a socket of its own, and a process that does the least for it (see
+// [follow]): a process, since haproxy-zk is one too.
+type floor struct {
+	listener string
+	haproxy  int
+	process  *exec.Cmd
+}
+
+func startFloor(ctx context.Context, zkAddr, node string, config *rig.SeedConfig, dir string) (f *floor, err error) {
+	port, err := rig.FreePort()
+	if err != nil {
+		return nil, err
+	}
+	admin, err := rig.FreePort()
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(config.ConfFile())
+	if err != nil {
+		return nil, err
+	}
+	socket := filepath.Join(dir, "floor.sock")
+	rendered := strings.NewReplacer(
+		config.Sockets()[0], socket,
+		fmt.Sprintf(":%d\n", config.ListenerPort), fmt.Sprintf(":%d\n", port),
+		fmt.Sprintf(":%d\n", config.AdminPort), fmt.Sprintf(":%d\n", admin),
+	).Replace(string(text))
+	file, pidFile := filepath.Join(dir, "floor.cfg"), filepath.Join(dir, "floor.pid")
+	if err := os.WriteFile(file, []byte(rendered), 0o600); err != nil {
+		return nil, err
+	}
+	if words, err := exec.CommandContext(ctx, config.HAProxy, "-D", "-f", file, "-p", pidFile).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("start the floor's HAProxy: %w: %s", err, words)
+	}
+	f = &floor{listener: fmt.Sprintf("127.0.0.1:%d", port)}
+	pid, err := os.ReadFile(pidFile)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := fmt.Sscan(string(pid), &f.haproxy); err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, errors.Join(err, f.close())
+	}
+	f.process = exec.Command(self, "follow", zkAddr, node, socket)
+	f.process.Stderr = os.Stderr
+	f.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
+	if err := f.process.Start(); err != nil {
+		f.process = nil
+		return nil, errors.Join(err, f.close())
+	}
+	return f, nil
+}
+
+func (f *floor) close() error {
+	var problems []error
+	if f.process != nil {
+		problems = append(problems, f.process.Process.Kill())
+		_ = f.process.Wait() // it was killed
+	}
+	return errors.Join(append(problems, unix.Kill(f.haproxy, unix.SIGTERM))...)
+}

@@ -1,0 +1,46 @@
+// Command demo shows haproxy-zk at work: a real ZooKeeper, five applications
+// that register themselves, HAProxy with the seed's configuration and two
+// workers, and load through its listener while every application is replaced.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	atMost = 3 * time.Minute
+	front  = "web-ngboss"
+	base   = "web-basecentre"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, atMost)
+	defer cancel()
+	if err := demo(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+func demo(ctx context.Context) (err error) {
+	s := &show{begun: time.Now()}
+	defer func() {
+		if closeErr := s.close(); err == nil {
+			err = closeErr
+		}
+	}()
+	for _, scene := range []func(context.Context) error{s.zookeeper, s.applications, s.daemon, s.replaceAll} {
+		if err := scene(ctx); err != nil {
+			return err
+		}
+	}
+	return s.summary()
+}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
+)
+
+// show is the demo's stage; its scenes run in the order that demo has them.
+type show struct {
+	begun    time.Time
+	dir      string
+	zk       *rig.ZooKeeper
+	registry *rig.Registry
+	apps     []*rig.App
+	haproxy  *rig.Daemon
+	config   *rig.SeedConfig
+	http     string
+	load     *rig.Load
+	first    []time.Duration // from registration to the first request
+}
+
+func (s *show) say(format string, args ...any) {
+	fmt.Printf("%6.2fs  %s\n", time.Since(s.begun).Seconds(), fmt.Sprintf(format, args...))
+}
+
+func (s *show) zookeeper(ctx context.Context) (err error) {
+	if s.dir, err = os.MkdirTemp("", "hz-demo-"); err != nil {
+		return err
+	}
+	if s.zk, err = rig.StartZooKeeper(ctx, s.dir); err != nil {
+		return err
+	}
+	s.say("zookeeper serves at %s", s.zk.Addr())
+	s.registry, err = rig.ConnectRegistry(ctx, s.zk.Addr(), 5*time.Second)
+	return err
+}
+
+func node(group string) string { return "/wade-web/" + group + "/instances" }
+
+func (s *show) applications(context.Context) error {
+	for _, group := range []string{front, front, front, base, base} {
+		if _, err := s.application(group); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// application starts an instance of group and registers it.
+func (s *show) application(group string) (*rig.App, error) {
+	a, err := rig.StartApp(group)
+	if err != nil {
+		return nil, err
+	}
+	s.apps = append(s.apps, a)
+	if err := a.Register(s.registry, node(group)); err != nil {
+		return nil, err
+	}
+	s.say("registered  %s/%s", node(group), a.Addr())
+	return a, nil
+}
+
+func (s *show) daemon(ctx context.Context) error {
+	haproxies, err := rig.HAProxies()
+	if err != nil {
+		return err
+	}
+	// Two worker processes, where HAProxy still has them.
+	h := haproxies[0]
+	if i := slices.IndexFunc(haproxies, func(h rig.HAProxy) bool { return h.Nbproc }); i >= 0 {
+		h = haproxies[i]
+	}
+	s.config = &rig.SeedConfig{ZKAddr: s.zk.Addr(), HAProxy: h.Path}
+	file, err := s.config.Write(s.dir)
+	if err != nil {
+		return err
+	}
+	binary, err := rig.Build(ctx, false)
+	if err != nil {
+		return err
+	}
+	port, err := rig.FreePort()
+	if err != nil {
+		return err
+	}
+	s.http = fmt.Sprintf("127.0.0.1:%d", port)
+	s.haproxy, err = rig.StartDaemon(rig.DaemonOptions{
+		Binary: binary,
+		Args:   []string{"run", "--config", file, "--http-addr", s.http, "--run-dir", s.dir + "/run"},
+		Dir:    s.dir,
+	})
+	if err != nil {
+		return err
+	}
+	s.say("haproxy-zk starts HAProxy %s with the seed's configuration, two groups, two workers", h)
+	err = rig.Eventually(ctx, 20*time.Second, func() error {
+		response, err := http.Get("http://" + s.http + "/readyz")
+		if err != nil {
+			return err
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			return fmt.Errorf("readyz: %s", response.Status)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w; haproxy-zk said:\n%s", err, s.haproxy.Output())
+	}
+	s.say("ready: listener %s, query API http://%s/", s.config.Listener(), s.http)
+	return nil
+}
+
+func (s *show) replaceAll(ctx context.Context) (err error) {
+	s.load, err = rig.NewLoad(rig.LoadOptions{
+		Addr:      s.config.Listener(),
+		Targets:   []rig.Target{{Path: "/", App: front}, {Path: "/basecentre/", App: base}, {Path: "/testcentre/", App: base}},
+		KeepAlive: 8, Fresh: 8, Rate: 100,
+	})
+	if err != nil {
+		return err
+	}
+	s.load.Start(ctx)
+	s.say("load: 8 keep-alive clients, 8 with a new connection for each request")
+	for _, old := range slices.Clone(s.apps) {
+		registered := time.Now()
+		next, err := s.application(old.Name())
+		if err != nil {
+			return err
+		}
+		err = rig.Eventually(ctx, 10*time.Second, func() error {
+			if first, _ := next.Traffic(); first.IsZero() {
+				return fmt.Errorf("%s has got no request", next.Addr())
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		first, _ := next.Traffic()
+		s.first = append(s.first, first.Sub(registered))
+		s.say("serves      %s, first request %.1f ms after its registration", next.Addr(), ms(first.Sub(registered)))
+		if err := old.Retire(ctx, 200*time.Millisecond); err != nil {
+			return err
+		}
+		_, last := old.Traffic()
+		s.say("retired     %s, its last request is %.1f s ago: stopped", old.Addr(), time.Since(last).Seconds())
+	}
+	return nil
+}
+
+func (s *show) summary() error {
+	r := s.load.Stop()
+	slices.Sort(s.first)
+	fmt.Printf("\nrequests  %d\nfailures  %d\nfirst request after registration  median %.1f ms, slowest %.1f ms\n",
+		r.Requests, r.Failures, ms(s.first[len(s.first)/2]), ms(s.first[len(s.first)-1]))
+	if r.Failures > 0 {
+		return fmt.Errorf("requests were lost:\n%s\nhaproxy-zk said:\n%s", r, s.haproxy.Output())
+	}
+	return nil
+}
+
+// close leaves nothing running, and says so when something was.
+func (s *show) close() error {
+	var problems []error
+	if s.load != nil {
+		s.load.Stop()
+	}
+	if s.haproxy != nil {
+		problems = append(problems, s.haproxy.Signal(unix.SIGTERM), s.haproxy.Close())
+		if left, err := s.haproxy.Leftovers(); err != nil || len(left) > 0 {
+			problems = append(problems, fmt.Errorf("left behind: %v", left), err)
+		}
+	}
+	for _, a := range s.apps {
+		problems = append(problems, a.Stop())
+	}
+	if s.registry != nil {
+		s.registry.Close()
+	}
+	if s.zk != nil {
+		problems = append(problems, s.zk.Close())
+	}
+	if s.dir != "" {
+		problems = append(problems, os.RemoveAll(s.dir))
+	}
+	return errors.Join(problems...)
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
