@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
 // Group is one application: a backend of HAProxy and a path in ZooKeeper.
@@ -33,8 +32,6 @@ type Group struct {
 	DefaultBackend bool
 	// WaitCheck keeps an instance out until its first good check.
 	WaitCheck bool
-	// DrainTimeout is how long an instance that leaves drains; 0 is not at all.
-	DrainTimeout time.Duration
 	// ListenerPort is that of a frontend for this group alone; 0 is none.
 	ListenerPort uint16
 	// ServerClose is `option http-server-close`; nil leaves it to what
@@ -95,7 +92,6 @@ func (o *object) group(name, pattern, proxy string) Group {
 		MaxServer:      read(o, "max_server", servers(), defaultMaxServer),
 		DefaultBackend: read(o, "default_backend", boolean(), defaultFlag),
 		WaitCheck:      read(o, "wait_check", boolean(), defaultFlag),
-		DrainTimeout:   read(o, "drain_timeout", duration(0), defaultDrainTimeout),
 		ListenerPort:   o.ownPort("listener_port", ""),
 		ServerClose:    read(o, "server_close", optional(boolean()), ""),
 	}
@@ -107,7 +103,7 @@ func (o *object) group(name, pattern, proxy string) Group {
 	}
 	if g.ServerTemplate != "" && !slices.Contains(strings.Fields(g.ServerTemplate), "disabled") {
 		v := o.get("server-template", "")
-		o.warnf(v.at, v.key, "without the option \"disabled\" a slot is in service before it has an instance: add it")
+		o.warnf(v.at, v.key, "the option \"disabled\" is missing: free slots are disabled all the same; add it so that the file says so")
 	}
 	if g.Path != "" {
 		o.claim(claim{
@@ -122,6 +118,9 @@ func (o *object) group(name, pattern, proxy string) Group {
 		})
 	}
 	o.refuse("loss_guard")
+	if read(o, "drain_timeout", duration(0), defaultDrainTimeout) > 0 {
+		o.refuse("drain_timeout")
+	}
 	o.finish()
 	return g
 }

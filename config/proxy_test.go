@@ -62,7 +62,7 @@ func TestEveryKey(t *testing.T) {
 				"max_server": "30",
 				"default_backend": "true",
 				"wait_check": true,
-				"drain_timeout": "1m30s",
+				"drain_timeout": "0s",
 				"listener_port": "${PORT}",
 				"server_close": "false"
 			},
@@ -94,7 +94,6 @@ func TestEveryKey(t *testing.T) {
 				MaxServer:      30,
 				DefaultBackend: true,
 				WaitCheck:      true,
-				DrainTimeout:   90 * time.Second,
 				ListenerPort:   8443,
 				ServerClose:    new(false),
 			},

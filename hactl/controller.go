@@ -230,9 +230,14 @@ func (c *Controller) assign(ctx context.Context) {
 		c.release(ctx)
 		unplaced = c.assignAll()
 	}
-	if unplaced > 0 && c.reloadCause == "" {
+	switch {
+	case unplaced > 0 && c.reloadCause == "":
 		c.Logger.Info("more instances than slots, adding some by a reload", "unplaced", unplaced)
 		c.reloadCause, c.reloadAt = "slots", c.reloaded.Add(reloadGap)
+	case unplaced == 0 && c.reloadCause == "slots" && !c.grown():
+		// While the reload waited, instances left or slots came to rest.
+		c.reloadCause = ""
+		c.setProblem("")
 	}
 	if c.releaseAt.IsZero() && c.draining() {
 		c.releaseAt = time.Now().Add(releaseFirst)
@@ -244,6 +249,18 @@ func (c *Controller) assignAll() (unplaced int) {
 		unplaced += t.Assign(c.groups[i].Instances)
 	}
 	return unplaced
+}
+
+// grown tells whether a table has slots that a worker does not have yet.
+func (c *Controller) grown() bool {
+	return slices.ContainsFunc(c.workers, func(w *worker) bool {
+		for g, t := range c.tables {
+			if len(w.have[g]) < len(t.Slots) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 func (c *Controller) draining() bool {

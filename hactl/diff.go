@@ -41,7 +41,7 @@ func diff(group int, b Backend, slots []Slot, have []Server) (off, on []operatio
 				}
 				commands = append(commands, setAddr(server, want.Addr))
 			}
-			on = append(on, operation{group, i, append(commands, enter(b, server, want)...), Server{Addr: want.Addr, Admin: state}})
+			on = append(on, operation{group, i, append(commands, enter(server, want)...), Server{Addr: want.Addr, Admin: state}})
 		}
 	}
 	return off, on
@@ -72,7 +72,7 @@ func sequence(off, on []operation) []operation {
 // enter returns the commands that bring a server, whose address is right, to
 // the state that its slot wants. With `health down` it takes traffic from its
 // first good check on; before `ready` HAProxy would ignore it.
-func enter(b Backend, server string, want Slot) []Command {
+func enter(server string, want Slot) []Command {
 	if want.admin() != Ready {
 		return []Command{setState(server, string(want.admin()))}
 	}

@@ -39,9 +39,9 @@ func (c *Controller) restore(cause string) {
 // Until it returns no command is sent. On error it is wanted again, later.
 func (c *Controller) reload(ctx context.Context, cause string) error {
 	for i, t := range c.tables {
-		if unplaced := t.Assign(c.groups[i].Instances); unplaced > 0 {
+		// Slots on which sessions still run are no room: once may not be enough.
+		for unplaced := t.Assign(c.groups[i].Instances); unplaced > 0; unplaced = t.Assign(c.groups[i].Instances) {
 			t.Grow(unplaced)
-			t.Assign(c.groups[i].Instances)
 		}
 	}
 	if len(c.workers) > 0 {
@@ -59,6 +59,10 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 	if err != nil {
 		wait := c.backoff.NextBackOff()
 		c.reloadCause, c.reloadAt = cause, time.Now().Add(wait)
+		for _, w := range c.workers {
+			// It is not replaced after all, and may have come back.
+			w.failures = min(w.failures, maxFailures-1)
+		}
 		if ctx.Err() == nil {
 			c.setProblem(fmt.Sprintf("the last reload (%s) did not succeed: %v", cause, err))
 			if cause != "start" {

@@ -37,24 +37,25 @@ func ParseVersion(output string) (Version, error) {
 
 func (v Version) String() string { return v.Full }
 
-func (v Version) atLeast(major, minor int) bool {
-	return v.Major > major || v.Major == major && v.Minor >= minor
+// since2 tells whether it is 2.minor or later.
+func (v Version) since2(minor int) bool {
+	return v.Major > 2 || v.Major == 2 && v.Minor >= minor
 }
 
 // Nbproc tells whether several processes can serve one configuration. HAProxy
 // 2.5 removed the keyword: from there on threads do.
-func (v Version) Nbproc() bool { return !v.atLeast(2, 5) }
+func (v Version) Nbproc() bool { return !v.since2(5) }
 
 // idleClose tells whether `option idle-close-on-response` is known. Without it
 // HAProxy 2.4 and later close idle client connections when they soft-stop, in a
 // race with the request that may just be on its way.
-func (v Version) idleClose() bool { return v.atLeast(2, 4) }
+func (v Version) idleClose() bool { return v.since2(4) }
 
 // PinsConnections tells whether a keep-alive client stays on the connection to
 // its old server after that server was retired. `option http-server-close`
 // cures it, at the price of one server connection a request.
-func (v Version) PinsConnections() bool { return !v.atLeast(2, 2) }
+func (v Version) PinsConnections() bool { return !v.since2(2) }
 
 // strictLimits tells whether HAProxy refuses to start when the limit of open
 // files does not allow its maxconn; before it warned.
-func (v Version) strictLimits() bool { return v.atLeast(2, 3) }
+func (v Version) strictLimits() bool { return v.since2(3) }

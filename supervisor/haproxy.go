@@ -149,6 +149,9 @@ func (h *HAProxy) Run(ctx context.Context) error {
 			stop()
 			cancel()
 			h.count(r.launch.Cause, err)
+			if err != nil && ctx.Err() != nil {
+				err = fmt.Errorf("%w: %w", ErrStopped, err)
+			}
 			r.reply <- answer{pids, err}
 		case e := <-h.exits:
 			h.exited(e)
@@ -208,7 +211,7 @@ func (h *HAProxy) hardStop() {
 		if h.HardStopAfter > 0 && !g.ending && time.Since(g.replaced) >= h.HardStopAfter {
 			h.Logger.Warn("cutting connections that a replaced generation still has", "hard_stop_after", h.HardStopAfter, "workers", len(g.workers))
 			g.ending = true
-			h.signal(g.workers, unix.SIGTERM)
+			h.terminate(slices.Clone(g.workers))
 		}
 	}
 }
@@ -283,6 +286,12 @@ func (h *HAProxy) signal(workers []*Child, sig unix.Signal) {
 			h.Logger.Error("cannot signal a worker", "error", err)
 		}
 	}
+}
+
+// terminate ends workers, by force those that have not ended when the timer fires.
+func (h *HAProxy) terminate(workers []*Child) *time.Timer {
+	h.signal(workers, unix.SIGTERM)
+	return time.AfterFunc(endWithin, func() { h.signal(workers, unix.SIGKILL) })
 }
 
 func (h *HAProxy) measure() {

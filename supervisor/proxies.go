@@ -36,19 +36,19 @@ const settledAfter = time.Minute
 // Run keeps the proxies running until ctx is done and all of them have ended.
 // A proxy that cannot work at its first start ends the set: its error is returned.
 func (p *Proxies) Run(ctx context.Context) error {
-	ctx, fail := context.WithCancelCause(ctx)
+	set, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	var running sync.WaitGroup
 	for _, proxy := range p.set {
 		running.Go(func() {
-			if err := p.keep(ctx, proxy); err != nil {
+			if err := p.keep(set, proxy); err != nil {
 				fail(fmt.Errorf("proxy %s: %w", proxy.Name, err))
 			}
 		})
 	}
-	<-ctx.Done()
+	<-set.Done()
 	running.Wait()
-	if cause := context.Cause(ctx); cause != ctx.Err() { //nolint:errorlint // identity: a cause that is no failure is the context's own error
+	if cause := context.Cause(set); cause != context.Cause(ctx) { //nolint:errorlint // identity: a cause that is no failure is that of ctx
 		return cause
 	}
 	return nil

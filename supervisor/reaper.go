@@ -91,7 +91,7 @@ func (r *Reaper) reapOnce() bool {
 	return true
 }
 
-// start forks and executes path. The child gets files as its descriptors 0, 1, 2, …
+// start forks and executes path. The child gets files as its descriptors, from 0 on.
 func (r *Reaper) start(path string, args []string, files []*os.File) (*Child, error) {
 	fds := make([]uintptr, len(files))
 	for i, f := range files {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -32,8 +33,7 @@ func Check(ctx context.Context, reaper *Reaper, path, file string) error {
 	ctx, cancel := context.WithTimeout(ctx, checkWithin)
 	defer cancel()
 	_, err := reaper.Output(ctx, path, "-c", "-f", file)
-	var exit *ExitError
-	if errors.As(err, &exit) {
+	if _, ran := errors.AsType[*ExitError](err); ran {
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	return err
@@ -93,7 +93,9 @@ func (h *HAProxy) reload(ctx context.Context, launch registry.Launch) (pids []in
 				h.signal([]*Child{w}, unix.SIGKILL)
 			}
 		}
-		h.draining = append(h.draining, old)
+		if len(old.workers) > 0 {
+			h.draining = append(h.draining, old)
+		}
 	}
 	h.current = next
 	for _, w := range next.workers {
@@ -153,8 +155,12 @@ func (h *HAProxy) launch(ctx context.Context, args []string) (*generation, error
 	defer h.Reaper.expect()()
 	limited, cancel := context.WithTimeout(ctx, launchWithin)
 	defer cancel()
+	before, _ := readPIDs(h.PIDFile)
 	words, err := h.Reaper.Output(limited, h.Exec, args...)
 	if err != nil {
+		// It may have left workers behind before it failed or was ended.
+		left, _ := readPIDs(h.PIDFile)
+		h.end(h.adopt(slices.DeleteFunc(left, func(pid int) bool { return slices.Contains(before, pid) })))
 		return nil, fmt.Errorf("start HAProxy: %w", err)
 	}
 	if words != "" {
@@ -168,11 +174,15 @@ func (h *HAProxy) launch(ctx context.Context, args []string) (*generation, error
 	if len(pids) == 0 {
 		return nil, fmt.Errorf("start HAProxy: it left no pid in %s", h.PIDFile)
 	}
-	next := &generation{}
+	return h.adopt(pids), nil
+}
+
+func (h *HAProxy) adopt(pids []int) *generation {
+	g := &generation{}
 	for _, pid := range pids {
-		next.workers = append(next.workers, h.Reaper.adopt(pid))
+		g.workers = append(g.workers, h.Reaper.adopt(pid))
 	}
-	return next, nil
+	return g
 }
 
 // prove waits until every worker has answered on a socket.
@@ -208,9 +218,7 @@ func (h *HAProxy) prove(ctx context.Context, g *generation) error {
 
 // end ends a generation that has not taken over.
 func (h *HAProxy) end(g *generation) {
-	h.signal(g.workers, unix.SIGTERM)
-	timer := time.AfterFunc(endWithin, func() { h.signal(g.workers, unix.SIGKILL) })
-	defer timer.Stop()
+	defer h.terminate(g.workers).Stop()
 	for _, w := range g.workers {
 		<-w.Done()
 	}

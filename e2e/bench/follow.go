@@ -19,7 +19,7 @@ func follow(zkAddr, node, socket string) error {
 		return err
 	}
 	go func() {
-		for range events { //nolint:revive // it must be drained
+		for range events { // the library drops events when nobody takes them
 		}
 	}()
 	last, slots := 0, make(map[string]int)
