@@ -20,7 +20,7 @@ func (s *stage) pids() []int {
 		s.t.Fatal(err)
 	}
 	var pids []int
-	for _, word := range strings.FieldsSeq(string(text)) {
+	for word := range strings.FieldsSeq(string(text)) {
 		pid, err := strconv.Atoi(word)
 		if err != nil {
 			s.t.Fatal(err)

@@ -18,7 +18,7 @@ func readPIDs(path string) ([]int, error) {
 		return nil, fmt.Errorf("read pid file: %w", err)
 	}
 	var pids []int
-	for _, word := range strings.FieldsSeq(string(text)) {
+	for word := range strings.FieldsSeq(string(text)) {
 		pid, err := strconv.Atoi(word)
 		if err != nil || pid < 2 {
 			return nil, fmt.Errorf("read pid file %s: %.40q is no pid", path, word)
