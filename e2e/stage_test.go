@@ -45,7 +45,7 @@ func onEveryHAProxy(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 func newStage(t *testing.T, h rig.HAProxy, change func(*rig.SeedConfig)) *stage {
 	t.Helper()
 	// Not t.TempDir: a unix socket's path has at most 97 bytes for HAProxy.
-	home, err := os.MkdirTemp("", "hz-") //nolint:usetesting // see above
+	home, err := os.MkdirTemp("", "hz-")
 	if err != nil {
 		t.Fatal(err)
 	}

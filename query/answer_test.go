@@ -37,7 +37,7 @@ func TestFreshness(t *testing.T) {
 			registry.Contact{Connected: true, Last: time.Now().Add(time.Hour)},
 		)...)
 		two := newServer(s.documents.proxies()[:2]...)
-		time.Sleep(2900 * time.Millisecond)
+		<-time.After(2900 * time.Millisecond)
 
 		for _, c := range []struct {
 			server     *Server

@@ -24,7 +24,7 @@ func FuzzPath(f *testing.F) {
 	f.Fuzz(func(t *testing.T, path string) {
 		u, err := url.ParseRequestURI(path)
 		if err != nil {
-			t.Skip()
+			return
 		}
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.URL = u

@@ -157,12 +157,12 @@ func TestSlowClientsAreCut(t *testing.T) {
 				conn := l.dial()
 				send(t, conn, c.sends)
 				if !c.reads {
-					time.Sleep(c.after - time.Second)
+					<-time.After(c.after - time.Second)
 					synctest.Wait()
 					if _, err := conn.Read(make([]byte, 1)); err != nil {
 						t.Errorf("cut too early: %v", err)
 					}
-					time.Sleep(2 * time.Second)
+					<-time.After(2 * time.Second)
 				} else if _, err := io.Copy(io.Discard, conn); err != nil {
 					t.Error(err)
 				} else if took := time.Since(begin); took != c.after {

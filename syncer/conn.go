@@ -16,8 +16,9 @@ const (
 	opSetWatches    = 101
 	offsetOperation = 8
 
-	// rearming bounds the wait for it: there may be no watches.
-	rearming = 50 * time.Millisecond
+	// rearming bounds the wait for it: there may be no watches. Then it still
+	// lets the library look for some before the first answer brings one.
+	rearming = 20 * time.Millisecond
 )
 
 // conn is one connection to a server.
@@ -28,11 +29,12 @@ const (
 // The answer is read whole and looked at first, because the library allocates
 // whatever length a stranger sends.
 //
-// When a session was resumed, nothing more is read until the watches are on
-// their way to the server. They carry the number of the last change that an
-// answer told of, and the library takes it while it reads answers already: an
-// answer to a request that waited since before the disconnect would make the
-// server believe that changes were seen which were not.
+// After that nothing is read until the watches that the library sets again are
+// on their way to the server. They carry the number of the last change that an
+// answer told of, which the library looks up without a lock while it reads
+// answers already: an answer to a request that waited since before the
+// disconnect would make the server believe that changes were seen which were
+// not.
 type conn struct {
 	net.Conn
 	address string
@@ -47,8 +49,8 @@ type conn struct {
 	session int64         // 0: the one asked for has expired
 	timeout time.Duration // as granted
 
-	rearmed chan struct{}   // closed by Write; nil when no watches are expected any more
-	reading <-chan struct{} // the same for Read; nil after the wait
+	rearmed chan struct{}   // closed by Write; nil then
+	waiting <-chan struct{} // the same for Read; nil after the wait
 }
 
 func (c *conn) Read(p []byte) (int, error) {
@@ -89,16 +91,16 @@ func isSetWatches(p []byte) bool {
 }
 
 func (c *conn) awaitWatches() {
-	if c.reading == nil {
+	if c.waiting == nil {
 		return
 	}
 	timer := time.NewTimer(rearming)
 	defer timer.Stop()
 	select {
-	case <-c.reading:
+	case <-c.waiting:
 	case <-timer.C:
 	}
-	c.reading = nil
+	c.waiting = nil
 }
 
 // receive reads the answer to the handshake.
@@ -115,10 +117,8 @@ func (c *conn) receive() error {
 		}
 		return fmt.Errorf("read the answer of %s: %w", c.address, err)
 	}
-	if c.session != 0 && c.session == c.dialer.session {
-		c.rearmed = make(chan struct{})
-		c.reading = c.rearmed
-	}
+	c.rearmed = make(chan struct{})
+	c.waiting = c.rearmed
 	c.dialer.heard()
 	return nil
 }

@@ -134,7 +134,7 @@ func TestDeadlinesAfterTheHandshake(t *testing.T) {
 
 		// Later than the handshake's deadline.
 		go func() {
-			time.Sleep(5 * time.Second) // the bubble's clock
+			<-time.After(5 * time.Second) // the bubble's clock
 			_, _ = far.Write([]byte("ping"))
 		}()
 		if _, err := io.ReadFull(c, make([]byte, 4)); err != nil {
@@ -156,12 +156,11 @@ func TestDeadlinesAfterTheHandshake(t *testing.T) {
 	})
 }
 
-func TestResumedSessionReadsAfterItsWatches(t *testing.T) {
+func TestNothingIsReadBeforeTheWatches(t *testing.T) {
 	setWatches := binary.BigEndian.AppendUint32(make([]byte, offsetOperation), opSetWatches)
 	other := make([]byte, 16)
-	resume := func(t *testing.T) (c *conn, got chan time.Time) {
-		c, far, d := testConn(t)
-		d.session = 7
+	connect := func(t *testing.T) (c *conn, got chan time.Time) {
+		c, far, _ := testConn(t)
 		go func() {
 			_, _ = far.Write(answerBytes(7, time.Second))
 			_, _ = far.Write([]byte("answer"))
@@ -179,10 +178,10 @@ func TestResumedSessionReadsAfterItsWatches(t *testing.T) {
 	}
 	t.Run("watches", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			c, got := resume(t)
+			c, got := connect(t)
 			before := time.Now()
 			_, _ = c.Write(other)
-			time.Sleep(rearming / 2) // the bubble's clock
+			<-time.After(rearming / 2) // the bubble's clock
 			_, _ = c.Write(setWatches)
 			if waited := (<-got).Sub(before); waited != rearming/2 {
 				t.Errorf("read after %v", waited)
@@ -192,7 +191,7 @@ func TestResumedSessionReadsAfterItsWatches(t *testing.T) {
 	})
 	t.Run("no watches", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			c, got := resume(t)
+			c, got := connect(t)
 			before := time.Now()
 			_, _ = c.Write(other)
 			if waited := (<-got).Sub(before); waited != rearming {

@@ -69,7 +69,7 @@ func TestDialerAfterASession(t *testing.T) {
 		d.fail = nil
 		gap := func(lived time.Duration) time.Duration {
 			d.connected()
-			time.Sleep(lived) // the bubble's clock
+			<-time.After(lived) // the bubble's clock
 			before := time.Now()
 			if err := d.try(); err != nil {
 				t.Fatal(err)

@@ -30,14 +30,21 @@ type fakeServer struct {
 	granted  time.Duration
 
 	dials  []time.Time
-	conns  map[net.Conn]map[string]bool // and the paths whose children it watches
-	closed int                          // sessions closed by their client
+	peers  map[*peer]bool
+	closed int // sessions closed by their client
+}
+
+// peer is one client. What is sent to it waits until it reads.
+type peer struct {
+	net.Conn
+	watched map[string]bool // paths whose children it watches
+	out     chan []byte
 }
 
 func newFakeServer() *fakeServer {
 	return &fakeServer{
 		mode: serve, children: make(map[string][]string), zxid: 10, granted: 10 * time.Second,
-		sessions: make(map[int64]bool), conns: make(map[net.Conn]map[string]bool),
+		sessions: make(map[int64]bool), peers: make(map[*peer]bool),
 	}
 }
 
@@ -65,8 +72,8 @@ func (f *fakeServer) drop(mode string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.mode = mode
-	for c := range f.conns {
-		_ = c.Close()
+	for p := range f.peers {
+		_ = p.Close()
 	}
 }
 
@@ -76,33 +83,42 @@ func (f *fakeServer) set(path string, names ...string) {
 	defer f.mu.Unlock()
 	f.zxid++
 	f.children[path] = names
-	for c, watched := range f.conns {
-		if watched[path] {
-			delete(watched, path)
+	for p := range f.peers {
+		if p.watched[path] {
+			delete(p.watched, path)
 			event := binary.BigEndian.AppendUint32(nil, 4) // children changed
 			event = binary.BigEndian.AppendUint32(event, 3)
-			f.send(c, 0xffffffff, 0, appendText(event, path))
+			f.send(p, 0xffffffff, 0, appendText(event, path))
 		}
 	}
 }
 
 func (f *fakeServer) handle(c net.Conn) {
 	defer c.Close()
-	if !f.greet(c) {
+	p := &peer{Conn: c, watched: make(map[string]bool), out: make(chan []byte, 1000)}
+	if !f.greet(p) {
 		return
 	}
-	defer f.lock(func() { delete(f.conns, c) })
-	for {
-		request, err := readFrame(c)
-		if err != nil || !f.reply(c, request) {
-			return
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		for frame := range p.out {
+			_, _ = p.Write(frame)
 		}
+	}()
+	for request, err := readFrame(c); err == nil && f.reply(p, request); {
+		request, err = readFrame(c)
 	}
+	f.lock(func() {
+		delete(f.peers, p)
+		close(p.out)
+	})
+	<-sent
 }
 
 // greet answers the handshake.
-func (f *fakeServer) greet(c net.Conn) bool {
-	request, err := readFrame(c)
+func (f *fakeServer) greet(p *peer) bool {
+	request, err := readFrame(p)
 	if err != nil {
 		return false
 	}
@@ -113,7 +129,7 @@ func (f *fakeServer) greet(c net.Conn) bool {
 	if f.mode == cut || seen > f.zxid {
 		return false
 	}
-	f.conns[c] = make(map[string]bool)
+	f.peers[p] = true
 	switch {
 	case f.mode == mute:
 		return true
@@ -124,11 +140,11 @@ func (f *fakeServer) greet(c net.Conn) bool {
 	case !f.sessions[session]:
 		session = 0
 	}
-	_, err = c.Write(answerBytes(session, f.granted))
-	return err == nil
+	p.out <- answerBytes(session, f.granted)
+	return true
 }
 
-func (f *fakeServer) reply(c net.Conn, request []byte) bool {
+func (f *fakeServer) reply(p *peer, request []byte) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.mode == mute {
@@ -143,39 +159,39 @@ func (f *fakeServer) reply(c net.Conn, request []byte) bool {
 		names, exists := f.children[path]
 		switch {
 		case !exists:
-			f.send(c, xid, -101, nil)
+			f.send(p, xid, -101, nil)
 		case operation == 3:
-			f.send(c, xid, 0, stat)
+			f.send(p, xid, 0, stat)
 		default:
-			f.conns[c][path] = f.conns[c][path] || watch
+			p.watched[path] = p.watched[path] || watch
 			body := binary.BigEndian.AppendUint32(nil, uint32(len(names)))
 			for _, name := range names {
 				body = appendText(body, name)
 			}
-			f.send(c, xid, 0, append(body, stat...))
+			f.send(p, xid, 0, append(body, stat...))
 		}
 	case opSetWatches:
 		for path := range f.children {
-			f.conns[c][path] = true
+			p.watched[path] = true
 		}
-		f.send(c, xid, 0, nil)
+		f.send(p, xid, 0, nil)
 	case -11: // close
 		f.closed++
-		f.send(c, xid, 0, nil)
+		f.send(p, xid, 0, nil)
 		return false
 	default:
-		f.send(c, xid, 0, nil)
+		f.send(p, xid, 0, nil)
 	}
 	return true
 }
 
-// send sends the answer to a request; a client that is gone misses it.
-func (f *fakeServer) send(c net.Conn, xid uint32, code int32, body []byte) {
+// send queues the answer to a request.
+func (f *fakeServer) send(p *peer, xid uint32, code int32, body []byte) {
 	frame := binary.BigEndian.AppendUint32(nil, uint32(16+len(body)))
 	frame = binary.BigEndian.AppendUint32(frame, xid)
 	frame = binary.BigEndian.AppendUint64(frame, uint64(f.zxid))
 	frame = binary.BigEndian.AppendUint32(frame, uint32(code))
-	_, _ = c.Write(slices.Concat(frame, body))
+	p.out <- slices.Concat(frame, body)
 }
 
 func appendText(b []byte, text string) []byte {

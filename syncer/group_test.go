@@ -192,10 +192,10 @@ func TestGroupOverReconnects(t *testing.T) {
 
 		// The session survives: its watch does, and one look makes sure.
 		r.links.lose()
-		time.Sleep(time.Hour) // the bubble's clock
+		<-time.After(time.Hour) // the bubble's clock
 		r.expect("")
 		r.links.establish("zk:2181", 1)
-		time.Sleep(spread(1))
+		<-time.After(spread(1))
 		r.expect("children")
 
 		// It expires: the watch says so while there is no link.
@@ -204,7 +204,7 @@ func TestGroupOverReconnects(t *testing.T) {
 			zk.Event{Type: zk.EventNotWatching, Err: zk.ErrSessionExpired})
 		r.expect("")
 		r.links.establish("zk:2181", 2)
-		time.Sleep(spread(1))
+		<-time.After(spread(1))
 		r.expect("childrenW", web(0, "10.0.0.2:80"))
 	})
 }
@@ -218,20 +218,20 @@ func TestGroupKeepsItsListWhenItCannotRead(t *testing.T) {
 		r.expect("childrenW", web(0, "10.0.0.1:80"))
 
 		tree.change(func() { tree.err, tree.names = zk.ErrNoAuth, nil }, zk.Event{Type: zk.EventNodeChildrenChanged})
-		time.Sleep(time.Minute) // the bubble's clock
+		<-time.After(time.Minute) // the bubble's clock
 		if n := len(tree.forget()); n < 4 || n > 13 {
 			t.Errorf("asked %d times in a minute without permission", n)
 		}
 
 		tree.quietly(func() { tree.err = zk.ErrAPIError })
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if n := len(tree.forget()); n < 8 || n > 40 {
 			t.Errorf("asked %d times in a minute of errors", n)
 		}
 		r.expect("")
 
 		tree.quietly(func() { tree.err = nil })
-		time.Sleep(2 * retryMax)
+		<-time.After(2 * retryMax)
 		r.expect("childrenW", web(0))
 	})
 }
@@ -244,14 +244,14 @@ func TestGroupLooksWithoutAWatch(t *testing.T) {
 		r.links.establish("zk:2181", 1)
 		r.expect("childrenW", web(0, "10.0.0.1:80"))
 
-		time.Sleep(10 * time.Minute) // the bubble's clock
+		<-time.After(10 * time.Minute) // the bubble's clock
 		if asked := tree.forget(); len(asked) < 6 || len(asked) > 20 || slices.Contains(asked, "childrenW") {
 			t.Errorf("asked %v in ten minutes", asked)
 		}
 
 		// A watch was lost.
 		tree.quietly(func() { tree.names = []string{"10.0.0.2:80"} })
-		time.Sleep(2 * time.Minute)
+		<-time.After(2 * time.Minute)
 		if diff := cmp.Diff([]string{"children", "childrenW"}, tree.forget()[:2]); diff != "" {
 			t.Error(diff)
 		}

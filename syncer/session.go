@@ -16,7 +16,7 @@ const (
 
 	// politely is how long a server may take to close the session.
 	politely = 500 * time.Millisecond
-	// queueing is ample for the library's Close to queue its request.
+	// queueing is ample for the library to queue a request.
 	queueing = 10 * time.Millisecond
 )
 
@@ -34,6 +34,7 @@ type session struct {
 	dialer *dialer
 	links  *links
 	zk     *zk.Conn
+	calls  *calls
 	stale  chan struct{} // takes one token when no server wants the session
 
 	// Only the library's loop uses these.
@@ -69,20 +70,27 @@ func (s *session) run(groups []*group) error {
 	if err != nil {
 		return fmt.Errorf("connect to zookeeper: %w", err)
 	}
-	s.zk = conn
+	s.zk, s.calls = conn, newCalls(conn)
 
-	var wg sync.WaitGroup
-	wg.Go(func() {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
 		for range events { // closed when the library's loop has ended
 		}
-	})
+	}()
+	var following sync.WaitGroup
 	for _, g := range groups {
-		wg.Go(func() { g.run(s.ctx, conn, s.links) })
+		following.Go(func() { g.run(s.ctx, s.calls, s.links) })
 	}
 	s.attend()
 	s.cancel()
 	s.close()
-	wg.Wait()
+	following.Wait()
+	select {
+	case <-ended:
+	case <-time.After(time.Second):
+		s.log.Error("zookeeper client does not end, its goroutines are left behind")
+	}
 	return nil
 }
 
@@ -150,6 +158,7 @@ func (s *session) refused() {
 // a connection the loop is brought to Next and held there until Close has
 // queued its request.
 func (s *session) close() {
+	s.calls.close(queueing)
 	patience := politely
 	if _, established := s.links.get(); !established {
 		patience = queueing

@@ -90,14 +90,14 @@ func inBubble(t *testing.T, test func(t *testing.T, f *fakeServer, c *client)) {
 		f := newFakeServer()
 		f.children["/root/g0"] = []string{"10.0.0.1:80"}
 		c := startClient(t, f.connect, []string{"zk:2181"}, 2)
-		synctest.Wait()
+		after(time.Second)
 		test(t, f, c)
 		c.stop()
 	})
 }
 
 func after(d time.Duration) {
-	time.Sleep(d) // the bubble's clock
+	<-time.After(d) // the bubble's clock
 	synctest.Wait()
 }
 
@@ -204,7 +204,7 @@ func TestSyncerDoesNotHurry(t *testing.T) {
 		})
 	}
 	t.Run("sessions that end at once", func(t *testing.T) {
-		inBubble(t, func(t *testing.T, f *fakeServer, c *client) {
+		inBubble(t, func(t *testing.T, f *fakeServer, _ *client) {
 			for range 600 {
 				f.drop(serve)
 				after(100 * time.Millisecond)

@@ -1,0 +1,333 @@
+package hactl
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestWrongReplyIsReadBackAndSentAgain(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 5))
+	s.set("web", 1)
+	s.serve(t)
+	w := s.ha.worker(0)
+	w.refuse("web2 state ready", 1)
+	s.set("web", 1, 2, 3)
+	s.serves(t, "all the same", "web", 1, 2, 3, 0, 0)
+	all := write(enters("web/web2", 2), enters("web/web3", 3))
+	same(t, "writes to the one that refused", [][]string{all, {"set server web/web2 state ready", "show info"}}, w.changes())
+	same(t, "reads of its state", 1, w.asked("show servers state"))
+	same(t, "writes to the other one", [][]string{all}, s.ha.worker(1).changes())
+	s.endsWith(t, "start")
+}
+
+func TestWorkerThatGoesOnRefusingIsReplaced(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.set("web", 1)
+	s.serve(t)
+	old := s.ha.worker(0)
+	old.refuse("state ready", 1000)
+	s.set("web", 1, 2)
+	becomes(t, "reloads", []string{"start", "worker does not answer"}, s.ha.causes)
+	s.serves(t, "all workers", "web", 1, 2, 0)
+	same(t, "writes before it was given up: twice two", 4, len(old.changes()))
+	s.endsWith(t, "start", "worker does not answer")
+}
+
+func TestWorkerThatHangsIsReplaced(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.Timeout = 100 * time.Millisecond
+	s.set("web", 1)
+	s.serve(t)
+	release := s.ha.holdReload()
+	hanging, other := s.ha.worker(1), s.ha.worker(0)
+	hanging.stopAnswering(false)
+	s.set("web", 1, 2)
+	becomes(t, "the other one is served meanwhile", []int{1, 2, 0}, func() []int { return other.serving("web") })
+	becomes(t, "reloads", []string{"start", "worker does not answer"}, s.ha.causes)
+	if s.isReady() {
+		t.Error("ready although a worker does not answer")
+	}
+	becomes(t, "connections that hung", maxFailures, hanging.hanging)
+	applied := func() float64 { return s.metric(t, "haproxyzk_apply_duration_seconds") }
+	same(t, "applied in all workers", 1, applied())
+	release()
+	s.serves(t, "all workers", "web", 1, 2, 0)
+	becomes(t, "applied in all workers", 2, applied)
+	becomes(t, "ready", true, s.isReady)
+	s.endsWith(t, "start", "worker does not answer")
+}
+
+func TestSweepFindsAWorkerThatHangs(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.Sweep, s.Timeout = 20*time.Millisecond, 500*time.Millisecond
+	s.set("web", 1)
+	s.serve(t)
+	s.ha.worker(1).stopAnswering(false)
+	becomes(t, "reloads", []string{"start", "worker does not answer"}, s.ha.causes)
+	becomes(t, "ready", true, s.isReady)
+	s.endsWith(t, "start", "worker does not answer")
+}
+
+func TestWorkerThatHungOnceIsBroughtUpToDate(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.Timeout = 500 * time.Millisecond
+	s.set("web", 1)
+	s.serve(t)
+	w := s.ha.worker(1)
+	release := w.stopAnswering(true)
+	s.set("web", 1, 2)
+	becomes(t, "hangs", 1, w.hanging)
+	release()
+	s.set("web", 2, 3)
+	s.serves(t, "what is registered now", "web", 0, 2, 3)
+	s.endsWith(t, "start")
+}
+
+func TestNothingIsBelievedOfAnOlderProcess(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.ha.shared = 2 // a stranger, at the start
+	s.set("web", 1)
+	s.serve(t)
+	socket, older := s.ha.sockets[0], newFakeWorker(7, []byte("backend web\n server web1 10.0.0.1:80 disabled\n server-template web 2-3 10.0.0.9:80"))
+
+	socket.lend(older, 5)
+	s.set("web", 1, 2)
+	s.serves(t, "when it took the commands", "web", 1, 2, 0)
+	same(t, "connections left to the older one", 0, socket.left())
+	same(t, "its commands", 1, len(older.changes()))
+
+	reads := older.asked("show servers state")
+	// What it has looks like an operator's maint and like drift.
+	socket.lend(older, 1)
+	s.ha.meet(func() { s.ha.shared = 3 })
+	s.ha.kill(1)
+	becomes(t, "reloads", []string{"start", "worker died"}, s.ha.causes)
+	s.serves(t, "after a reload with the older one about", "web", 1, 2, 0)
+	same(t, "reads of its state", reads+1, older.asked("show servers state"))
+	same(t, "drift", 0, s.metric(t, "haproxyzk_drift_repaired_total"))
+	s.endsWith(t, "start", "worker died")
+}
+
+func TestSweepRepairsDrift(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.Sweep = 20 * time.Millisecond
+	s.set("web", 1, 2)
+	s.serve(t)
+	w := s.ha.worker(0)
+	w.do("set server web/web1 addr 10.9.9.9 port 80", "set server web/web3 addr 10.9.9.8 port 80", "set server web/web3 state ready")
+	s.serves(t, "as it was", "web", 1, 2, 0)
+	same(t, "the wrong address", "10.0.0.1:80 ready", w.show("web/web1"))
+	same(t, "writes to the one that was changed", [][]string{write([]string{"set server web/web1 state maint"}, enters("web/web1", 1), leaves("web/web3"))}, w.changes())
+	same(t, "writes to the other one", nil, s.ha.worker(1).changes())
+	becomes(t, "drift", 2, func() float64 { return s.metric(t, "haproxyzk_drift_repaired_total") })
+	s.endsWith(t, "start")
+}
+
+func TestOperatorsStateIsKept(t *testing.T) {
+	t.Parallel()
+	for _, state := range []string{"drain", "maint"} {
+		t.Run(state, func(t *testing.T) {
+			t.Parallel()
+			s := newStory(t, backendOf("web", 3))
+			s.Sweep = 20 * time.Millisecond
+			s.set("web", 1, 2)
+			s.serve(t)
+			one := func(want string, commands ...string) {
+				t.Helper()
+				for i := range 2 {
+					w := s.ha.worker(i)
+					becomes(t, "the operator's server", "10.0.0.1:80 "+want, func() string { return w.show("web/web1") })
+				}
+				var writes [][]string
+				if len(commands) > 0 {
+					writes = [][]string{append(commands, "show info")}
+				}
+				same(t, "writes to the other worker", writes, s.ha.worker(1).changes())
+			}
+			s.ha.worker(0).do("set server web/web1 state " + state)
+			one(state, "set server web/web1 state "+state)
+			same(t, "writes to the operator's worker", nil, s.ha.worker(0).changes())
+
+			s.ha.kill(0)
+			becomes(t, "reloads", []string{"start", "worker died"}, s.ha.causes)
+			same(t, "rendered", "server web1 10.0.0.1:80 check disabled", s.ha.rendered("web1"))
+			if state == "drain" {
+				one(state, "set server web/web1 state drain")
+			} else {
+				one(state)
+			}
+			s.serves(t, "the others go on", "web", 0, 2, 0)
+
+			before := len(s.ha.worker(1).changes())
+			s.ha.worker(0).do("set server web/web1 state ready")
+			s.serves(t, "the operator ends it", "web", 1, 2, 0)
+			same(t, "writes to the other worker", [][]string{{"set server web/web1 state ready", "show info"}}, s.ha.worker(1).changes()[before:])
+			same(t, "drift", 0, s.metric(t, "haproxyzk_drift_repaired_total"))
+			s.ha.kill(1)
+			becomes(t, "reloads", 3, func() int { return len(s.ha.causes()) })
+			same(t, "rendered", "server web1 10.0.0.1:80 check", s.ha.rendered("web1"))
+			s.serves(t, "nothing is left of it", "web", 1, 2, 0)
+			s.endsWith(t, "start", "worker died", "worker died")
+		})
+	}
+}
+
+func TestOperatorsStateIsNotInherited(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 1))
+	s.Sweep = 20 * time.Millisecond
+	s.set("web", 1)
+	s.serve(t)
+	leave := func() {
+		s.ha.worker(0).do("set server web/web1 state drain")
+		other := s.ha.worker(1)
+		becomes(t, "the other worker follows", "10.0.0.1:80 drain", func() string { return other.show("web/web1") })
+		s.set("web")
+		becomes(t, "out of service", "10.0.0.1:80 maint", func() string { return other.show("web/web1") })
+	}
+	leave()
+	s.set("web", 1)
+	s.serves(t, "the same instance, registered anew", "web", 1)
+	leave()
+	before := s.ha.worker(0).asked("show stat web 4 -1")
+	becomes(t, "its sessions were counted", before+1, func() int { return s.ha.worker(0).asked("show stat web 4 -1") })
+	s.set("web", 2)
+	s.serves(t, "another one in its slot", "web", 2)
+	s.endsWith(t, "start")
+}
+
+func TestOperatorsWeightLeavesWithTheInstance(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.Sweep = 20 * time.Millisecond
+	s.set("web", 1)
+	s.serve(t)
+	w := s.ha.worker(0)
+	w.do("set server web/web1 weight 30%")
+	s.set("web", 1, 2)
+	s.serves(t, "another one enters", "web", 1, 2, 0)
+	same(t, "weight", "30%", w.weight("web/web1"))
+	s.set("web", 2)
+	s.serves(t, "it leaves", "web", 0, 2, 0)
+	same(t, "weight", "100%", w.weight("web/web1"))
+	s.endsWith(t, "start")
+}
+
+func TestReloadDoesNotReviveTheDead(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.set("web", 1, 2, 3)
+	s.serve(t)
+	for i := range 2 {
+		s.ha.worker(i).do("set server web/web1 health down")
+	}
+	s.ha.worker(0).do("set server web/web2 health down") // alive for the other one
+	s.set("web", 1, 2, 3, 4)
+	s.serves(t, "all", "web", 1, 2, 3, 4, 0, 0)
+	same(t, "rendered, dead for all", "server web1 10.0.0.1:80 check disabled", s.ha.rendered("web1"))
+	same(t, "rendered, dead for one", "server web2 10.0.0.2:80 check", s.ha.rendered("web2"))
+	for i := range 2 {
+		w := s.ha.worker(i)
+		same(t, "dead for all", "10.0.0.1:80 down", w.show("web/web1"))
+		same(t, "dead for one", "10.0.0.2:80 ready", w.show("web/web2"))
+		same(t, "writes", [][]string{{"set server web/web1 state ready", "set server web/web1 health down", "show info"}}, w.changes())
+	}
+	s.endsWith(t, "start", "slots")
+}
+
+func TestHealthIsThatOfTheWorkersThatAnswer(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.set("web", 1, 2)
+	s.absorb()
+	if err := s.reload(t.Context(), "start"); err != nil {
+		t.Fatal(err)
+	}
+	s.ha.worker(1).do("set server web/web1 health down")
+	s.workers[0].failures = maxFailures // it was alive when it was last heard
+	if err := s.reload(t.Context(), "worker does not answer"); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "rendered", "server web1 10.0.0.1:80 check disabled", s.ha.rendered("web1"))
+}
+
+func TestNewInstanceWaitsForItsCheck(t *testing.T) {
+	t.Parallel()
+	b := backendOf("web", 3)
+	b.WaitCheck = true
+	s := newStory(t, b)
+	s.Sweep = 20 * time.Millisecond
+	s.set("web", 1)
+	s.serve(t)
+	same(t, "rendered", "server web1 10.0.0.1:80 check disabled", s.ha.rendered("web1"))
+	s.set("web", 1, 2)
+	s.serves(t, "both", "web", 1, 2, 0)
+	for i := range 2 {
+		w := s.ha.worker(i)
+		same(t, "writes", [][]string{
+			{"set server web/web1 state ready", "set server web/web1 health down", "show info"},
+			write(enters("web/web2", 2), []string{"set server web/web2 health down"}),
+		}, w.changes())
+		same(t, "until its check", "10.0.0.2:80 down", w.show("web/web2"))
+	}
+	s.ha.worker(0).do("set server web/web2 health up") // the check was good
+	becomes(t, "swept", true, func() bool { return s.ha.worker(1).asked("show servers state") > 1 })
+	seen := s.ha.worker(0).asked("show servers state")
+	becomes(t, "swept again", true, func() bool { return s.ha.worker(0).asked("show servers state") > seen+1 })
+	s.ha.kill(1)
+	becomes(t, "reloads", []string{"start", "worker died"}, s.ha.causes)
+	same(t, "rendered, still to be checked", "server web1 10.0.0.1:80 check disabled", s.ha.rendered("web1"))
+	same(t, "rendered, alive", "server web2 10.0.0.2:80 check", s.ha.rendered("web2"))
+}
+
+func TestCountingSessionsWaitsForAWorkerOnce(t *testing.T) {
+	t.Parallel()
+	var backends []Backend
+	for name := range strings.SplitSeq("abcdefghij", "") {
+		backends = append(backends, backendOf(name, 2))
+	}
+	s := newStory(t, backends...)
+	s.Timeout = 100 * time.Millisecond
+	if err := s.reload(t.Context(), "start"); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range s.tables {
+		table.Assign(instances(1))
+		table.Assign(nil)
+	}
+	w := s.ha.worker(0)
+	w.stopAnswering(false)
+	s.release(t.Context())
+	becomes(t, "connections that hung", 1, w.hanging)
+	same(t, "draining: not known to be at rest", []int{0}, s.tables[0].Draining())
+	if s.releaseAt.IsZero() {
+		t.Error("sessions are not to be counted again")
+	}
+}
+
+func TestWorkerThatComesBackIsServedWhileReloadsFail(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.Timeout = 100 * time.Millisecond
+	s.set("web", 1)
+	s.serve(t)
+	w := s.ha.worker(0)
+	release := w.stopAnswering(false)
+	s.ha.meet(func() { s.ha.fail = errors.New("refused") })
+	s.set("web", 1, 2)
+	becomes(t, "reloads", true, func() bool { return len(s.ha.causes()) > 1 })
+	release()
+	s.serves(t, "what runs", "web", 1, 2, 0)
+	if s.isReady() {
+		t.Error("ready although a reload has failed")
+	}
+}

@@ -1,0 +1,455 @@
+package hactl
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// fakeSocket is a listener that generations hand over to each other.
+type fakeSocket struct {
+	path string
+
+	mu     sync.Mutex
+	worker *fakeWorker
+	elder  *fakeWorker // answers the next lent connections
+	lent   int
+}
+
+func newFakeSocket(tb testing.TB, path string) *fakeSocket {
+	tb.Helper()
+	s := &fakeSocket{path: path, worker: newFakeWorker(1, nil)}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ctx := tb.Context()
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			w := s.take()
+			serving.Go(func() { w.serve(ctx, conn) })
+		}
+	})
+	tb.Cleanup(func() { l.Close(); serving.Wait() })
+	return s
+}
+
+func (s *fakeSocket) take() *fakeWorker {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lent > 0 {
+		s.lent--
+		return s.elder
+	}
+	return s.worker
+}
+
+func (s *fakeSocket) handOver(w *fakeWorker, shared int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.elder, s.worker, s.lent = s.worker, w, shared
+}
+
+// lend lets elder answer the next n connections.
+func (s *fakeSocket) lend(elder *fakeWorker, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.elder, s.lent = elder, n
+}
+
+// left is how many connections are still to reach the elder.
+func (s *fakeSocket) left() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lent
+}
+
+// fakeWorker is one process.
+type fakeWorker struct {
+	pid int
+
+	mu       sync.Mutex
+	names    []string // backend/server, in the configuration's order
+	servers  map[string]*fakeServer
+	backends map[string]bool
+	writes   [][]string // what it was asked, one entry a connection
+
+	hang     chan struct{} // not nil: no answer before it is closed
+	obeys    bool          // it carries out what it is asked although it hangs
+	hung     int           // connections that it let hang, but for probes
+	refused  string        // requests that contain it get a wrong reply
+	refusals int           // so many times
+}
+
+type fakeServer struct {
+	ip       netip.Addr
+	port     int
+	admin    int
+	up       bool
+	weight   string
+	sessions int
+	late     int // as many more begin just before it goes to maint
+}
+
+func newFakeWorker(pid int, config []byte) *fakeWorker {
+	w := &fakeWorker{pid: pid, servers: make(map[string]*fakeServer), backends: make(map[string]bool)}
+	backend := ""
+	for line := range strings.Lines(string(config)) {
+		switch words := strings.Fields(line); {
+		case len(words) > 1 && words[0] == "backend":
+			backend = words[1]
+		case len(words) > 2 && words[0] == "server":
+			w.add(backend, words[1], words[2], words)
+		case len(words) > 3 && words[0] == "server-template":
+			first, last, err := parseRange(words[2])
+			if err != nil {
+				panic(err)
+			}
+			for i := first; i <= last; i++ {
+				w.add(backend, words[1]+strconv.Itoa(i), words[3], words)
+			}
+		}
+	}
+	return w
+}
+
+func (w *fakeWorker) add(backend, name, address string, words []string) {
+	addr := netip.MustParseAddrPort(address)
+	s := &fakeServer{ip: addr.Addr(), port: int(addr.Port()), up: true, weight: "100%"}
+	if slices.Contains(words, "disabled") {
+		s.admin, s.up = adminForcedMaint|4, false
+	}
+	w.backends[backend] = true
+	name = backend + "/" + name
+	w.names, w.servers[name] = append(w.names, name), s
+}
+
+func (w *fakeWorker) serve(ctx context.Context, conn net.Conn) {
+	defer conn.Close()
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil {
+		return
+	}
+	w.mu.Lock()
+	hang, obeys := w.hang, w.obeys
+	w.mu.Unlock()
+	var reply string
+	if hang == nil || obeys {
+		reply = w.answer(line)
+	}
+	if hang == nil {
+		io.WriteString(conn, reply) //nolint:errcheck // who does not wait for it does not want it
+		return
+	}
+	if line != "show info\n" { // a probe may be late
+		w.mu.Lock()
+		w.hung++
+		w.mu.Unlock()
+	}
+	select {
+	case <-hang:
+	case <-ctx.Done():
+	}
+}
+
+// answer carries out one write.
+func (w *fakeWorker) answer(line string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	requests := strings.Split(strings.TrimSuffix(line, "\n"), ";")
+	w.writes = append(w.writes, requests)
+	var out strings.Builder
+	for _, r := range requests {
+		reply := ""
+		if w.refusals > 0 && strings.Contains(r, w.refused) {
+			w.refusals--
+			reply = "Permission denied"
+		} else {
+			reply = w.run(r)
+		}
+		if reply != "" {
+			reply += "\n"
+		}
+		out.WriteString(reply + "\n")
+	}
+	return out.String()
+}
+
+func (w *fakeWorker) run(request string) string {
+	words := strings.Fields(request)
+	switch {
+	case request == "show info":
+		return fmt.Sprintf("Name: HAProxy\nVersion: 2.2.9\nNbproc: 2\nPid: %d\nUptime: 0d 0h00m00s", w.pid)
+	case request == "show servers state":
+		return w.state()
+	case len(words) == 5 && strings.HasPrefix(request, "show stat ") && strings.HasSuffix(request, " 4 -1"):
+		return w.stat(words[2])
+	case len(words) > 4 && strings.HasPrefix(request, "set server "):
+		return w.set(words[2], words[3], words[4:])
+	}
+	return "Unknown command. Please enter one of the following commands only :"
+}
+
+func (w *fakeWorker) state() string {
+	out := "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord"
+	var lines strings.Builder
+	for i, name := range w.names {
+		s, up := w.servers[name], 0
+		if s.up {
+			up = 2
+		}
+		backend, server, _ := strings.Cut(name, "/")
+		fmt.Fprintf(&lines, "\n3 %s %d %s %s %d %d 1 1 0 1 0 0 14 0 0 0 - %d -", backend, i+1, server, s.ip, up, s.admin, s.port)
+	}
+	return out + lines.String()
+}
+
+func (w *fakeWorker) stat(backend string) string {
+	out := "# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,"
+	for _, name := range w.names {
+		if server, found := strings.CutPrefix(name, backend+"/"); found {
+			out += fmt.Sprintf("\n%s,%s,0,0,%d,0,,0,0,0,,0,", backend, server, w.servers[name].sessions)
+		}
+	}
+	return out
+}
+
+func (w *fakeWorker) set(name, verb string, values []string) string {
+	backend, _, full := strings.Cut(name, "/")
+	s := w.servers[name]
+	switch {
+	case !full:
+		return "Require 'backend/server'."
+	case !w.backends[backend]:
+		return "No such backend."
+	case s == nil:
+		return "No such server."
+	case verb == "addr":
+		return s.setAddr(values)
+	case verb == "state":
+		return s.setState(values[0])
+	case verb == "weight":
+		if n, err := strconv.Atoi(strings.TrimSuffix(values[0], "%")); err != nil || n > 256 {
+			return "Absolute weight can only be between 0 and 256 inclusive."
+		}
+		s.weight = values[0]
+		return ""
+	case verb == "health":
+		if s.admin&adminForcedMaint == 0 {
+			s.up = values[0] == "up"
+		}
+		return ""
+	}
+	return "'set server <srv>' only supports 'agent', 'health', 'state', 'weight', 'addr', 'fqdn' and 'check-port'."
+}
+
+func (s *fakeServer) setAddr(values []string) string {
+	const by = " by 'stats socket command'"
+	ip, err := netip.ParseAddr(values[0])
+	if err != nil {
+		return fmt.Sprintf("Invalid addr '%s'", values[0]) + by
+	}
+	reply := "no need to change the addr"
+	if ip != s.ip {
+		reply = fmt.Sprintf("IP changed from '%s' to '%s'", s.ip, ip)
+		s.ip = ip
+	}
+	if len(values) < 3 {
+		return reply + by
+	}
+	from := strconv.Itoa(s.port)
+	if s.port == 0 {
+		from = "+0"
+	}
+	switch port, err := strconv.Atoi(values[2]); {
+	case err != nil:
+		reply += fmt.Sprintf(", problem converting port '%s' to an int", values[2])
+	case port == s.port:
+		reply += ", no need to change the port"
+	default:
+		reply += fmt.Sprintf(", port changed from '%s' to '%d'", from, port)
+		s.port = port
+	}
+	return reply + by
+}
+
+func (s *fakeServer) setState(state string) string {
+	out := s.admin&adminForcedMaint != 0
+	switch Admin(state) {
+	case Ready:
+		s.admin &^= adminForcedMaint | adminForcedDrain
+		s.up = s.up || out
+	case Drain:
+		s.admin = s.admin&^adminForcedMaint | adminForcedDrain
+		s.up = s.up || out
+	case Maint:
+		s.admin = s.admin&^adminForcedDrain | adminForcedMaint
+		s.up = false
+		s.sessions, s.late = s.sessions+s.late, 0
+	default:
+		return "'set server <srv> state' expects 'ready', 'drain' and 'maint'."
+	}
+	return ""
+}
+
+// do changes the worker behind our back.
+func (w *fakeWorker) do(requests ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range requests {
+		if reply := w.run(r); strings.HasPrefix(reply, "No such") {
+			panic(r + ": " + reply)
+		}
+	}
+}
+
+func (w *fakeWorker) setSessions(server string, n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.servers[server].sessions = n
+}
+
+// lateSession makes a session begin on a server just before it goes to maint.
+func (w *fakeWorker) lateSession(server string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.servers[server].late++
+}
+
+func (w *fakeWorker) weight(server string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.servers[server].weight
+}
+
+// refuse gives n requests that contain part a wrong reply.
+func (w *fakeWorker) refuse(part string, n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refused, w.refusals = part, n
+}
+
+// stopAnswering makes the worker hang until release is called: connections of
+// that time get no answer. With obeys it carries out what it is asked.
+func (w *fakeWorker) stopAnswering(obeys bool) (release func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	hang := make(chan struct{})
+	w.hang, w.obeys = hang, obeys
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.hang = nil
+		close(hang)
+	}
+}
+
+// hanging is how many connections it let hang so far.
+func (w *fakeWorker) hanging() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.hung
+}
+
+// changes are the writes that changed something, in order.
+func (w *fakeWorker) changes() (writes [][]string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, requests := range w.writes {
+		if strings.HasPrefix(requests[0], "set ") {
+			writes = append(writes, requests)
+		}
+	}
+	return writes
+}
+
+// asked counts how often it was asked something.
+func (w *fakeWorker) asked(request string) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, requests := range w.writes {
+		for _, r := range requests {
+			if r == request {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// serving shows a backend as the last number of each server's address, 0 where
+// it is not in service.
+func (w *fakeWorker) serving(backend string) (numbers []int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, name := range w.names {
+		if s := w.servers[name]; strings.HasPrefix(name, backend+"/") {
+			n := 0
+			if s.admin&(adminForcedMaint|adminForcedDrain) == 0 {
+				n = int(s.ip.As4()[3])
+			}
+			numbers = append(numbers, n)
+		}
+	}
+	return numbers
+}
+
+// show describes a server: its address and its state, `down` when that is ready
+// and the health check found it dead.
+func (w *fakeWorker) show(server string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.servers[server]
+	state := Ready
+	switch {
+	case s.admin&adminForcedMaint != 0:
+		state = Maint
+	case s.admin&adminForcedDrain != 0:
+		state = Drain
+	case !s.up:
+		state = "down"
+	}
+	return fmt.Sprintf("%s %s", net.JoinHostPort(s.ip.String(), strconv.Itoa(s.port)), state)
+}
+
+func TestFakeAnswersAsHAProxyDid(t *testing.T) {
+	w := newFakeWorker(22930, []byte("backend web\n server-template web 1-2 0.0.0.0:0 disabled\n server web3 [::1]:9001\n server-template web 4-6 0.0.0.0:0 disabled\n"))
+	for exchange := range strings.SplitSeq("\n"+golden(t, "testdata/2.2/replies.txt"), "\n> ") {
+		request, reply, _ := strings.Cut(exchange, "\n")
+		if request == "" {
+			continue
+		}
+		if got, want := w.answer(request+"\n"), strings.TrimSuffix(reply, "\n")+"\n"; strings.TrimRight(got, "\n") != strings.TrimRight(want, "\n") {
+			t.Errorf("%s: %q, HAProxy answered %q", request, got, want)
+		}
+	}
+	parse := func(text string) ServersState {
+		state, err := ParseServersState(strings.TrimRight(text, "\n") + "\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state
+	}
+	if diff := cmp.Diff(parse(golden(t, "testdata/2.2/state.txt")), parse(w.answer("show servers state\n")), cmpAddr); diff != "" {
+		t.Errorf("show servers state: -HAProxy +fake\n%s", diff)
+	}
+	sessions, err := ParseSessions(strings.TrimRight(w.answer("show stat web 4 -1\n"), "\n") + "\n")
+	if err != nil || len(sessions) != 6 {
+		t.Errorf("show stat: %v, %v", sessions, err)
+	}
+}

@@ -1,0 +1,234 @@
+package hactl
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
+)
+
+// fakeHAProxy is a [Reloader] whose workers are goroutines. They answer on real
+// stats sockets what HAProxy 2.2 answers, and have the servers of the
+// configuration that they were launched with.
+type fakeHAProxy struct {
+	sockets []*fakeSocket
+	died    chan int
+
+	mu       sync.Mutex
+	launches []fakeLaunch
+	workers  []*fakeWorker // of the generation that serves, one a socket
+	// What the next Reload meets.
+	fail   error
+	hold   chan struct{} // not nil: it waits until this is closed
+	shared int           // so many connections of each socket still reach the generation before
+}
+
+type fakeLaunch struct {
+	registry.Launch
+	at time.Time
+}
+
+func newFakeHAProxy(tb testing.TB, sockets int) *fakeHAProxy {
+	tb.Helper()
+	ha := &fakeHAProxy{died: make(chan int, 10)}
+	dir := tb.TempDir()
+	for i := range sockets {
+		ha.sockets = append(ha.sockets, newFakeSocket(tb, filepath.Join(dir, strconv.Itoa(i))))
+	}
+	return ha
+}
+
+func (ha *fakeHAProxy) Died() <-chan int { return ha.died }
+
+func (ha *fakeHAProxy) Reload(ctx context.Context, launch registry.Launch) (pids []int, err error) {
+	ha.mu.Lock()
+	defer ha.mu.Unlock()
+	ha.launches = append(ha.launches, fakeLaunch{launch, time.Now()})
+	if hold := ha.hold; hold != nil {
+		ha.mu.Unlock()
+		select {
+		case <-hold:
+		case <-ctx.Done():
+		}
+		ha.mu.Lock()
+	}
+	if err := errors.Join(ctx.Err(), ha.fail); err != nil {
+		return nil, err
+	}
+	ha.workers = nil
+	for i, s := range ha.sockets {
+		w := newFakeWorker(100*len(ha.launches)+i, launch.Config)
+		s.handOver(w, ha.shared)
+		ha.workers, pids = append(ha.workers, w), append(pids, w.pid)
+	}
+	return pids, nil
+}
+
+// meet says what the next Reload meets.
+func (ha *fakeHAProxy) meet(change func()) {
+	ha.mu.Lock()
+	defer ha.mu.Unlock()
+	change()
+}
+
+// holdReload makes Reload wait until release is called.
+func (ha *fakeHAProxy) holdReload() (release func()) {
+	hold := make(chan struct{})
+	ha.meet(func() { ha.hold = hold })
+	return func() {
+		ha.meet(func() { ha.hold = nil })
+		close(hold)
+	}
+}
+
+// kill ends a worker that nobody told to end.
+func (ha *fakeHAProxy) kill(i int) { ha.died <- ha.worker(i).pid }
+
+func (ha *fakeHAProxy) worker(i int) *fakeWorker {
+	ha.mu.Lock()
+	defer ha.mu.Unlock()
+	return ha.workers[i]
+}
+
+func (ha *fakeHAProxy) causes() (causes []string) {
+	ha.mu.Lock()
+	defer ha.mu.Unlock()
+	for _, l := range ha.launches {
+		causes = append(causes, l.Cause)
+	}
+	return causes
+}
+
+// rendered is the line of a server, or of the template it is part of, in the
+// last configuration.
+func (ha *fakeHAProxy) rendered(server string) string {
+	ha.mu.Lock()
+	defer ha.mu.Unlock()
+	for line := range strings.Lines(string(ha.launches[len(ha.launches)-1].Config)) {
+		if words := strings.Fields(line); len(words) > 1 && words[0] == "server" && words[1] == server {
+			return strings.Join(words, " ")
+		}
+	}
+	return "none"
+}
+
+// serving tells of each worker what [fakeWorker.serving] does.
+func (ha *fakeHAProxy) serving(backend string) (all [][]int) {
+	ha.mu.Lock()
+	defer ha.mu.Unlock()
+	for _, w := range ha.workers {
+		all = append(all, w.serving(backend))
+	}
+	return all
+}
+
+func TestWorkerThatDiedIsReplaced(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.set("web", 1)
+	s.serve(t)
+	dead, other := s.ha.worker(0), s.ha.worker(1)
+	release := s.ha.holdReload()
+	s.ha.kill(0)
+	s.set("web", 1, 2)
+	becomes(t, "the other one is served meanwhile", []int{1, 2, 0}, func() []int { return other.serving("web") })
+	becomes(t, "reloads", []string{"start", "worker died"}, s.ha.causes)
+	if err := s.Ready(); err == nil || !strings.Contains(err.Error(), "worker died") {
+		t.Errorf("ready: %v", err)
+	}
+	same(t, "writes to the dead one", nil, dead.changes())
+	release()
+	s.serves(t, "all workers", "web", 1, 2, 0)
+	becomes(t, "ready", true, s.isReady)
+	s.ha.died <- dead.pid // which nobody misses
+	s.endsWith(t, "start", "worker died")
+}
+
+func TestWorkersThatDieTogetherAreReplacedByOneReload(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.set("web", 1)
+	s.serve(t)
+	s.ha.kill(0)
+	s.ha.kill(1)
+	s.set("web", 1, 2)
+	s.serves(t, "all workers", "web", 1, 2, 0)
+	becomes(t, "ready", true, s.isReady)
+	s.endsWith(t, "start", "worker died")
+}
+
+func TestReloadsThatFailAreTriedMoreAndMoreRarely(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.set("web", 1)
+	s.serve(t)
+	other := s.ha.worker(1)
+	s.ha.meet(func() { s.ha.fail = errors.New("cannot bind socket") })
+	s.ha.kill(0)
+	becomes(t, "reloads", 3, func() int { return len(s.ha.causes()) })
+	if err := s.Ready(); err == nil || !strings.Contains(err.Error(), "worker died") {
+		t.Errorf("ready: %v", err)
+	}
+	becomes(t, "ready says why", true, func() bool {
+		err := s.Ready()
+		return err != nil && strings.Contains(err.Error(), "cannot bind socket")
+	})
+	s.set("web", 2, 3)
+	becomes(t, "what runs goes on", []int{0, 2, 3}, func() []int { return other.serving("web") })
+	becomes(t, "reloads", 4, func() int { return len(s.ha.causes()) })
+	s.ha.meet(func() { s.ha.fail = nil })
+	s.serves(t, "all workers", "web", 0, 2, 3)
+	becomes(t, "ready", true, s.isReady)
+	s.endsWith(t, "start", "worker died", "worker died", "worker died", "worker died")
+	// The backoff began with the death: 100 ms, then twice as long each time,
+	// half as much more or less.
+	for i, atLeast := range []time.Duration{100, 200, 400} {
+		if gap := s.ha.launches[i+2].at.Sub(s.ha.launches[i+1].at); gap < atLeast*time.Millisecond {
+			t.Errorf("reload %d followed after %v", i+2, gap)
+		}
+	}
+}
+
+func TestReloadMakesRoomForAllAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 4))
+	s.set("web", 1, 2, 3, 4)
+	s.serve(t)
+	w := s.ha.worker(0)
+	w.setSessions("web/web1", 1)
+	w.setSessions("web/web2", 1)
+	s.set("web", 3, 4)
+	s.serves(t, "two have left, their sessions go on", "web", 0, 0, 3, 4)
+	s.set("web", 3, 4, 5, 6, 7, 8, 9)
+	s.serves(t, "five enter", "web", 0, 0, 3, 4, 5, 6, 7, 8, 9, 0, 0, 0, 0, 0, 0, 0)
+	s.endsWith(t, "start", "slots")
+}
+
+func TestReloadForSlotsIsWantedOnlyWhileTheyAreMissing(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 2))
+	step := func(what, cause string, last ...int) {
+		t.Helper()
+		s.set("web", last...)
+		s.step(t.Context())
+		same(t, what, cause, s.reloadCause)
+	}
+	s.sweepAt = time.Now().Add(time.Hour)
+	if err := s.reload(t.Context(), "start"); err != nil {
+		t.Fatal(err)
+	}
+	s.reloaded = time.Now().Add(time.Hour)
+	step("one too many", "slots", 1, 2, 3)
+	step("it has left", "", 1, 2)
+	s.reloaded = time.Now().Add(-time.Hour)
+	s.ha.fail = errors.New("refused")
+	step("one too many, and the reload fails", "slots", 1, 2, 3)
+	step("it has left, but the table has grown", "slots", 1, 2)
+	same(t, "ready", false, s.isReady())
+}

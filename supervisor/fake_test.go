@@ -1,0 +1,206 @@
+package supervisor
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The test binary is HAProxy as well, when it is called by that name.
+func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) != "haproxy" {
+		// Else every process with the race detector takes a second to end.
+		os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
+		os.Exit(m.Run())
+	}
+	// A test that is killed leaves nothing behind for long.
+	time.AfterFunc(3*time.Minute, func() { os.Exit(9) })
+	os.Exit(fakeHAProxy(os.Args[1:]))
+}
+
+// workerVariable tells a worker of the fake HAProxy from its launcher: their
+// arguments are the same, as those of the real ones are.
+const workerVariable = "FAKE_HAPROXY_WORKER_NUMBER"
+
+// fakeHAProxy is HAProxy in daemon mode as far as a supervisor sees it. It does
+// what the words of its configuration say:
+//
+//	workers N     so many are left behind (default 1)
+//	refuse        -c fails
+//	bind-fails    the launcher fails
+//	fork-fails    the launcher fails after its first worker
+//	hang          the launcher does not end
+//	die-at-once   the workers fail when the launcher ends
+//	silent        the workers do not answer
+//	half-silent   the first one does
+//	busy          the workers have connections after SIGUSR1, until SIGUSR2
+//	deaf          the workers ignore SIGUSR1
+//	stubborn      the workers ignore SIGUSR1 and SIGTERM
+//
+// In the folder of the configuration it notes its arguments in the file calls,
+// and in the file signals those that workers get. A worker answers as long as
+// there is a file PID.sock, which it makes.
+func fakeHAProxy(args []string) int {
+	flags := flag.NewFlagSet("haproxy", flag.ExitOnError)
+	check := flags.Bool("c", false, "")
+	_ = flags.Bool("D", false, "")
+	file := flags.String("f", "", "")
+	pidFile := flags.String("p", "", "")
+	from := flags.String("x", "", "")
+	old := flags.String("sf", "", "")
+	_ = flags.Parse(args)
+	text, err := os.ReadFile(*file)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	f := fake{dir: filepath.Dir(*file), pidFile: *pidFile, words: strings.Fields(string(text))}
+	if n := os.Getenv(workerVariable); n != "" {
+		return f.work(n)
+	}
+	f.note("calls", strings.Join(args, " "))
+	if *check {
+		return f.check()
+	}
+	if *from != "" {
+		if _, err := os.Stat(*from); err != nil {
+			fmt.Fprintln(os.Stderr, "[ALERT] Failed to get the sockets from the old process!")
+			return 1
+		}
+	}
+	code := f.launch()
+	for _, pid := range append([]string{*old}, flags.Args()...) {
+		if n, err := strconv.Atoi(pid); err == nil {
+			_ = unix.Kill(n, unix.SIGUSR1)
+		}
+	}
+	return code
+}
+
+type fake struct {
+	dir     string
+	pidFile string
+	words   []string
+}
+
+func (f fake) says(word string) bool { return slices.Contains(f.words, word) }
+
+func (f fake) note(file, line string) {
+	w, err := os.OpenFile(filepath.Join(f.dir, file), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err == nil {
+		_, err = w.WriteString(line + "\n")
+		w.Close()
+	}
+	if err != nil {
+		panic(err)
+	}
+}
+
+func (f fake) check() int {
+	if f.says("refuse") {
+		fmt.Fprintln(os.Stderr, "[ALERT] config : parsing [haproxy.cfg:1] : unknown keyword 'refuse'")
+		return 1
+	}
+	return 0
+}
+
+func (f fake) launch() int {
+	if f.says("bind-fails") {
+		fmt.Fprintln(os.Stderr, "[ALERT] Starting frontend fe: cannot bind socket")
+		return 1
+	}
+	workers := 1
+	if i := slices.Index(f.words, "workers"); i >= 0 {
+		workers, _ = strconv.Atoi(f.words[i+1])
+	}
+	_ = os.Remove(f.pidFile)
+	pids, err := os.OpenFile(f.pidFile, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		panic(err)
+	}
+	alive, held, err := os.Pipe()
+	if err != nil {
+		panic(err)
+	}
+	defer held.Close()
+	for i := range workers {
+		ready, begun, err := os.Pipe()
+		if err != nil {
+			panic(err)
+		}
+		null, err := os.Open(os.DevNull)
+		if err != nil {
+			panic(err)
+		}
+		worker, err := os.StartProcess(os.Args[0], os.Args, &os.ProcAttr{
+			Env:   append(os.Environ(), fmt.Sprintf("%s=%d", workerVariable, 1+i)),
+			Files: []*os.File{null, null, null, begun, alive},
+			Sys:   &syscall.SysProcAttr{Setsid: true},
+		})
+		if err != nil {
+			panic(err)
+		}
+		begun.Close()
+		_, _ = io.Copy(io.Discard, ready)
+		fmt.Fprintln(pids, worker.Pid)
+		if f.says("fork-fails") {
+			fmt.Fprintln(os.Stderr, "[ALERT] [haproxy.main()] Cannot fork.")
+			return 1
+		}
+	}
+	if f.says("hang") {
+		select {}
+	}
+	return 0
+}
+
+func (f fake) work(number string) int {
+	begun, launcher := os.NewFile(3, "begun"), os.NewFile(4, "launcher")
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, unix.SIGUSR1, unix.SIGUSR2, unix.SIGTERM)
+	pid := os.Getpid()
+	silent := f.says("silent") || f.says("half-silent") && number != "1"
+	if !silent && !f.says("die-at-once") {
+		if err := os.WriteFile(socketOf(f.dir, pid), nil, 0o600); err != nil {
+			panic(err)
+		}
+	}
+	begun.Close()
+	if f.says("die-at-once") {
+		_, _ = io.Copy(io.Discard, launcher)
+		return 1
+	}
+	leaving := false
+	for sig := range signals {
+		f.note("signals", fmt.Sprintf("%d %s", pid, unix.SignalName(sig.(syscall.Signal))))
+		switch {
+		case sig == unix.SIGUSR2 && leaving:
+			return 0
+		case sig == unix.SIGUSR2 || f.says("stubborn"):
+		case sig == unix.SIGUSR1 && f.says("busy"):
+			leaving = true
+		case sig == unix.SIGUSR1 && !f.says("deaf"):
+			return 0
+		case sig == unix.SIGTERM:
+			signal.Reset(unix.SIGTERM)
+			_ = unix.Kill(pid, unix.SIGTERM)
+			select {}
+		}
+	}
+	return 0
+}
+
+func socketOf(dir string, pid int) string {
+	return filepath.Join(dir, strconv.Itoa(pid)+".sock")
+}

@@ -1,0 +1,28 @@
+package supervisor
+
+import (
+	"testing"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
+)
+
+// Beyond what the kernel gives to anybody.
+const tooManyFiles = 1 << 40
+
+func TestNeededFilesThatTheKernelDoesNotGive(t *testing.T) {
+	s := play(t, Options{})
+	_, err := s.Reload(t.Context(), registry.Launch{Config: []byte("x"), Cause: "start", FilesWanted: tooManyFiles, FilesNeeded: tooManyFiles})
+	if err == nil {
+		t.Error("no error")
+	}
+	if calls := s.lines("calls"); len(calls) > 0 {
+		t.Errorf("HAProxy was called: %q", calls)
+	}
+}
+
+func TestWantedFilesThatTheKernelDoesNotGive(t *testing.T) {
+	s := play(t, Options{})
+	if _, err := s.Reload(t.Context(), registry.Launch{Config: []byte("x"), Cause: "start", FilesWanted: tooManyFiles}); err != nil {
+		t.Error(err)
+	}
+}

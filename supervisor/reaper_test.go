@@ -1,0 +1,150 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+const shell = "/bin/sh"
+
+// held starts a shell script that reads from its descriptor 3 to wait; release
+// lets it go on.
+func held(t *testing.T, r *Reaper, script string) (child *Child, release func()) {
+	t.Helper()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	pr, pw, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pr.Close()
+	child, err = r.start(shell, []string{"-c", script}, []*os.File{null, null, null, pr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	release = sync.OnceFunc(func() { pw.Close() })
+	t.Cleanup(release)
+	return child, release
+}
+
+// orphan leaves a process behind that ends with a code once released.
+func orphan(t *testing.T, r *Reaper, code int) (pid int, release func()) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "pid")
+	parent, release := held(t, r, fmt.Sprintf("(read x <&3; exit %d) & echo $! >%s", code, file))
+	arrives(t, "the parent ends", parent.Done())
+	pids, err := readPIDs(file)
+	if err != nil || len(pids) != 1 {
+		t.Fatal(pids, err)
+	}
+	return pids[0], release
+}
+
+func TestReaperMissesNobody(t *testing.T) {
+	r := runReaper(t)
+	const many = 200
+	var release []func()
+	for i := range many {
+		child, let := held(t, r, fmt.Sprintf("(read x <&3; exit 99) & exit %d", 1+i))
+		release = append(release, let)
+		arrives(t, "the parent ends", child.Done())
+		if got := child.Status().ExitStatus(); got != 1+i {
+			t.Fatalf("parent %d ended with %d", 1+i, got)
+		}
+	}
+	if got := len(children(t)); got != many {
+		t.Fatalf("%d orphans came to the reaper", got)
+	}
+
+	var starting sync.WaitGroup
+	for i := range many {
+		starting.Go(func() {
+			_, err := r.Output(t.Context(), shell, "-c", fmt.Sprintf("exit %d", 1+i))
+			var exit *ExitError
+			if !errors.As(err, &exit) || exit.Status.ExitStatus() != 1+i {
+				t.Errorf("a child that ends with %d: %v", 1+i, err)
+			}
+		})
+		starting.Go(release[i])
+	}
+	done := make(chan struct{})
+	go func() { starting.Wait(); close(done) }()
+	arrives(t, "all have their status", done)
+	areChildren(t)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.children) != 0 || len(r.strays) != 0 {
+		t.Errorf("the reaper still knows %d children and %d strays", len(r.children), len(r.strays))
+	}
+}
+
+func TestReaperAdopts(t *testing.T) {
+	r := runReaper(t)
+	stop := r.expect()
+	first, release := orphan(t, r, 7)
+	release()
+	areChildren(t)
+	second, release := orphan(t, r, 8)
+	third, _ := orphan(t, r, 9)
+
+	ended, living, signalled := r.adopt(first), r.adopt(second), r.adopt(third)
+	stop()
+	if !ended.ended() || living.ended() || signalled.ended() {
+		t.Error("the reaper does not know which of them have ended")
+	}
+	release()
+	if err := signalled.signal(unix.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	for child, want := range map[*Child]string{ended: "exit code 7", living: "exit code 8", signalled: "killed by SIGTERM"} {
+		arrives(t, "an adopted child ends", child.Done())
+		if got := describe(child.Status()); got != want {
+			t.Errorf("an adopted child ended with %s, want %s", got, want)
+		}
+	}
+}
+
+// A status is of the process that had the pid then, not of a later one.
+func TestReaperForgetsStraysAfterTheLaunch(t *testing.T) {
+	r := runReaper(t)
+	first, second := r.expect(), r.expect()
+	pid, release := orphan(t, r, 7)
+	release()
+	areChildren(t)
+	first()
+	second()
+	defer r.expect()()
+	if r.adopt(pid).ended() {
+		t.Error("a status outlived the launch that it was kept for")
+	}
+}
+
+func TestSignalReachesNobodyElse(t *testing.T) {
+	r := runReaper(t)
+	ended, release := held(t, r, "exit 0")
+	release()
+	arrives(t, "the child ends", ended.Done())
+	if err := ended.signal(unix.SIGKILL); err != nil {
+		t.Errorf("to one that has ended: %v", err)
+	}
+
+	other, release := held(t, r, "read x <&3; exit 5")
+	ended.PID = other.PID // the kernel has given the pid to another process
+	if err := ended.signal(unix.SIGKILL); err != nil {
+		t.Errorf("to one whose pid is another's: %v", err)
+	}
+	release()
+	arrives(t, "the other child ends", other.Done())
+	if got := describe(other.Status()); got != "exit code 5" {
+		t.Errorf("the other child ended with %s", got)
+	}
+}

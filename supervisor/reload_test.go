@@ -1,0 +1,289 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestReload(t *testing.T) {
+	s := play(t, Options{})
+	old := s.reload("workers 2 busy")
+
+	outcome := s.begun(t.Context(), "workers 2 silent")
+	eventually(t, "the new workers run", func() bool { return len(children(t)) == 4 })
+	var next []int
+	eventually(t, "the launcher has ended", func() bool {
+		next, _ = readPIDs(s.PIDFile)
+		return slices.Equal(children(t), slices.Sorted(slices.Values(slices.Concat(old, next))))
+	})
+	s.untold(old...)
+	s.answer(next[0])
+	s.untold(old...)
+	if len(outcome) > 0 {
+		t.Error("Reload returned before all new workers answer")
+	}
+	s.answer(next[1])
+	got := s.await(outcome)
+	if got.err != nil || !slices.Equal(got.pids, next) {
+		t.Fatalf("Reload: %d, %v; the pid file has %d", got.pids, got.err, next)
+	}
+	for _, pid := range old {
+		eventually(t, "the old workers are told to finish", func() bool { return slices.Contains(s.signals(pid), "SIGUSR1") })
+	}
+	args := s.launched()
+	if slices.Contains(args, "-sf") || len(args) != 7 || args[5] != "-x" {
+		t.Errorf("the launch was %q", args)
+	}
+	if x := args[6]; x != socketOf(s.dir, old[0]) && x != socketOf(s.dir, old[1]) {
+		t.Errorf("listeners came from %s", x)
+	}
+	s.becomes(2, "workers", "running")
+	s.becomes(2, "workers", "draining")
+
+	kill(t, old[0], unix.SIGUSR2)
+	s.becomes(1, "workers", "draining")
+	kill(t, old[1], unix.SIGUSR2)
+	s.becomes(0, "workers", "draining")
+	s.becomes(2, "worker_exits_total", "drained")
+	s.becomes(2, "reloads_total", "ok")
+	areChildren(t, next...)
+	s.untold(next...)
+	if len(s.Died()) > 0 {
+		t.Error("the end of a replaced worker is told as a death")
+	}
+}
+
+// What fails a reload, and whether the caller gives up once the workers are there.
+var failures = []struct {
+	name    string
+	config  string
+	giveUp  bool
+	refused bool
+}{
+	{name: "the file is refused", config: "refuse", refused: true},
+	{name: "the launcher fails", config: "bind-fails"},
+	{name: "the launcher fails half-way", config: "workers 2 fork-fails"},
+	{name: "the launcher hangs", config: "workers 2 hang", giveUp: true},
+	{name: "the launcher leaves nobody", config: "workers 0"},
+	{name: "the workers die at once", config: "workers 2 die-at-once"},
+	{name: "the workers are silent", config: "workers 2 silent stubborn"},
+	{name: "one worker is silent", config: "workers 2 half-silent", giveUp: true},
+	{name: "the caller gives up", config: "workers 2 silent", giveUp: true},
+}
+
+// fail makes a reload that fails.
+func (s *stage) fail(config string, giveUp bool) error {
+	s.t.Helper()
+	ctx, cancel := context.WithCancel(s.t.Context())
+	defer cancel()
+	before := children(s.t)
+	outcome := s.begun(ctx, config)
+	if giveUp {
+		processes := len(before) + 2
+		if strings.Contains(config, "hang") {
+			processes = len(before) + 1 // the launcher, which has them still
+		}
+		eventually(s.t, "the workers are there", func() bool {
+			pids, err := readPIDs(s.PIDFile)
+			return err == nil && len(pids) == 2 && !slices.Contains(before, pids[0]) && len(children(s.t)) == processes
+		})
+		cancel()
+	}
+	got := s.await(outcome)
+	if got.err == nil || got.pids != nil {
+		s.t.Errorf("Reload: %d, %v", got.pids, got.err)
+	}
+	if giveUp && !errors.Is(got.err, context.Canceled) {
+		s.t.Errorf("Reload: %v", got.err)
+	}
+	return got.err
+}
+
+func TestFailedReloadChangesNothing(t *testing.T) {
+	for _, tt := range failures {
+		t.Run(tt.name, func(t *testing.T) {
+			s := play(t, Options{})
+			old := s.reload("workers 2")
+			conf, pids := contents(t, s.ConfFile), contents(t, s.PIDFile)
+
+			err := s.fail(tt.config, tt.giveUp)
+			if errors.Is(err, ErrRefused) != tt.refused {
+				t.Errorf("Reload: %v", err)
+			}
+			if got := contents(t, s.ConfFile); got != conf {
+				t.Errorf("the configuration became %q", got)
+			}
+			if got := contents(t, s.PIDFile); got != pids {
+				t.Errorf("the pid file became %q", got)
+			}
+			areChildren(t, old...)
+			s.untold(old...)
+			s.becomes(2, "workers", "running")
+			s.becomes(0, "workers", "draining")
+			s.becomes(1, "reloads_total", "error")
+			if len(s.Died()) > 0 {
+				t.Error("the end of a new worker is told as a death")
+			}
+
+			next := s.reload("workers 2")
+			if args := s.launched(); args[5] != "-x" {
+				t.Errorf("the launch after it was %q", args)
+			}
+			areChildren(t, next...)
+		})
+	}
+}
+
+func TestFailedFirstStartLeavesNothing(t *testing.T) {
+	for _, tt := range failures {
+		if tt.config == "workers 2 silent stubborn" {
+			continue // it takes seconds, and differs in nothing
+		}
+		t.Run(tt.name, func(t *testing.T) {
+			s := play(t, Options{})
+			_ = s.fail(tt.config, tt.giveUp)
+			areChildren(t)
+			for _, path := range []string{s.ConfFile, s.PIDFile} {
+				if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+					t.Errorf("%s is there: %v", path, err)
+				}
+			}
+			s.reload("workers 2")
+			s.becomes(2, "workers", "running")
+		})
+	}
+}
+
+func contents(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestExecutableThatIsNotThere(t *testing.T) {
+	s := newStage(t, Options{})
+	s.Exec = filepath.Join(s.dir, "none")
+	s.begin()
+	if _, err := s.try(t.Context(), ""); !errors.Is(err, unix.ENOENT) || errors.Is(err, ErrRefused) {
+		t.Errorf("Reload: %v", err)
+	}
+}
+
+// A worker that neither answers nor ends would keep its share of the listeners.
+func TestSilentWorkerIsEndedByAReload(t *testing.T) {
+	s := play(t, Options{})
+	old := s.reload("workers 2 stubborn")
+	s.silence(old[0])
+	next := s.reload("workers 2 busy")
+	if args := s.launched(); !slices.Equal(args[5:], []string{"-x", socketOf(s.dir, old[1])}) {
+		t.Errorf("the launch was %q", args)
+	}
+	areChildren(t, append(next, old[1])...)
+	s.becomes(1, "workers", "draining")
+	s.becomes(1, "worker_exits_total", "killed")
+	kill(t, old[1], unix.SIGKILL)
+	s.becomes(2, "worker_exits_total", "killed")
+
+	s.silence(next...)
+	last := s.reload("workers 2")
+	if args := s.launched(); len(args) != 5 {
+		t.Errorf("nobody answers, the launch was %q", args)
+	}
+	areChildren(t, last...)
+	s.becomes(4, "worker_exits_total", "killed")
+}
+
+func TestHardStop(t *testing.T) {
+	const after = 500 * time.Millisecond
+	s := play(t, Options{HardStopAfter: after})
+	old := s.reload("workers 2 deaf")
+	begun := time.Now()
+	next := s.reload("stubborn")
+	areChildren(t, next...)
+	if took := time.Since(begun); took < after {
+		t.Errorf("the old workers were ended after %s", took)
+	}
+	for _, pid := range old {
+		if got := s.signals(pid); !slices.Equal(got, []string{"SIGUSR1", "SIGTERM"}) {
+			t.Errorf("old worker %d got %q", pid, got)
+		}
+	}
+	s.becomes(2, "worker_exits_total", "killed")
+
+	last := s.reload("")
+	areChildren(t, last...)
+	s.becomes(3, "worker_exits_total", "killed")
+	s.becomes(1, "workers", "running")
+	s.becomes(0, "workers", "draining")
+}
+
+func TestNoHardStop(t *testing.T) {
+	s := play(t, Options{HardStopAfter: 0})
+	old := s.reload("busy")
+	s.reload("")
+	eventually(t, "the old worker is told to finish", func() bool { return len(s.signals(old[0])) == 1 })
+	s.becomes(1, "workers", "draining")
+	kill(t, old[0], unix.SIGUSR2)
+	s.becomes(1, "worker_exits_total", "drained")
+}
+
+func TestDeathDuringAFailedReload(t *testing.T) {
+	s := play(t, Options{})
+	old := s.reload("workers 2")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	outcome := s.begun(ctx, "silent")
+	eventually(t, "the new worker runs", func() bool { return len(children(t)) > len(old) })
+	kill(t, old[0], unix.SIGKILL)
+	eventually(t, "the old worker has ended", func() bool { return !slices.Contains(children(t), old[0]) })
+	cancel()
+	if got := s.await(outcome); got.err == nil {
+		t.Error("no error")
+	}
+	s.dies(old[0])
+	areChildren(t, old[1])
+	s.becomes(1, "workers", "running")
+	s.becomes(1, "worker_exits_total", "died")
+}
+
+func TestReloadsQueueUp(t *testing.T) {
+	s := play(t, Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	first := s.begun(ctx, "workers 2 hang")
+	eventually(t, "the first is under way", func() bool {
+		pids, err := readPIDs(s.PIDFile)
+		return err == nil && len(pids) == 2
+	})
+
+	impatient, giveUp := context.WithCancel(t.Context())
+	second := s.begun(impatient, "")
+	third := s.begun(t.Context(), "workers 3")
+	giveUp()
+	if got := s.await(second); !errors.Is(got.err, context.Canceled) {
+		t.Errorf("the second: %v", got.err)
+	}
+	if len(first)+len(third) > 0 || len(s.lines("calls")) != 2 {
+		t.Error("they did not wait for each other")
+	}
+	cancel()
+	if got := s.await(first); !errors.Is(got.err, context.Canceled) {
+		t.Errorf("the first: %v", got.err)
+	}
+	got := s.await(third)
+	if got.err != nil {
+		t.Errorf("the third: %v", got.err)
+	}
+	areChildren(t, got.pids...)
+}

@@ -1,0 +1,376 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sys/unix"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
+)
+
+// soon is the deadline of what takes milliseconds on an idle machine.
+const soon = 20 * time.Second
+
+// stage is an HAProxy that runs, of the fake kind, in a folder of its own.
+type stage struct {
+	*HAProxy
+	t       *testing.T
+	dir     string
+	metrics *prometheus.Registry
+	stop    context.CancelFunc
+	over    chan struct{}
+	result  error // of Run, once over is closed
+}
+
+// newStage fills in the options that are not given.
+func newStage(t *testing.T, o Options) *stage {
+	t.Helper()
+	s := &stage{t: t, dir: t.TempDir(), metrics: prometheus.NewRegistry(), over: make(chan struct{})}
+	o.Proxy, o.Logger = "ngboss", slog.New(slog.DiscardHandler)
+	o.Exec = filepath.Join(s.dir, "haproxy")
+	o.ConfFile = filepath.Join(s.dir, "haproxy.cfg")
+	o.PIDFile = filepath.Join(s.dir, "haproxy.pid")
+	o.Metrics, o.Prober = NewMetrics(s.metrics), prober{s.dir}
+	if o.Reaper == nil {
+		o.Reaper = runReaper(t)
+	}
+	if o.StopGrace == 0 {
+		o.StopGrace = soon
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(self, o.Exec); err != nil {
+		t.Fatal(err)
+	}
+	s.HAProxy = New(o)
+	return s
+}
+
+// play begins Run.
+func play(t *testing.T, o Options) *stage {
+	t.Helper()
+	s := newStage(t, o)
+	s.begin()
+	return s
+}
+
+func (s *stage) begin() {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stop = cancel
+	go func() {
+		defer close(s.over)
+		s.result = s.Run(ctx)
+	}()
+	s.t.Cleanup(func() { _ = s.end() })
+}
+
+// end stops Run and returns its error.
+func (s *stage) end() error {
+	s.t.Helper()
+	s.stop()
+	select {
+	case <-s.over:
+	case <-time.After(soon):
+		s.t.Fatal("Run does not return")
+	}
+	return s.result
+}
+
+func (s *stage) try(ctx context.Context, config string) ([]int, error) {
+	ctx, cancel := context.WithTimeout(ctx, soon)
+	defer cancel()
+	return s.Reload(ctx, registry.Launch{Config: []byte(config), Cause: "slots"})
+}
+
+func (s *stage) reload(config string) []int {
+	s.t.Helper()
+	pids, err := s.try(s.t.Context(), config)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return pids
+}
+
+// tried is the outcome of a reload.
+type tried struct {
+	pids []int
+	err  error
+}
+
+// begun is a reload under way.
+func (s *stage) begun(ctx context.Context, config string) <-chan tried {
+	outcome := make(chan tried, 1)
+	go func() {
+		pids, err := s.try(ctx, config)
+		outcome <- tried{pids, err}
+	}()
+	return outcome
+}
+
+func (s *stage) await(outcome <-chan tried) tried {
+	s.t.Helper()
+	select {
+	case o := <-outcome:
+		return o
+	case <-time.After(soon):
+		s.t.Fatal("Reload does not return")
+		return tried{}
+	}
+}
+
+// dies waits until a death is told.
+func (s *stage) dies(pids ...int) {
+	s.t.Helper()
+	for range pids {
+		select {
+		case pid := <-s.Died():
+			if !slices.Contains(pids, pid) {
+				s.t.Errorf("the death of %d is told, not of one of %d", pid, pids)
+			}
+		case <-time.After(soon):
+			s.t.Fatal("no death is told")
+		}
+	}
+}
+
+// lines are those that the fake HAProxy noted.
+func (s *stage) lines(file string) []string {
+	s.t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.dir, file))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.t.Fatal(err)
+	}
+	return slices.Collect(strings.Lines(string(text)))
+}
+
+// launched returns the arguments of the latest launch.
+func (s *stage) launched() []string {
+	s.t.Helper()
+	calls := s.lines("calls")
+	for _, call := range slices.Backward(calls) {
+		if args := strings.Fields(call); args[0] == "-D" {
+			return args
+		}
+	}
+	s.t.Fatalf("no launch in %q", calls)
+	return nil
+}
+
+// signals are the names of those that a worker got, in order.
+func (s *stage) signals(pid int) []string {
+	s.t.Helper()
+	var names []string
+	for _, line := range s.lines("signals") {
+		if name, ok := strings.CutPrefix(line, strconv.Itoa(pid)+" "); ok {
+			names = append(names, strings.TrimSpace(name))
+		}
+	}
+	return names
+}
+
+// untold fails the test if a worker got a signal. A SIGUSR2 shows that it would
+// have noted one that was sent earlier.
+func (s *stage) untold(pids ...int) {
+	s.t.Helper()
+	for _, pid := range pids {
+		pings := len(s.signals(pid)) + 1
+		kill(s.t, pid, unix.SIGUSR2)
+		eventually(s.t, "the worker notes a signal", func() bool { return len(s.signals(pid)) >= pings })
+		if got := s.signals(pid); slices.ContainsFunc(got, func(name string) bool { return name != "SIGUSR2" }) {
+			s.t.Errorf("worker %d got %q", pid, got)
+		}
+	}
+}
+
+// answer lets workers answer that did not.
+func (s *stage) answer(pids ...int) {
+	s.t.Helper()
+	for _, pid := range pids {
+		if err := os.WriteFile(socketOf(s.dir, pid), nil, 0o600); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// silence makes workers answer no more.
+func (s *stage) silence(pids ...int) {
+	s.t.Helper()
+	for _, pid := range pids {
+		if err := os.Remove(socketOf(s.dir, pid)); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// metric returns the value of the only series that has all of the label values,
+// and -1 when there is none.
+func (s *stage) metric(name string, values ...string) float64 {
+	s.t.Helper()
+	families, err := s.metrics.Gather()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	found := -1.0
+	for _, family := range families {
+		if family.GetName() != "haproxyzk_"+name {
+			continue
+		}
+		for _, series := range family.GetMetric() {
+			var has []string
+			for _, label := range series.GetLabel() {
+				has = append(has, label.GetValue())
+			}
+			if !slices.ContainsFunc(values, func(v string) bool { return !slices.Contains(has, v) }) {
+				found = series.GetGauge().GetValue() + series.GetCounter().GetValue()
+			}
+		}
+	}
+	return found
+}
+
+// becomes waits for a metric.
+func (s *stage) becomes(want float64, name string, values ...string) {
+	s.t.Helper()
+	eventually(s.t, name+" "+strings.Join(values, " ")+" is as expected", func() bool { return s.metric(name, values...) == want })
+}
+
+// prober takes a worker that lives and has a file PID.sock for one that answers.
+type prober struct{ dir string }
+
+func (p prober) Probe(ctx context.Context, pids []int) map[int]string {
+	answered := make(map[int]string)
+	for {
+		for _, pid := range pids {
+			path := socketOf(p.dir, pid)
+			if _, err := os.Stat(path); err == nil && unix.Kill(pid, 0) == nil {
+				answered[pid] = path
+			}
+		}
+		if len(answered) == len(pids) {
+			return answered
+		}
+		select {
+		case <-ctx.Done():
+			return answered
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// runReaper runs a reaper until the end of the test, when no child may be left:
+// none that runs, and no zombie.
+func runReaper(t *testing.T) *Reaper {
+	t.Helper()
+	r, err := NewReaper(slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := r.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		none := func() bool { return len(children(t)) == 0 }
+		if !comes(none) {
+			left := children(t)
+			t.Errorf("processes %d are left", left)
+			for _, pid := range left {
+				_ = unix.Kill(pid, unix.SIGKILL)
+			}
+			comes(none)
+		}
+		cancel()
+		running.Wait()
+	})
+	return r
+}
+
+// children are the processes whose parent this one is, zombies included.
+func children(t *testing.T) []int {
+	t.Helper()
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids []int
+	for _, path := range stats {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended
+		}
+		pid, rest, _ := strings.Cut(string(text), " ")
+		// The name of the program, in parentheses, may hold anything.
+		fields := strings.Fields(rest[strings.LastIndex(rest, ")")+1:])
+		if fields[1] != strconv.Itoa(os.Getpid()) {
+			continue
+		}
+		n, err := strconv.Atoi(pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pids = append(pids, n)
+	}
+	slices.Sort(pids)
+	return pids
+}
+
+// areChildren waits until these processes are the only children.
+func areChildren(t *testing.T, pids ...int) {
+	t.Helper()
+	want := slices.Sorted(slices.Values(pids))
+	eventually(t, "the children are as expected", func() bool { return slices.Equal(children(t), want) })
+}
+
+func kill(t *testing.T, pid int, sig unix.Signal) {
+	t.Helper()
+	if err := unix.Kill(pid, sig); err != nil {
+		t.Fatalf("%s to %d: %v", unix.SignalName(sig), pid, err)
+	}
+}
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	if !comes(is) {
+		t.Fatalf("waited in vain: %s", what)
+	}
+}
+
+// comes waits until is is true, or soon is over.
+func comes(is func() bool) bool {
+	deadline := time.After(soon)
+	for !is() {
+		select {
+		case <-deadline:
+			return false
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+	return true
+}
+
+// arrives waits for a channel to be closed or to give a value.
+func arrives[T any](t *testing.T, what string, from <-chan T) {
+	t.Helper()
+	select {
+	case <-from:
+	case <-time.After(soon):
+		t.Fatalf("waited in vain: %s", what)
+	}
+}
