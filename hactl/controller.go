@@ -29,6 +29,9 @@ type Options struct {
 	Template *Template
 	Frame    Frame
 	Backends []Backend
+	// Discover makes the backend of a group that is discovered; nil is that none
+	// is. Its error says why the name cannot be a group's.
+	Discover func(name string) (Backend, error)
 	Reloader Reloader
 	// StartWait is how long HAProxy's start waits for the groups to be read.
 	StartWait time.Duration
@@ -51,10 +54,7 @@ type Controller struct {
 
 	// What follows belongs to Run.
 
-	groups  []registry.Group // as last seen, in the order of Backends
-	filled  []bool
-	tables  []*Table
-	shown   []*figures
+	groups  []*group // in the order of the rendered file
 	workers []*worker
 	// seen is when the oldest change that is not applied yet was seen.
 	seen time.Time
@@ -62,6 +62,12 @@ type Controller struct {
 	sweepAt   time.Time
 	releaseAt time.Time // zero: no slot is draining
 	retryAt   time.Time // zero: no worker is stale
+	retireAt  time.Time // zero: no discovered group is empty
+
+	// listed is true once it is known which groups there are to discover.
+	listed bool
+	// refused are the discovered names that cannot be groups, logged once.
+	refused map[string]bool
 
 	reloadCause string // empty: none is wanted
 	reloadAt    time.Time
@@ -70,7 +76,7 @@ type Controller struct {
 }
 
 const (
-	// A reload that adds slots waits this long after the one before.
+	// A reload that adds slots or groups waits this long after the one before.
 	reloadGap = time.Second
 	// A generation that lived longer than this starts the backoff anew.
 	settled = 10 * time.Second
@@ -90,17 +96,20 @@ func New(o Options) *Controller {
 	c.backoff = backoff.NewExponentialBackOff()
 	c.backoff.InitialInterval, c.backoff.MaxInterval, c.backoff.Multiplier = 100*time.Millisecond, 30*time.Second, 2
 	for _, b := range o.Backends {
-		wait := b.WaitCheck && slices.Contains(b.Servers.Params, "check")
-		c.tables = append(c.tables, NewTable(b.Servers.size(), wait))
-		c.groups = append(c.groups, registry.Group{Name: b.Name})
+		c.groups = append(c.groups, newGroup(b, false))
 	}
-	c.filled, c.shown = make([]bool, len(o.Backends)), make([]*figures, len(o.Backends))
+	c.listed = o.Discover == nil
 	c.setProblem("the instances have not been read yet")
 	c.publish()
 	return c
 }
 
-// SetGroup tells what is registered in a group now. It does not block; of
+// SetGroups tells which groups are discovered now: all of them. Like
+// [Controller.SetGroup] it does not block.
+func (c *Controller) SetGroups(names []string) { c.inbox.list(names) }
+
+// SetGroup tells what is registered in a group now; of a discovered one after
+// SetGroups named it. It does not block; of
 // several lists of one group that come while Run is busy the last counts.
 func (c *Controller) SetGroup(g registry.Group) { c.inbox.put(g) }
 
@@ -159,7 +168,7 @@ func (c *Controller) Run(ctx context.Context, started func()) error {
 func (c *Controller) awaitGroups(ctx context.Context) bool {
 	timer := time.NewTimer(c.StartWait)
 	defer timer.Stop()
-	for slices.Contains(c.filled, false) {
+	for !c.complete() {
 		select {
 		case <-ctx.Done():
 			return false
@@ -176,7 +185,7 @@ func (c *Controller) awaitGroups(ctx context.Context) bool {
 // next is when there is something to do, whatever comes in.
 func (c *Controller) next() time.Time {
 	at := c.sweepAt
-	for _, t := range []time.Time{c.releaseAt, c.retryAt} {
+	for _, t := range []time.Time{c.releaseAt, c.retryAt, c.retireAt} {
 		if !t.IsZero() && t.Before(at) {
 			at = t
 		}
@@ -197,6 +206,7 @@ func (c *Controller) step(ctx context.Context) {
 		c.release(ctx)
 	}
 	c.absorb()
+	c.retire()
 	c.assign(ctx)
 	c.apply(ctx)
 	if c.reloadCause != "" && !c.reloadAt.After(time.Now()) && ctx.Err() == nil {
@@ -208,16 +218,19 @@ func (c *Controller) step(ctx context.Context) {
 
 // absorb takes in what was registered since.
 func (c *Controller) absorb() {
-	groups, seen := c.inbox.take()
-	if len(groups) == 0 {
+	mail := c.inbox.take()
+	if mail.empty() {
 		return
 	}
 	if c.seen.IsZero() {
-		c.seen = seen
+		c.seen = mail.since
 	}
-	for i := range c.groups {
-		if g, changed := groups[c.groups[i].Name]; changed {
-			c.groups[i], c.filled[i] = g, true
+	if mail.listed {
+		c.discover(mail.names)
+	}
+	for _, g := range c.groups {
+		if seen, changed := mail.groups[g.backend.Name]; changed {
+			g.see(seen)
 		}
 	}
 	c.publish()
@@ -233,7 +246,7 @@ func (c *Controller) assign(ctx context.Context) {
 	switch {
 	case unplaced > 0 && c.reloadCause == "":
 		c.Logger.Info("more instances than slots, adding some by a reload", "unplaced", unplaced)
-		c.reloadCause, c.reloadAt = "slots", c.reloaded.Add(reloadGap)
+		c.rearrange("slots")
 	case unplaced == 0 && c.reloadCause == "slots" && !c.grown():
 		// While the reload waited, instances left or slots came to rest.
 		c.reloadCause = ""
@@ -245,8 +258,8 @@ func (c *Controller) assign(ctx context.Context) {
 }
 
 func (c *Controller) assignAll() (unplaced int) {
-	for i, t := range c.tables {
-		unplaced += t.Assign(c.groups[i].Instances)
+	for _, g := range c.groups {
+		unplaced += g.table.Assign(g.seen.Instances)
 	}
 	return unplaced
 }
@@ -254,15 +267,10 @@ func (c *Controller) assignAll() (unplaced int) {
 // grown tells whether a table has slots that a worker does not have yet.
 func (c *Controller) grown() bool {
 	return slices.ContainsFunc(c.workers, func(w *worker) bool {
-		for g, t := range c.tables {
-			if len(w.have[g]) < len(t.Slots) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(c.groups, func(g *group) bool { return len(w.have[g]) < len(g.table.Slots) })
 	})
 }
 
 func (c *Controller) draining() bool {
-	return slices.ContainsFunc(c.tables, func(t *Table) bool { return len(t.Draining()) > 0 })
+	return slices.ContainsFunc(c.groups, func(g *group) bool { return len(g.table.Draining()) > 0 })
 }

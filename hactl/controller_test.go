@@ -142,7 +142,7 @@ func (s *story) endsWith(tb testing.TB, causes ...string) {
 	becomes(tb, "the loop takes in what came", 0, func() int {
 		s.inbox.mu.Lock()
 		defer s.inbox.mu.Unlock()
-		return len(s.inbox.groups)
+		return len(s.inbox.mail.groups)
 	})
 	s.end(tb)
 	same(tb, "reloads", causes, s.ha.causes())
@@ -457,7 +457,7 @@ func TestSessionsAreCountedAgain(t *testing.T) {
 	w.setSessions("web/web1", 0)
 	becomes(t, "counts", 2, counts)
 	s.endsWith(t, "start")
-	same(t, "draining", nil, s.tables[0].Draining())
+	same(t, "draining", nil, s.groups[0].table.Draining())
 	if !s.releaseAt.IsZero() {
 		t.Error("sessions are still to be counted")
 	}

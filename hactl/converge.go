@@ -34,7 +34,7 @@ func (c *Controller) apply(ctx context.Context) {
 	counts, errs := make([]int, len(c.workers)), make([]error, len(c.workers))
 	var converging sync.WaitGroup
 	for i, w := range c.workers {
-		converge := func() { counts[i], errs[i] = w.converge(ctx, c.Backends, c.tables) }
+		converge := func() { counts[i], errs[i] = w.converge(ctx, c.groups) }
 		switch {
 		case w.failures >= maxFailures: // it is being replaced
 		case i == len(c.workers)-1:
@@ -91,26 +91,26 @@ func (c *Controller) sweep(ctx context.Context) {
 			w.stale = true // apply reads again, counts and logs
 			continue
 		}
-		for g, b := range c.Backends {
-			for s := range w.have[g] {
-				name := b.Servers.name(s)
-				actual, found := states[w][b.Name][name]
+		for _, g := range c.groups {
+			have := w.have[g]
+			for s := range have {
+				actual, found := states[w][g.backend.Name][g.backend.Servers.name(s)]
 				if !found {
 					continue
 				}
-				slot := &c.tables[g].Slots[s]
-				switch seen := observe(*slot, w.have[g][s], actual); {
+				slot := &g.table.Slots[s]
+				switch seen := observe(*slot, have[s], actual); {
 				case seen.drift:
 					c.Metrics.drift.WithLabelValues(c.Proxy).Inc()
-					c.Logger.Warn("a server was changed behind our back, repairing it", "pid", w.pid, "server", b.Name+"/"+name, "state", actual.Admin, "address", actual.Addr)
+					c.Logger.Warn("a server was changed behind our back, repairing it", "pid", w.pid, "server", g.server(s), "state", actual.Admin, "address", actual.Addr)
 				case seen.operator:
 					slot.Operator = actual.Admin
 					if actual.Admin == Ready {
 						slot.Operator = ""
 					}
-					c.Logger.Info("an operator changed a server, all workers follow", "pid", w.pid, "server", b.Name+"/"+name, "state", actual.Admin)
+					c.Logger.Info("an operator changed a server, all workers follow", "pid", w.pid, "server", g.server(s), "state", actual.Admin)
 				}
-				w.have[g][s] = actual
+				have[s] = actual
 			}
 		}
 	}
@@ -120,16 +120,16 @@ func (c *Controller) sweep(ctx context.Context) {
 // noteHealth marks the slots that the health check of every worker found dead
 // that answered, which is where errs is nil: what another one said last is old.
 func (c *Controller) noteHealth(errs []error) {
-	for g, t := range c.tables {
-		for s := range t.Slots {
-			slot := &t.Slots[s]
+	for _, g := range c.groups {
+		for s := range g.table.Slots {
+			slot := &g.table.Slots[s]
 			if !slot.Used || slot.Operator != "" {
 				continue
 			}
 			down, known := true, false
 			for i, w := range c.workers {
-				if errs[i] == nil && s < len(w.have[g]) && w.have[g][s].Admin == Ready && w.have[g][s].Addr == slot.Addr {
-					down, known = down && w.have[g][s].Down, true
+				if have := w.have[g]; errs[i] == nil && s < len(have) && have[s].Admin == Ready && have[s].Addr == slot.Addr {
+					down, known = down && have[s].Down, true
 				}
 			}
 			if known {
@@ -143,15 +143,15 @@ func (c *Controller) noteHealth(errs []error) {
 // slots can be given to others.
 func (c *Controller) release(ctx context.Context) {
 	c.releaseAt = time.Time{}
-	for g, b := range c.Backends {
-		draining := c.tables[g].Draining()
+	for _, g := range c.groups {
+		draining := g.table.Draining()
 		if len(draining) == 0 {
 			continue
 		}
 		busy := make(map[string]bool)
 		var mu sync.Mutex
 		errs := c.each(func(w *worker) error {
-			sessions, err := w.sessions(ctx, b.Name)
+			sessions, err := w.sessions(ctx, g.backend.Name)
 			mu.Lock()
 			defer mu.Unlock()
 			for server, n := range sessions {
@@ -161,12 +161,12 @@ func (c *Controller) release(ctx context.Context) {
 		})
 		if err := errors.Join(errs...); err != nil {
 			// The next group would wait for the same worker as long again.
-			c.Logger.Debug("cannot count sessions, retired slots stay unused for now", "group", b.Name, "error", err)
+			c.Logger.Debug("cannot count sessions, retired slots stay unused for now", "group", g.backend.Name, "error", err)
 			break
 		}
 		for _, i := range draining {
-			if !busy[b.Servers.name(i)] && c.retired(g, i) {
-				c.tables[g].Release(i)
+			if !busy[g.backend.Servers.name(i)] && c.outOfService(g, i) {
+				g.table.Release(i)
 			}
 		}
 	}
@@ -175,10 +175,11 @@ func (c *Controller) release(ctx context.Context) {
 	}
 }
 
-// retired tells whether every worker has confirmed that a slot is out of
+// outOfService tells whether every worker has confirmed that a slot is out of
 // service: until then sessions may begin on it, whatever was counted.
-func (c *Controller) retired(group, slot int) bool {
+func (c *Controller) outOfService(g *group, slot int) bool {
 	return !slices.ContainsFunc(c.workers, func(w *worker) bool {
-		return slot < len(w.have[group]) && w.have[group][slot].Admin != Maint
+		have := w.have[g]
+		return slot < len(have) && have[slot].Admin != Maint
 	})
 }

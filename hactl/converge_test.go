@@ -308,7 +308,7 @@ func TestCountingSessionsWaitsForAWorkerOnce(t *testing.T) {
 	w.stopAnswering(false)
 	s.release(t.Context())
 	becomes(t, "connections that hung", 1, w.hanging)
-	same(t, "draining: not known to be at rest", []int{0}, s.tables[0].Draining())
+	same(t, "draining: not known to be at rest", []int{0}, s.groups[0].table.Draining())
 	if s.releaseAt.IsZero() {
 		t.Error("sessions are not to be counted again")
 	}

@@ -8,40 +8,42 @@ import (
 // operation is one server and the commands that set it right. When all of them
 // are confirmed the server is as after says; else it is unknown.
 type operation struct {
-	group, slot int
-	commands    []Command
-	after       Server
+	group    *group
+	slot     int
+	commands []Command
+	after    Server
 }
 
-// diff returns the operations that make the servers of one backend, as a worker
-// is believed to have them, those of its slots: what to take out of service,
-// and what to put into it. Slots that the worker does not have yet wait for the
+// diff returns the operations that make the servers of one group, as a worker is
+// believed to have them, those of its slots: what to take out of service, and
+// what to put into it. Slots that the worker does not have yet wait for the
 // reload that brings them.
-func diff(group int, b Backend, slots []Slot, have []Server) (off, on []operation) {
+func diff(g *group, have []Server) (off, on []operation) {
+	slots := g.table.Slots
 	for i, want := range slots[:min(len(slots), len(have))] {
 		h := have[i]
 		if want.matches(h) {
 			continue
 		}
-		server := b.Name + "/" + b.Servers.name(i)
+		server := g.server(i)
 		state := want.admin()
 		switch {
 		case !want.Used:
 			// An operator's weight leaves with the instance that it was for.
-			off = append(off, operation{group, i, []Command{setState(server, string(Maint)), {server, "weight", "100%"}}, Server{Addr: h.Addr, Admin: Maint}})
+			off = append(off, operation{g, i, []Command{setState(server, string(Maint)), {server, "weight", "100%"}}, Server{Addr: h.Addr, Admin: Maint}})
 		case h.Addr == want.Addr && state != Ready:
-			off = append(off, operation{group, i, []Command{setState(server, string(state))}, Server{Addr: h.Addr, Admin: state}})
+			off = append(off, operation{g, i, []Command{setState(server, string(state))}, Server{Addr: h.Addr, Admin: state}})
 		default:
 			var commands []Command
 			if h.Addr != want.Addr {
 				if h.Admin != Maint {
 					// No request may reach the new address on the strength of
 					// the old one's health.
-					off = append(off, operation{group, i, []Command{setState(server, string(Maint))}, Server{Addr: h.Addr, Admin: Maint}})
+					off = append(off, operation{g, i, []Command{setState(server, string(Maint))}, Server{Addr: h.Addr, Admin: Maint}})
 				}
 				commands = append(commands, setAddr(server, want.Addr))
 			}
-			on = append(on, operation{group, i, append(commands, enter(server, want)...), Server{Addr: want.Addr, Admin: state}})
+			on = append(on, operation{g, i, append(commands, enter(server, want)...), Server{Addr: want.Addr, Admin: state}})
 		}
 	}
 	return off, on
@@ -53,7 +55,10 @@ func diff(group int, b Backend, slots []Slot, have []Server) (off, on []operatio
 // goes before what leaves: HAProxy serves between two commands, and a group
 // whose instances are all replaced must not be empty in between.
 func sequence(off, on []operation) []operation {
-	type place struct{ group, slot int }
+	type place struct {
+		group *group
+		slot  int
+	}
 	entering, reused := make(map[netip.AddrPort]bool), make(map[place]bool)
 	for _, op := range on {
 		entering[op.after.Addr], reused[place{op.group, op.slot}] = true, true

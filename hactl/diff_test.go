@@ -17,6 +17,10 @@ func testBackend() Backend {
 	return Backend{Name: "web", Mode: "http", Servers: ServerTemplate{Prefix: "web", First: 1, Last: 10, Free: "0.0.0.0:0", Params: []string{"check"}}}
 }
 
+func testGroup(b Backend, slots ...Slot) *group {
+	return &group{backend: b, table: &Table{Slots: slots}}
+}
+
 func commands(operations []operation) []string {
 	var out []string
 	for _, op := range operations {
@@ -77,7 +81,7 @@ func TestDiff(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			off, on := diff(0, testBackend(), []Slot{test.want}, []Server{test.have})
+			off, on := diff(testGroup(testBackend(), test.want), []Server{test.have})
 			if d := cmp.Diff(test.off, commands(off)); d != "" {
 				t.Errorf("off: -want +got\n%s", d)
 			}
@@ -88,7 +92,7 @@ func TestDiff(t *testing.T) {
 			for _, op := range append(off, on...) {
 				have = op.after
 			}
-			if off, on = diff(0, testBackend(), []Slot{test.want}, []Server{have}); len(off)+len(on) > 0 {
+			if off, on = diff(testGroup(testBackend(), test.want), []Server{have}); len(off)+len(on) > 0 {
 				t.Errorf("once carried out, still wanted: %v %v", commands(off), commands(on))
 			}
 		})
@@ -96,7 +100,7 @@ func TestDiff(t *testing.T) {
 }
 
 func TestDiffLeavesSlotsToTheReloadThatBringsThem(t *testing.T) {
-	off, on := diff(0, testBackend(), []Slot{{}, {Addr: addr1, Used: true}}, []Server{{Admin: Maint}})
+	off, on := diff(testGroup(testBackend(), Slot{}, Slot{Addr: addr1, Used: true}), []Server{{Admin: Maint}})
 	if len(off)+len(on) > 0 {
 		t.Errorf("commands for a server that is not there: %v %v", commands(off), commands(on))
 	}
@@ -106,7 +110,7 @@ func TestSequenceLeavesNoGroupEmptyAndNoAddressInTwo(t *testing.T) {
 	other := testBackend()
 	other.Name = "app"
 	var off, on []operation
-	for g, step := range []struct {
+	for _, step := range []struct {
 		backend Backend
 		want    []Slot
 		have    []Server
@@ -115,7 +119,7 @@ func TestSequenceLeavesNoGroupEmptyAndNoAddressInTwo(t *testing.T) {
 		{testBackend(), []Slot{{Addr: addr1}, {Addr: addr2}, {Addr: addr3, Used: true}}, []Server{{Addr: addr1, Admin: Ready}, {Addr: addr2, Admin: Ready}, {Admin: Maint}}},
 		{other, []Slot{{Addr: addr1, Used: true}}, []Server{{Admin: Maint}}},
 	} {
-		o, n := diff(g, step.backend, step.want, step.have)
+		o, n := diff(testGroup(step.backend, step.want...), step.have)
 		off, on = append(off, o...), append(on, n...)
 	}
 	want := []string{
@@ -156,6 +160,7 @@ func TestObserve(t *testing.T) {
 
 func BenchmarkDiff(b *testing.B) {
 	table := NewTable(20000, false)
+	g := &group{backend: testBackend(), table: table}
 	var have []Server
 	for i := range table.Slots {
 		table.Slots[i] = Slot{Addr: addr1, Used: true}
@@ -163,7 +168,7 @@ func BenchmarkDiff(b *testing.B) {
 	}
 	have[12345].Admin = Maint
 	for b.Loop() {
-		if _, on := diff(0, testBackend(), table.Slots, have); len(on) != 1 {
+		if _, on := diff(g, have); len(on) != 1 {
 			b.Fatalf("%d operations", len(on))
 		}
 	}

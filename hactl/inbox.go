@@ -7,26 +7,43 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// inbox holds the last list of each group until the loop takes them.
+// mail is what the loop has not seen yet.
+type mail struct {
+	groups map[string]registry.Group // the last list of each
+	names  []string                  // of the discovered groups
+	listed bool                      // names is what there is
+	since  time.Time                 // when the oldest of it came
+}
+
+func (m mail) empty() bool { return len(m.groups) == 0 && !m.listed }
+
+// inbox holds mail until the loop takes it.
 type inbox struct {
 	// wake has a value when there is something to take.
 	wake chan struct{}
 
-	mu     sync.Mutex
-	groups map[string]registry.Group
-	since  time.Time
+	mu   sync.Mutex
+	mail mail
 }
 
 func newInbox() *inbox {
-	return &inbox{wake: make(chan struct{}, 1), groups: make(map[string]registry.Group)}
+	return &inbox{wake: make(chan struct{}, 1), mail: mail{groups: make(map[string]registry.Group)}}
 }
 
 func (in *inbox) put(g registry.Group) {
+	in.change(func(m *mail) { m.groups[g.Name] = g })
+}
+
+func (in *inbox) list(names []string) {
+	in.change(func(m *mail) { m.names, m.listed = names, true })
+}
+
+func (in *inbox) change(do func(*mail)) {
 	in.mu.Lock()
-	if len(in.groups) == 0 {
-		in.since = time.Now()
+	if in.mail.empty() {
+		in.mail.since = time.Now()
 	}
-	in.groups[g.Name] = g
+	do(&in.mail)
 	in.mu.Unlock()
 	select {
 	case in.wake <- struct{}{}:
@@ -34,11 +51,11 @@ func (in *inbox) put(g registry.Group) {
 	}
 }
 
-// take returns the lists that came since the last call, and when the first did.
-func (in *inbox) take() (map[string]registry.Group, time.Time) {
+// take returns what came since the last call.
+func (in *inbox) take() mail {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	groups := in.groups
-	in.groups = make(map[string]registry.Group)
-	return groups, in.since
+	taken := in.mail
+	in.mail = mail{groups: make(map[string]registry.Group)}
+	return taken
 }

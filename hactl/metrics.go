@@ -9,11 +9,16 @@ type Metrics struct {
 	apply     *prometheus.HistogramVec
 	commands  *prometheus.CounterVec
 	drift     *prometheus.CounterVec
+	refused   *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics with reg; call it once.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "haproxyzk_groups_refused_total",
+			Help: "Discovered names that cannot be a group's.",
+		}, []string{"proxy"}),
 		instances: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "haproxyzk_instances",
 			Help: "Instances of a group: registered in ZooKeeper, serving in HAProxy, held although they left, skipped because their name is no ip:port.",
@@ -36,7 +41,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "Servers that were found different from what had been confirmed, and repaired.",
 		}, []string{"proxy"}),
 	}
-	reg.MustRegister(m.instances, m.slots, m.apply, m.commands, m.drift)
+	reg.MustRegister(m.instances, m.slots, m.apply, m.commands, m.drift, m.refused)
 	return m
 }
 
@@ -48,4 +53,12 @@ func (m *Metrics) forget(proxy string) {
 	m.apply.DeletePartialMatch(labels)
 	m.commands.DeletePartialMatch(labels)
 	m.drift.DeletePartialMatch(labels)
+	m.refused.DeletePartialMatch(labels)
+}
+
+// forgetGroup removes the series of one group.
+func (m *Metrics) forgetGroup(proxy, group string) {
+	labels := prometheus.Labels{"proxy": proxy, "group": group}
+	m.instances.DeletePartialMatch(labels)
+	m.slots.DeletePartialMatch(labels)
 }

@@ -38,20 +38,22 @@ func (c *Controller) restore(cause string) {
 // reload renders what is wanted now and makes it the running configuration.
 // Until it returns no command is sent. On error it is wanted again, later.
 func (c *Controller) reload(ctx context.Context, cause string) error {
-	for i, t := range c.tables {
+	c.dropEmptied()
+	for _, g := range c.groups {
 		// Slots on which sessions still run are no room: once may not be enough.
-		for unplaced := t.Assign(c.groups[i].Instances); unplaced > 0; unplaced = t.Assign(c.groups[i].Instances) {
-			t.Grow(unplaced)
+		for unplaced := g.table.Assign(g.seen.Instances); unplaced > 0; unplaced = g.table.Assign(g.seen.Instances) {
+			g.table.Grow(unplaced)
 		}
 	}
 	if len(c.workers) > 0 {
 		c.sweep(ctx) // for what is down, and what operators did
 	}
-	config := c.Template.Render(c.Frame, c.Backends, c.tables)
-	wanted, needed := Files(config, c.tables)
+	backends, tables := c.layout()
+	config := c.Template.Render(c.Frame, backends, tables)
+	wanted, needed := Files(config, tables)
 	pids, err := c.Reloader.Reload(ctx, registry.Launch{Config: config, Cause: cause, FilesWanted: wanted, FilesNeeded: needed})
 	if err == nil {
-		for _, t := range c.tables {
+		for _, t := range tables {
 			t.Renew()
 		}
 		err = c.adopt(ctx, pids)
@@ -94,12 +96,20 @@ func (c *Controller) adopt(ctx context.Context, pids []int) error {
 	return nil
 }
 
+// layout is what the configuration is rendered from.
+func (c *Controller) layout() (backends []Backend, tables []*Table) {
+	for _, g := range c.groups {
+		backends, tables = append(backends, g.backend), append(tables, g.table)
+	}
+	return backends, tables
+}
+
 // rendered is what a worker has that just started from the rendered tables.
-func (c *Controller) rendered() [][]Server {
-	have := make([][]Server, len(c.tables))
-	for g, t := range c.tables {
-		have[g] = make([]Server, len(t.Slots))
-		for i, s := range t.Slots {
+func (c *Controller) rendered() map[*group][]Server {
+	have := make(map[*group][]Server, len(c.groups))
+	for _, g := range c.groups {
+		have[g] = make([]Server, len(g.table.Slots))
+		for i, s := range g.table.Slots {
 			have[g][i] = Server{Admin: Maint}
 			if s.Used {
 				have[g][i].Addr = s.Addr

@@ -186,12 +186,34 @@ func TestReloadsThatFailAreTriedMoreAndMoreRarely(t *testing.T) {
 	s.serves(t, "all workers", "web", 0, 2, 3)
 	becomes(t, "ready", true, s.isReady)
 	s.endsWith(t, "start", "worker died", "worker died", "worker died", "worker died")
-	// The backoff began with the death: 100 ms, then twice as long each time,
-	// half as much more or less.
-	for i, atLeast := range []time.Duration{100, 200, 400} {
-		if gap := s.ha.launches[i+2].at.Sub(s.ha.launches[i+1].at); gap < atLeast*time.Millisecond {
-			t.Errorf("reload %d followed after %v", i+2, gap)
+	// The backoff begins with the death of so young a worker: 100 ms, then twice
+	// as long each time, half as much more or less.
+	for i, atLeast := range []time.Duration{50, 100, 200, 400} {
+		if gap := s.ha.launches[i+1].at.Sub(s.ha.launches[i].at); gap < atLeast*time.Millisecond {
+			t.Errorf("reload %d followed after %v", i+1, gap)
 		}
+	}
+}
+
+func TestWorkerOfASettledGenerationIsReplacedAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.set("web", 1)
+	s.absorb()
+	s.sweepAt = time.Now().Add(time.Hour)
+	if err := s.reload(t.Context(), "start"); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		s.backoff.NextBackOff() // it had been hard to start
+	}
+	s.reloaded = time.Now().Add(-settled)
+	s.bury(s.ha.worker(1).pid)
+	s.step(t.Context())
+	same(t, "reloads", []string{"start", "worker died"}, s.ha.causes())
+	s.bury(s.ha.worker(1).pid)
+	if wait := time.Until(s.reloadAt); wait > time.Second {
+		t.Errorf("the backoff did not begin anew: %v", wait)
 	}
 }
 

@@ -14,7 +14,7 @@ var errOtherProcess = errors.New("another process answered")
 type worker struct {
 	pid    int
 	client Client
-	have   [][]Server // group, slot
+	have   map[*group][]Server
 	// stale is true when have is not known to be so: read before the next diff.
 	stale bool
 	// failures counts what went wrong in a row.
@@ -29,16 +29,16 @@ func (w *worker) ask(ctx context.Context, requests ...string) ([]string, error) 
 
 // converge makes the worker's servers those of the tables. What is not confirmed
 // is read back and tried once more.
-func (w *worker) converge(ctx context.Context, backends []Backend, tables []*Table) (commands int, err error) {
+func (w *worker) converge(ctx context.Context, groups []*group) (commands int, err error) {
 	for attempt := 1; ; attempt++ {
 		if w.stale {
-			if err := w.read(ctx, backends); err != nil {
+			if err := w.read(ctx); err != nil {
 				return commands, err
 			}
 		}
 		var off, on []operation
-		for g, b := range backends {
-			groupOff, groupOn := diff(g, b, tables[g].Slots, w.have[g])
+		for _, g := range groups {
+			groupOff, groupOn := diff(g, w.have[g])
 			off, on = append(off, groupOff...), append(on, groupOn...)
 		}
 		if len(off)+len(on) == 0 {
@@ -88,18 +88,18 @@ func (w *worker) carryOut(ctx context.Context, operations []operation) (done int
 }
 
 // read replaces what is believed by what the worker says.
-func (w *worker) read(ctx context.Context, backends []Backend) error {
+func (w *worker) read(ctx context.Context) error {
 	state, err := w.state(ctx)
 	if err != nil {
 		return err
 	}
-	for g, b := range backends {
-		for i := range w.have[g] {
-			actual, found := state[b.Name][b.Servers.name(i)]
+	for g, have := range w.have {
+		for i := range have {
+			actual, found := state[g.backend.Name][g.backend.Servers.name(i)]
 			if !found {
-				return fmt.Errorf("process %d has no server %s/%s", w.pid, b.Name, b.Servers.name(i))
+				return fmt.Errorf("process %d has no server %s", w.pid, g.server(i))
 			}
-			w.have[g][i] = actual
+			have[i] = actual
 		}
 	}
 	w.stale = false
