@@ -300,9 +300,9 @@ func TestCountingSessionsWaitsForAWorkerOnce(t *testing.T) {
 	if err := s.reload(t.Context(), "start"); err != nil {
 		t.Fatal(err)
 	}
-	for _, table := range s.tables {
-		table.Assign(instances(1))
-		table.Assign(nil)
+	for _, g := range s.groups {
+		g.table.Assign(instances(1))
+		g.table.Assign(nil)
 	}
 	w := s.ha.worker(0)
 	w.stopAnswering(false)
