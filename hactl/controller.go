@@ -229,7 +229,8 @@ func (c *Controller) absorb() {
 		c.discover(mail.names)
 	}
 	for _, g := range c.groups {
-		if seen, changed := mail.groups[g.backend.Name]; changed {
+		// What comes of a group that is gone was read before it went.
+		if seen, changed := mail.groups[g.backend.Name]; changed && g.listed {
 			g.see(seen)
 		}
 	}

@@ -136,6 +136,7 @@ func TestWorkerThatDiedIsReplaced(t *testing.T) {
 	dead, other := s.ha.worker(0), s.ha.worker(1)
 	release := s.ha.holdReload()
 	s.ha.kill(0)
+	becomes(t, "ready", false, s.isReady)
 	s.set("web", 1, 2)
 	becomes(t, "the other one is served meanwhile", []int{1, 2, 0}, func() []int { return other.serving("web") })
 	becomes(t, "reloads", []string{"start", "worker died"}, s.ha.causes)

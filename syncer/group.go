@@ -11,8 +11,6 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/go-zookeeper/zk"
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 const (
@@ -39,20 +37,20 @@ func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
 // group follows one path. It outlives links and sessions; one goroutine at a
 // time runs it.
 type group struct {
-	name   string
-	path   string
-	sink   Sink
-	reads  *prometheus.CounterVec // by result
-	log    *slog.Logger
-	safety time.Duration
-	spread time.Duration
+	path string
+	// deliver takes the children's names, sorted, whenever they are others.
+	deliver func(names []string)
+	reads   *prometheus.CounterVec // by result
+	log     *slog.Logger
+	safety  time.Duration
+	spread  time.Duration
 
-	watch      <-chan zk.Event // nil: the list is to be read again
-	handed     *registry.Group // nil: nothing was handed over yet
-	complaints complaints
-	missing    bool
-	trouble    string // the result that was logged since the last good read
-	retry      *backoff.ExponentialBackOff
+	watch   <-chan zk.Event // nil: the list is to be read again
+	handed  []string        // what was delivered last
+	known   bool            // something was delivered
+	missing bool
+	trouble string // the result that was logged since the last good read
+	retry   *backoff.ExponentialBackOff
 }
 
 // run follows the path over one session until ctx is done.
@@ -75,7 +73,7 @@ func (g *group) run(ctx context.Context, t tree, ls *links) {
 // an earlier reconnect may have moved that mark too far: hence one read soon.
 func (g *group) follow(ctx context.Context, t tree, l *link) {
 	var delay time.Duration
-	if g.handed != nil {
+	if g.known {
 		delay = rand.N(g.spread + 1)
 	}
 	g.retry.Reset()
@@ -120,7 +118,7 @@ func (g *group) read(ctx context.Context, t tree) time.Duration {
 	g.succeed(l)
 	g.watch = l.watch
 	if ctx.Err() == nil {
-		g.hand(g.decode(l.names))
+		g.hand(l.names)
 	}
 	return jitter(g.safety)
 }
@@ -133,7 +131,8 @@ func (g *group) check(ctx context.Context, t tree) (wait time.Duration, changed 
 		return g.fail(err), false
 	}
 	g.succeed(l)
-	if g.handed != nil && same(*g.handed, g.decode(l.names)) {
+	slices.Sort(l.names)
+	if g.known && slices.Equal(g.handed, l.names) {
 		return jitter(g.safety), false
 	}
 	late := time.NewTimer(moment)
@@ -147,24 +146,13 @@ func (g *group) check(ctx context.Context, t tree) (wait time.Duration, changed 
 	return 0, true
 }
 
-// decode turns the children's names into the group, and logs the odd ones.
-func (g *group) decode(names []string) registry.Group {
-	instances, skipped := decodeAll(names)
-	complain(g.log, g.complaints.update(skipped))
-	return registry.Group{Name: g.name, Instances: instances, Skipped: len(skipped)}
-}
-
-func (g *group) hand(now registry.Group) {
-	if g.handed != nil && same(*g.handed, now) {
+func (g *group) hand(names []string) {
+	slices.Sort(names)
+	if g.known && slices.Equal(g.handed, names) {
 		return
 	}
-	g.handed = &now
-	now.Instances = slices.Clone(now.Instances)
-	g.sink.SetGroup(now)
-}
-
-func same(a, b registry.Group) bool {
-	return a.Skipped == b.Skipped && slices.Equal(a.Instances, b.Instances)
+	g.handed, g.known = names, true
+	g.deliver(names)
 }
 
 // succeed notes a read that worked.

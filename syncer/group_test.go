@@ -111,11 +111,15 @@ func (r *rig) SetGroup(g registry.Group) {
 	r.tree.quietly(func() { r.got = append(r.got, g) })
 }
 
+func (r *rig) SetGroups(names []string) {
+	r.Errorf("nothing is discovered here, but %v came", names)
+}
+
 func newRig(t *testing.T, tree *fakeTree) *rig {
 	r := &rig{T: t, tree: tree, links: &links{link: newLink()}}
 	m := NewMetrics(prometheus.NewRegistry())
 	r.group = &group{
-		name: "web", path: "/web", sink: r, reads: m.add("p", &contact{}).reads, log: slog.New(slog.DiscardHandler),
+		path: "/web", deliver: (&instances{group: "web", sink: r, log: slog.New(slog.DiscardHandler)}).deliver, reads: m.add("p", &contact{}).reads, log: slog.New(slog.DiscardHandler),
 		safety: time.Minute, spread: spread(1), retry: newBackOff(retryMin, retryMax),
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -58,8 +58,8 @@ func newSession(ctx context.Context, o Options, connect connectFunc, c *contact,
 	return s
 }
 
-// run follows the groups until ctx is done or the session is of no more use.
-func (s *session) run(groups []*group) error {
+// run follows until ctx is done or the session is of no more use.
+func (s *session) run(followers []follower) error {
 	defer s.cancel()
 	conn, events, err := zk.Connect(s.options.Servers, s.options.SessionTimeout,
 		zk.WithHostProvider(s.hosts),
@@ -79,8 +79,8 @@ func (s *session) run(groups []*group) error {
 		}
 	}()
 	var following sync.WaitGroup
-	for _, g := range groups {
-		following.Go(func() { g.run(s.ctx, s.calls, s.links) })
+	for _, f := range followers {
+		following.Go(func() { f.run(s.ctx, s.calls, s.links) })
 	}
 	s.attend()
 	s.cancel()

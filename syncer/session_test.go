@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -28,6 +29,8 @@ type client struct {
 	mu     sync.Mutex
 	groups map[string][]string
 	times  int
+	// discovered are the lists of groups, in the order in which they came.
+	discovered []string
 }
 
 func (c *client) SetGroup(g registry.Group) {
@@ -35,6 +38,12 @@ func (c *client) SetGroup(g registry.Group) {
 	defer c.mu.Unlock()
 	c.groups[g.Name] = texts(g.Instances)
 	c.times++
+}
+
+func (c *client) SetGroups(names []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.discovered = append(c.discovered, strings.Join(names, " "))
 }
 
 func (c *client) expect(times int, group string, want ...string) {
@@ -75,13 +84,17 @@ func newClient(t *testing.T, connect connectFunc, servers []string, groups int) 
 
 func startClient(t *testing.T, connect connectFunc, servers []string, groups int) *client {
 	c := newClient(t, connect, servers, groups)
-	ctx, cancel := context.WithCancel(t.Context())
+	c.start()
+	return c
+}
+
+func (c *client) start() {
+	ctx, cancel := context.WithCancel(c.T.Context())
 	c.cancel = cancel
 	go func() {
 		defer close(c.done)
 		c.err = c.Syncer.Run(ctx)
 	}()
-	return c
 }
 
 // inBubble runs a test with a fake server on a clock that jumps.

@@ -20,6 +20,9 @@ const (
 // instances is the sink's own.
 type Sink interface {
 	SetGroup(registry.Group)
+	// SetGroups tells all groups that are discovered now; the instances of one
+	// come by SetGroup afterwards.
+	SetGroups(names []string)
 }
 
 // Group is one application to follow.
@@ -27,6 +30,15 @@ type Group struct {
 	Name string
 	// Path is the parent of the instances, without the chroot. It need not exist.
 	Path string
+}
+
+// Discovery is where groups are found: each child of Parent is one.
+type Discovery struct {
+	// Parent is the parent of the groups, without the chroot.
+	Parent string
+	// Path is the parent of a group's instances, without the chroot; empty when
+	// the name is unsafe and not to be followed.
+	Path func(group string) string
 }
 
 // Options describe one proxy's part of ZooKeeper.
@@ -41,6 +53,8 @@ type Options struct {
 	SessionTimeout time.Duration
 	// Groups may be empty: then only the session is kept.
 	Groups []Group
+	// Discover finds more groups; nil finds none. The names of Groups are left out.
+	Discover *Discovery
 	// SafetyReread is the mean time between two reads of a group that no watch
 	// asked for. 0 means 60 s.
 	SafetyReread time.Duration
@@ -79,27 +93,64 @@ func (s *Syncer) Run(ctx context.Context) error {
 	defer s.options.Metrics.remove(s.options.Proxy, &s.contact)
 	defer s.contact.lost("stopped")
 
-	groups := make([]*group, 0, len(s.options.Groups))
-	for _, g := range s.options.Groups {
-		groups = append(groups, &group{
-			name:   g.Name,
-			path:   strings.TrimSuffix(s.options.Chroot, "/") + g.Path,
-			sink:   s.options.Sink,
-			reads:  counters.reads,
-			log:    s.options.Logger.With("group", g.Name),
-			safety: s.options.SafetyReread,
-			spread: spread(len(s.options.Groups)),
-			retry:  newBackOff(retryMin, retryMax),
-		})
-	}
-
+	followers := s.followers(counters)
 	for ctx.Err() == nil {
 		session := newSession(ctx, s.options, s.connect, &s.contact, counters)
-		if err := session.run(groups); err != nil {
+		if err := session.run(followers); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// follower follows something over one session until ctx is done.
+type follower interface {
+	run(ctx context.Context, t tree, ls *links)
+}
+
+func (s *Syncer) followers(n counters) []follower {
+	var all []follower
+	except := make(map[string]bool)
+	for _, g := range s.options.Groups {
+		all = append(all, s.group(g.Name, g.Path, n))
+		except[g.Name] = true
+	}
+	if d := s.options.Discover; d != nil {
+		parent := s.follow(d.Parent, s.options.Logger, n)
+		all = append(all, &discovery{
+			parent: parent, sink: s.options.Sink, except: except, known: make(map[string]*group),
+			make: func(name string) *group {
+				if path := d.Path(name); path != "" {
+					return s.group(name, path, n)
+				}
+				return nil
+			},
+		})
+	}
+	return all
+}
+
+// group follows the instances of one group.
+func (s *Syncer) group(name, path string, n counters) *group {
+	log := s.options.Logger.With("group", name)
+	g := s.follow(path, log, n)
+	g.deliver = (&instances{group: name, sink: s.options.Sink, log: log}).deliver
+	return g
+}
+
+func (s *Syncer) follow(path string, log *slog.Logger, n counters) *group {
+	chroot := strings.TrimSuffix(s.options.Chroot, "/")
+	if path == "/" && chroot != "" {
+		path = ""
+	}
+	return &group{
+		path:   chroot + path,
+		reads:  n.reads,
+		log:    log,
+		safety: s.options.SafetyReread,
+		spread: spread(len(s.options.Groups)),
+		retry:  newBackOff(retryMin, retryMax),
+	}
 }
 
 // Contact tells how the talk with ZooKeeper goes. Any goroutine may call it at
