@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"log/slog"
+	"slices"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
@@ -12,11 +13,20 @@ type instances struct {
 	sink       Sink
 	log        *slog.Logger
 	complaints complaints
+	handed     *registry.Group // nil: nothing was handed over yet
 }
 
-// deliver hands the group over, and logs the odd names.
+// deliver hands the group over when it is another than before, and logs the odd
+// names.
 func (i *instances) deliver(names []string) {
 	list, skipped := decodeAll(names)
 	complain(i.log, i.complaints.update(skipped))
-	i.sink.SetGroup(registry.Group{Name: i.group, Instances: list, Skipped: len(skipped)})
+	now := registry.Group{Name: i.group, Instances: list, Skipped: len(skipped)}
+	if i.handed != nil && i.handed.Skipped == now.Skipped && slices.Equal(i.handed.Instances, now.Instances) {
+		return
+	}
+	handed := now
+	i.handed = &handed
+	now.Instances = slices.Clone(now.Instances)
+	i.sink.SetGroup(now)
 }
