@@ -29,7 +29,7 @@ type story struct {
 
 func newStory(tb testing.TB, backends ...Backend) *story {
 	tb.Helper()
-	template, err := ParseTemplate(BuiltinTemplate("http"))
+	template, err := ParseTemplate(Builtin{Mode: "http", Version: Version{Major: 2, Minor: 6}}.Text())
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -81,13 +81,16 @@ func TestRenderSeedTemplateForEveryVersion(t *testing.T) {
 }
 
 func TestBuiltinTemplates(t *testing.T) {
-	for _, mode := range []string{"http", "tcp"} {
-		template, err := ParseTemplate(BuiltinTemplate(mode))
+	for mode, b := range map[string]Builtin{
+		"http": {Mode: "http", Version: Version{Major: 2}, LogSocket: "/run/log.sock", User: "admin", Password: "pa$acl"},
+		"tcp":  {Mode: "tcp", Version: Version{Major: 2, Minor: 6}},
+	} {
+		template, err := ParseTemplate(b.Text())
 		if err != nil {
 			t.Fatal(err)
 		}
 		f, backends, tables := seedShape(t, 1)
-		f.Version = Version{Major: 2, Minor: 6}
+		f.Version = b.Version
 		if mode == "tcp" {
 			backends, tables = backends[:1], tables[:1]
 			backends[0].Mode, backends[0].HTTPCheck = "tcp", ""
@@ -187,7 +190,7 @@ func FuzzTemplate(f *testing.F) {
 }
 
 func BenchmarkRender(b *testing.B) {
-	template, err := ParseTemplate(BuiltinTemplate("http"))
+	template, err := ParseTemplate(Builtin{Mode: "http"}.Text())
 	if err != nil {
 		b.Fatal(err)
 	}

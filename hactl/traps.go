@@ -50,7 +50,7 @@ func (t *Template) Traps(v Version) []Trap {
 func LineTraps(line string, v Version) []Trap {
 	var traps []Trap
 	words := strings.Fields(line)
-	for _, k := range keywordTraps {
+	for _, k := range keywordTraps() {
 		if trap, caught := k.catch(words, v); caught {
 			traps = append(traps, trap)
 		}
@@ -145,8 +145,8 @@ func lacks(parts []part, v Version) []Trap {
 	var traps []Trap
 	for i, p := range parts {
 		own := []part{p, defaultsOf(parts, i)}
-		if line := p.blocks["use_backend"] + p.blocks["default_backend"]; line > 0 {
-			traps = append(traps, lacksTimeouts(own[0].line, own, v, "client")...)
+		if p.blocks["use_backend"]+p.blocks["default_backend"] > 0 {
+			traps = append(traps, lacksTimeouts(p.line, own, v, "client")...)
 			if !p.tcp && !oneHas(own, "timeout http-keep-alive", "timeout http-request", "option httpclose") {
 				traps = append(traps, Trap{
 					Line:   p.line,
@@ -251,36 +251,68 @@ type keywordTrap struct {
 const never = 1 << 30
 
 // The versions where a keyword changes were measured on 2.0, 2.2, 2.6 and 3.0.
-var keywordTraps = []keywordTrap{
-	{words: []string{"bind-process"}, from: 205, fatal: 207,
-		text: "bind-process chooses among processes, which HAProxy 2.5 removed", remedy: "remove the line"},
-	{words: []string{"stats bind-process"}, from: 207, fatal: 207,
-		text: "stats bind-process chooses among processes, which HAProxy 2.5 removed", remedy: "remove the line"},
-	{words: []string{"bind", "stats socket"}, with: " process ", from: 205, fatal: 207,
-		text: "`process` chooses among processes, which HAProxy 2.5 removed", remedy: "remove `process` and its number"},
-	{words: []string{"tune.chksize"}, from: 204, fatal: 206,
-		text: "HAProxy 2.4 and later have no tune.chksize", remedy: "remove the line"},
-	{words: []string{"strict-limits", "no strict-limits"}, below: 201, from: never, fatal: never,
-		text: "strict-limits is unknown below HAProxy 2.1", remedy: "remove the line: haproxy-zk adds `no strict-limits` where it is needed"},
-	{words: []string{"option idle-close-on-response", "no option idle-close-on-response"}, below: 204, from: never, fatal: never,
-		text: "idle-close-on-response is unknown below HAProxy 2.4", remedy: "remove the line: haproxy-zk adds it where it is needed"},
-	{words: []string{"http-check send"}, below: 202, from: never, fatal: never,
-		text: "http-check send is unknown below HAProxy 2.2", remedy: "put the method and the path into `option httpchk`"},
-	{words: []string{"option httpchk"}, with: `\r\n`, from: 202, fatal: 300,
-		text: "headers behind the version of `option httpchk` are a hack that HAProxy gives up", remedy: "write `http-check send hdr NAME VALUE` in the section instead"},
-	{words: []string{"option forceclose"}, from: 200, fatal: 203,
-		text: "option forceclose means option httpclose, and is gone in later versions", remedy: "write `option httpclose`, or remove the line"},
-	{words: []string{"reqrep", "reqirep", "reqadd", "reqdel", "reqidel", "reqallow", "reqiallow", "reqdeny", "reqideny", "reqpass", "reqipass", "reqtarpit", "reqitarpit",
-		"rspadd", "rsprep", "rspirep", "rspdel", "rspidel", "rspdeny", "rspideny"}, from: 200, fatal: 201,
-		text: "HAProxy 2.1 removed the keywords req… and rsp…", remedy: "write http-request or http-response rules instead"},
-	{words: []string{"block"}, from: 200, fatal: 201,
-		text: "HAProxy 2.1 removed block", remedy: "write `http-request deny` instead"},
-	{words: []string{"clitimeout", "contimeout", "srvtimeout"}, from: 200, fatal: 201,
-		text: "HAProxy 2.1 removed clitimeout, contimeout and srvtimeout", remedy: "write `timeout client`, `timeout connect` or `timeout server` instead"},
-	{words: []string{"load-server-state-from-file"}, from: 200, fatal: never,
-		text: "HAProxy restores the port and the state of a free slot, but not its address: requests would go to this machine", remedy: "remove the line: haproxy-zk writes the state into the configuration"},
-	{words: []string{"log stdout", "log stderr"}, from: 200, fatal: never,
-		text: "the log is lost: HAProxy runs as a daemon, whose output goes nowhere", remedy: "log to an address or a socket, such as `log 127.0.0.1 local0` or `log /dev/log local0`"},
+func keywordTraps() []keywordTrap {
+	return []keywordTrap{
+		{
+			words: []string{"bind-process"}, from: 205, fatal: 207,
+			text: "bind-process chooses among processes, which HAProxy 2.5 removed", remedy: "remove the line",
+		},
+		{
+			words: []string{"stats bind-process"}, from: 207, fatal: 207,
+			text: "stats bind-process chooses among processes, which HAProxy 2.5 removed", remedy: "remove the line",
+		},
+		{
+			words: []string{"bind", "stats socket"}, with: " process ", from: 205, fatal: 207,
+			text: "`process` chooses among processes, which HAProxy 2.5 removed", remedy: "remove `process` and its number",
+		},
+		{
+			words: []string{"tune.chksize"}, from: 204, fatal: 206,
+			text: "HAProxy 2.4 and later have no tune.chksize", remedy: "remove the line",
+		},
+		{
+			words: []string{"strict-limits", "no strict-limits"}, below: 201, from: never, fatal: never,
+			text: "strict-limits is unknown below HAProxy 2.1", remedy: "remove the line: haproxy-zk adds `no strict-limits` where it is needed",
+		},
+		{
+			words: []string{"option idle-close-on-response", "no option idle-close-on-response"}, below: 204, from: never, fatal: never,
+			text: "idle-close-on-response is unknown below HAProxy 2.4", remedy: "remove the line: haproxy-zk adds it where it is needed",
+		},
+		{
+			words: []string{"http-check send"}, below: 202, from: never, fatal: never,
+			text: "http-check send is unknown below HAProxy 2.2", remedy: "put the method and the path into `option httpchk`",
+		},
+		{
+			words: []string{"option httpchk"}, with: `\r\n`, from: 202, fatal: 300,
+			text: "headers behind the version of `option httpchk` are a hack that HAProxy gives up", remedy: "write `http-check send hdr NAME VALUE` in the section instead",
+		},
+		{
+			words: []string{"option forceclose"}, from: 200, fatal: 203,
+			text: "option forceclose means option httpclose, and is gone in later versions", remedy: "write `option httpclose`, or remove the line",
+		},
+		{
+			words: []string{
+				"reqrep", "reqirep", "reqadd", "reqdel", "reqidel", "reqallow", "reqiallow", "reqdeny", "reqideny", "reqpass", "reqipass", "reqtarpit", "reqitarpit",
+				"rspadd", "rsprep", "rspirep", "rspdel", "rspidel", "rspdeny", "rspideny",
+			}, from: 200, fatal: 201,
+			text: "HAProxy 2.1 removed the keywords req… and rsp…", remedy: "write http-request or http-response rules instead",
+		},
+		{
+			words: []string{"block"}, from: 200, fatal: 201,
+			text: "HAProxy 2.1 removed block", remedy: "write `http-request deny` instead",
+		},
+		{
+			words: []string{"clitimeout", "contimeout", "srvtimeout"}, from: 200, fatal: 201,
+			text: "HAProxy 2.1 removed clitimeout, contimeout and srvtimeout", remedy: "write `timeout client`, `timeout connect` or `timeout server` instead",
+		},
+		{
+			words: []string{"load-server-state-from-file"}, from: 200, fatal: never,
+			text: "HAProxy restores the port and the state of a free slot, but not its address: requests would go to this machine", remedy: "remove the line: haproxy-zk writes the state into the configuration",
+		},
+		{
+			words: []string{"log stdout", "log stderr"}, from: 200, fatal: never,
+			text: "the log is lost: HAProxy runs as a daemon, whose output goes nowhere", remedy: "log to an address or a socket, such as `log 127.0.0.1 local0` or `log /dev/log local0`",
+		},
+	}
 }
 
 func (k keywordTrap) catch(words []string, v Version) (Trap, bool) {
@@ -335,8 +367,9 @@ func (l templateLine) becomes(text string) bool {
 	if l.keyword == "" {
 		return l.text == text
 	}
+	const blank = "\x00"
 	rest, exact := text, true
-	for i, fixed := range strings.Split(expand(l.text, blanks), blank) {
+	for i, fixed := range strings.Split(expand(l.text, map[string]string{"nbproc": blank, "pid_file": blank, "listener_port": blank, "admin_port": blank}), blank) {
 		at := strings.Index(rest, fixed)
 		if at < 0 || i == 0 && at > 0 {
 			return false
@@ -345,7 +378,3 @@ func (l templateLine) becomes(text string) bool {
 	}
 	return rest == "" || !exact
 }
-
-const blank = "\x00"
-
-var blanks = map[string]string{"nbproc": blank, "pid_file": blank, "listener_port": blank, "admin_port": blank}

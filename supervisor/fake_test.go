@@ -151,9 +151,9 @@ func (f fake) launch() int {
 		if err != nil {
 			panic(err)
 		}
+		fmt.Fprintln(pids, worker.Pid)
 		begun.Close()
 		_, _ = io.Copy(io.Discard, ready)
-		fmt.Fprintln(pids, worker.Pid)
 		if f.says("fork-fails") {
 			fmt.Fprintln(os.Stderr, "[ALERT] [haproxy.main()] Cannot fork.")
 			return 1

@@ -244,7 +244,10 @@ func TestDeathDuringAFailedReload(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	outcome := s.begun(ctx, "silent")
-	eventually(t, "the new worker runs", func() bool { return len(children(t)) > len(old) })
+	eventually(t, "the new worker runs", func() bool {
+		pids, err := readPIDs(s.PIDFile)
+		return err == nil && len(pids) == 1
+	})
 	kill(t, old[0], unix.SIGKILL)
 	eventually(t, "the old worker has ended", func() bool { return !slices.Contains(children(t), old[0]) })
 	cancel()

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,9 +18,6 @@ import (
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
-
-// soon is the deadline of what takes milliseconds on an idle machine.
-const soon = 20 * time.Second
 
 // stage is an HAProxy that runs, of the fake kind, in a folder of its own.
 type stage struct {
@@ -268,109 +264,5 @@ func (p prober) Probe(ctx context.Context, pids []int) map[int]string {
 			return answered
 		case <-time.After(time.Millisecond):
 		}
-	}
-}
-
-// runReaper runs a reaper until the end of the test, when no child may be left:
-// none that runs, and no zombie.
-func runReaper(t *testing.T) *Reaper {
-	t.Helper()
-	r, err := NewReaper(slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := r.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(func() {
-		none := func() bool { return len(children(t)) == 0 }
-		if !comes(none) {
-			left := children(t)
-			t.Errorf("processes %d are left", left)
-			for _, pid := range left {
-				_ = unix.Kill(pid, unix.SIGKILL)
-			}
-			comes(none)
-		}
-		cancel()
-		running.Wait()
-	})
-	return r
-}
-
-// children are the processes whose parent this one is, zombies included.
-func children(t *testing.T) []int {
-	t.Helper()
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var pids []int
-	for _, path := range stats {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			continue // it has ended
-		}
-		pid, rest, _ := strings.Cut(string(text), " ")
-		// The name of the program, in parentheses, may hold anything.
-		fields := strings.Fields(rest[strings.LastIndex(rest, ")")+1:])
-		if fields[1] != strconv.Itoa(os.Getpid()) {
-			continue
-		}
-		n, err := strconv.Atoi(pid)
-		if err != nil {
-			t.Fatal(err)
-		}
-		pids = append(pids, n)
-	}
-	slices.Sort(pids)
-	return pids
-}
-
-// areChildren waits until these processes are the only children.
-func areChildren(t *testing.T, pids ...int) {
-	t.Helper()
-	want := slices.Sorted(slices.Values(pids))
-	eventually(t, "the children are as expected", func() bool { return slices.Equal(children(t), want) })
-}
-
-func kill(t *testing.T, pid int, sig unix.Signal) {
-	t.Helper()
-	if err := unix.Kill(pid, sig); err != nil {
-		t.Fatalf("%s to %d: %v", unix.SignalName(sig), pid, err)
-	}
-}
-
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	if !comes(is) {
-		t.Fatalf("waited in vain: %s", what)
-	}
-}
-
-// comes waits until is is true, or soon is over.
-func comes(is func() bool) bool {
-	deadline := time.After(soon)
-	for !is() {
-		select {
-		case <-deadline:
-			return false
-		case <-time.After(2 * time.Millisecond):
-		}
-	}
-	return true
-}
-
-// arrives waits for a channel to be closed or to give a value.
-func arrives[T any](t *testing.T, what string, from <-chan T) {
-	t.Helper()
-	select {
-	case <-from:
-	case <-time.After(soon):
-		t.Fatalf("waited in vain: %s", what)
 	}
 }
