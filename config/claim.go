@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -38,9 +39,16 @@ func (l *loader) settle() {
 		if c.harmless {
 			tell = l.warnf
 		}
-		tell(c.by.at, c.by.key, "%s%s is already claimed by %s%s, line %d: %s",
-			c.what, byDefault(c.by), owner.by.key, byDefault(owner.by), l.line(owner.by.at), c.advice)
+		tell(c.by.at, c.by.key, "%s%s is already claimed by %s%s%s: %s",
+			c.what, byDefault(c.by), owner.by.key, byDefault(owner.by), l.inLine(owner.by), c.advice)
 	}
+}
+
+func (l *loader) inLine(v value) string {
+	if l.lineless {
+		return ""
+	}
+	return fmt.Sprintf(", line %d", l.line(v.at))
 }
 
 func byDefault(v value) string {

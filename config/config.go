@@ -1,8 +1,9 @@
 package config
 
-// Config is what a file asks for.
+// Config is what a file or the environment asks for.
 type Config struct {
-	// Proxies are in the file's order; there is at least one.
+	// Proxies are in the file's order; there is at least one, and of the
+	// environment exactly one.
 	Proxies []Proxy
 }
 
@@ -14,6 +15,9 @@ type Environment struct {
 	// RunDir is the absolute directory of the files that the configuration
 	// does not name: conf_file, pid_file and socket_files.
 	RunDir string
+	// ReadFile returns what a file of a secret holds, as os.ReadFile does.
+	// Only FromEnvironment calls it. It may be nil: then no file can be read.
+	ReadFile func(string) ([]byte, error)
 }
 
 // Load parses data, the text of file, and returns the configuration and what
@@ -26,20 +30,27 @@ func Load(file string, data []byte, env Environment) (*Config, []Problem, error)
 		env.Lookup = func(string) (string, bool) { return "", false }
 	}
 	l := &loader{env: env, report: newReport(file, data)}
-	cfg := l.load(data)
-	warnings, problems := sorted(l.warnings), sorted(l.errors)
-	if len(problems) > 0 {
-		return nil, warnings, &problems
-	}
-	return cfg, warnings, nil
+	return l.result(l.load(data))
 }
 
-// loader is one run of Load.
+// loader is one run of Load or FromEnvironment.
 type loader struct {
 	*report
 
 	env    Environment
 	claims []claim
+	// variables are the names under which the environment knows the keys; nil
+	// for a file.
+	variables map[string]string
+}
+
+// result is what Load and FromEnvironment return.
+func (l *loader) result(cfg *Config) (*Config, []Problem, error) {
+	warnings, problems := sorted(l.warnings), sorted(l.errors)
+	if len(problems) > 0 {
+		return nil, warnings, &problems
+	}
+	return cfg, warnings, nil
 }
 
 func (l *loader) load(data []byte) *Config {
@@ -61,8 +72,11 @@ func (l *loader) load(data []byte) *Config {
 	}
 	cfg := new(Config)
 	for _, m := range proxies.members {
-		if p, ok := l.proxy(m.name, m.value); ok {
-			cfg.Proxies = append(cfg.Proxies, p)
+		if err := checkProxyName(m.name); err != nil {
+			l.errorf(m.value.at, m.value.key, "%v", err)
+		}
+		if o, ok := l.object(m.value, "an object with the keys of a proxy"); ok {
+			cfg.Proxies = append(cfg.Proxies, o.proxy(m.name))
 		}
 	}
 	l.settle()

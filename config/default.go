@@ -19,10 +19,20 @@ const (
 	defaultMaxServer      = "10"
 	defaultDrainTimeout   = "0s"
 	defaultFlag           = "false"
+
+	defaultProxyName = "default"
+	defaultWorkers   = "1"
 )
 
 // The limits that are ours.
 const (
 	shortestSession = time.Second
 	mostServers     = 10000
+	// mostWorkers is HAProxy's own limit of nbproc and nbthread.
+	mostWorkers = 64
+	// longestDiscovered bounds the names that ZooKeeper gives.
+	longestDiscovered = 64
+	// longestSecret leaves room in the 2048 bytes that a word of HAProxy's
+	// configuration may have, whatever must be escaped.
+	longestSecret = 256
 )

@@ -2,8 +2,10 @@ package config
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // form says which JSON values a key takes and what they mean.
@@ -16,6 +18,9 @@ type form[T any] struct {
 	ours []string
 	// mayBeEmpty allows "".
 	mayBeEmpty bool
+	// secret is true for what no message may quote. It is taken as it stands:
+	// a password may have ${ in it.
+	secret bool
 	// parse gets a text without control characters; its error says what is
 	// wrong, but not what to give.
 	parse func(text string) (T, error)
@@ -51,14 +56,25 @@ func textOf[T any](l *loader, v value, f form[T]) (text string, ok bool) {
 		l.errorf(v.at, v.key, "found %s: give %s", v.kind, f.give)
 		return "", false
 	}
-	text, err := expand(v.text, f.ours, l.env.Lookup)
+	if text = v.text; !f.secret {
+		expanded, err := expand(text, f.ours, l.env.Lookup)
+		if err != nil {
+			l.errorf(v.at, v.key, "%v", err)
+			return "", false
+		}
+		text = expanded
+	}
+	quoted := strconv.Quote(text)
+	if f.secret {
+		quoted = "the secret"
+	}
 	switch {
-	case err != nil:
-		l.errorf(v.at, v.key, "%v", err)
+	case !utf8.ValidString(text):
+		l.errorf(v.at, v.key, "%s is not UTF-8: correct it", quoted)
 	case strings.ContainsFunc(text, unicode.IsControl):
-		l.errorf(v.at, v.key, "%q has a line break or another control character: remove it", text)
+		l.errorf(v.at, v.key, "%s has a line break or another control character: remove it", quoted)
 	case strings.TrimSpace(text) == "" && !f.mayBeEmpty:
-		l.errorf(v.at, v.key, "%q is empty: give %s", text, f.give)
+		l.errorf(v.at, v.key, "%s is empty: give %s", quoted, f.give)
 	default:
 		return text, true
 	}

@@ -66,7 +66,15 @@ func checkProxy(t *testing.T, p Proxy) {
 	if len(p.SocketFiles) == 0 || len(p.ZooKeeper.Servers) == 0 || p.ListenerPort == 0 || p.AdminPort == 0 || p.SessionTimeout <= 0 {
 		t.Fatalf("incomplete proxy: %+v", p)
 	}
-	for _, g := range p.Groups {
+	groups := slices.Clone(p.Groups)
+	if p.Discover != nil {
+		g, err := p.Discover.Group("found")
+		if err != nil || !strings.HasPrefix(g.Path, strings.TrimSuffix(p.Discover.Parent, "/")+"/found") {
+			t.Fatalf("discovery %+v: %+v, %v", p.Discover, g, err)
+		}
+		groups = append(groups, g)
+	}
+	for _, g := range groups {
 		texts = append(texts, g.Name, g.Path, g.Mode, g.Balance, g.ServerTemplate)
 		texts = append(texts, g.ACLs...)
 		if g.MaxServer < 1 || !strings.HasPrefix(g.Path, "/") || strings.ContainsFunc(g.HTTPCheck, unicode.IsControl) {

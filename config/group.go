@@ -39,57 +39,59 @@ type Group struct {
 	ServerClose *bool
 }
 
-// groups reads the groups of a proxy; pattern is the proxy's zk.path, empty if
-// that is wrong.
-func (o *object) groups(pattern string) (groups []Group) {
+// groups reads the groups of a proxy, written out and "*"; pattern is the
+// proxy's zk.path, empty if that is wrong.
+func (o *object) groups(pattern string) (groups []Group, discovery *Discovery) {
 	const give = "an object whose keys are the names of the groups"
 	o.require("groups", give)
 	v := o.get("groups", "")
 	if v.missing() {
-		return nil
+		return nil, nil
 	}
 	all, ok := o.object(v, give)
 	if !ok {
-		return nil
+		return nil, nil
 	}
 	if len(all.members) == 0 {
-		o.warnf(v.at, v.key, "there is no group, so that nothing is served: add one")
+		o.warnf(v.at, v.key, "there is no group, so that nothing is served: add one, or \"*\" to discover them")
 	}
 	heirs := 0
 	for _, m := range all.members {
-		if m.name == "*" {
-			o.errorf(m.value.at, m.value.key, "the discovery of groups is not supported yet: write the groups out")
-			continue
-		}
-		if err := checkName(m.name); err != nil {
+		if err := checkName(m.name); err != nil && m.name != "*" {
 			o.errorf(m.value.at, m.value.key, "%v", err)
 		}
 		g, ok := o.object(m.value, "an object with the keys of a group")
 		if !ok {
 			continue
 		}
+		if m.name == "*" {
+			discovery = o.discovery(g, pattern)
+			continue
+		}
 		if g.get("zk.path", "").missing() {
 			heirs++
 		}
-		groups = append(groups, g.group(m.name, pattern, o.key))
+		written := g.group(m.name, pattern)
+		g.claimFor(written, pattern, o.key)
+		groups = append(groups, written)
 	}
 	if heirs > 1 && pattern != "" && !namesGroup(pattern) {
 		shared := o.get("zk.path", "")
 		o.errorf(shared.at, shared.key, "%d groups would have the same instances in %q: put ${group} into it", heirs, pattern)
 	}
-	return groups
+	return groups, discovery
 }
 
-// group reads one group of the proxy whose key is given.
-func (o *object) group(name, pattern, proxy string) Group {
+// group reads one group, or with the name anyGroup what "*" says of all.
+func (o *object) group(name, pattern string) Group {
 	ours := strings.NewReplacer("${group}", name, "${app}", name)
 	g := Group{
 		Name:           name,
 		Path:           ours.Replace(read(o, "zk.path", zkPath(), pattern)),
-		Mode:           read(o, "mode", oneOf("http", "tcp"), defaultMode),
-		Balance:        read(o, "balance", anyText("one of HAProxy's algorithms, as in roundrobin"), defaultBalance),
+		Mode:           read(o, "mode", oneOf(modes()...), defaultMode),
+		Balance:        read(o, "balance", balance(), defaultBalance),
 		HTTPCheck:      ours.Replace(read(o, "httpchk", httpCheck(), "")),
-		MaxServer:      read(o, "max_server", servers(), defaultMaxServer),
+		MaxServer:      read(o, "max_server", count(mostServers), defaultMaxServer),
 		DefaultBackend: read(o, "default_backend", boolean(), defaultFlag),
 		WaitCheck:      read(o, "wait_check", boolean(), defaultFlag),
 		ListenerPort:   o.ownPort("listener_port", ""),
@@ -105,7 +107,18 @@ func (o *object) group(name, pattern, proxy string) Group {
 		v := o.get("server-template", "")
 		o.warnf(v.at, v.key, "the option \"disabled\" is missing: free slots are disabled all the same; add it so that the file says so")
 	}
-	if g.Path != "" {
+	o.refuse("loss_guard")
+	if read(o, "drain_timeout", duration(0), defaultDrainTimeout) > 0 {
+		o.refuse("drain_timeout")
+	}
+	o.finish()
+	return g
+}
+
+// claimFor claims what no two groups of the proxy whose key is given can have.
+func (o *object) claimFor(g Group, pattern, proxy string) {
+	// The environment has one zk.path for all groups, which is checked as such.
+	if g.Path != "" && o.variables == nil {
 		o.claim(claim{
 			what: fmt.Sprintf("the path %q of %s", g.Path, proxy), by: o.get("zk.path", pattern),
 			advice: "both groups have the same instances", harmless: true,
@@ -117,12 +130,12 @@ func (o *object) group(name, pattern, proxy string) Group {
 			advice: "only one group can have it",
 		})
 	}
-	o.refuse("loss_guard")
-	if read(o, "drain_timeout", duration(0), defaultDrainTimeout) > 0 {
-		o.refuse("drain_timeout")
-	}
-	o.finish()
-	return g
+}
+
+func modes() []string { return []string{"http", "tcp"} }
+
+func balance() form[string] {
+	return anyText("one of HAProxy's algorithms, as in roundrobin")
 }
 
 func acl() form[string] {

@@ -22,6 +22,15 @@ func checkName(name string) error {
 	return nil
 }
 
+// checkDiscoveredName tells why a name that ZooKeeper gives is not taken for a
+// group: it may have any bytes and be a megabyte long.
+func checkDiscoveredName(name string) error {
+	if len(name) > longestDiscovered {
+		return fmt.Errorf("%q… cannot be a name: it has %d bytes, and %d are allowed", name[:longestDiscovered], len(name), longestDiscovered)
+	}
+	return checkName(name)
+}
+
 // checkProxyName tells why a proxy cannot have a name.
 func checkProxyName(name string) error {
 	if slices.Contains(strings.Split(reservedNames, ", "), name) {

@@ -1,6 +1,11 @@
 package config
 
-import "strconv"
+import (
+	"cmp"
+	"strconv"
+)
+
+const notYet = "not supported yet: remove it"
 
 // value is a JSON value and the path of its key. A key that is missing has its
 // default as value, in the place of the object that lacks it.
@@ -38,7 +43,7 @@ func (l *loader) object(v value, give string) (*object, bool) {
 	o := &object{loader: l, value: v}
 	first := make(map[string]int)
 	for _, m := range v.members {
-		key := join(v.key, m.name)
+		key := l.join(v.key, m.name)
 		if at, twice := first[m.name]; twice {
 			l.errorf(m.node.at, key, "the key is there already, in line %d: remove one of them", l.line(at))
 			continue
@@ -50,7 +55,12 @@ func (l *loader) object(v value, give string) (*object, bool) {
 }
 
 // join appends a name to the path of a key; what could be misread is quoted.
-func join(path, name string) string {
+// Of the environment it is the name of the variable: all groups share them, and
+// what is wrong with a group's name is wrong in the variable that has it.
+func (l *loader) join(path, name string) string {
+	if l.variables != nil {
+		return cmp.Or(l.variables[name], path)
+	}
 	if checkName(name) != nil {
 		name = strconv.Quote(name)
 	}
@@ -68,7 +78,7 @@ func (o *object) get(key, fallback string) value {
 			return m.value
 		}
 	}
-	v := value{node: node{at: o.at}, key: join(o.key, key), isDefault: true}
+	v := value{node: node{at: o.at}, key: o.join(o.key, key), isDefault: true}
 	if fallback != "" {
 		v.kind, v.text = isText, fallback
 	}
@@ -90,22 +100,33 @@ func (o *object) list(key, fallback string) []value {
 	}
 	items := make([]value, len(v.items))
 	for i, n := range v.items {
-		items[i] = value{node: n, key: v.key + "[" + strconv.Itoa(i) + "]"}
+		items[i] = value{node: n, key: o.item(v.key, i)}
 	}
 	return items
+}
+
+func (l *loader) item(path string, i int) string {
+	if l.variables != nil {
+		return path
+	}
+	return path + "[" + strconv.Itoa(i) + "]"
 }
 
 // require reports a key that is missing.
 func (o *object) require(key, give string) {
 	if v := o.get(key, ""); v.missing() {
-		o.errorf(v.at, v.key, "the key is missing: give %s", give)
+		what := "key"
+		if o.variables != nil {
+			what = "variable"
+		}
+		o.errorf(v.at, v.key, "the %s is missing: give %s", what, give)
 	}
 }
 
 // refuse reports a key that is there but does nothing in this version.
 func (o *object) refuse(key string) {
 	if v := o.get(key, ""); !v.missing() {
-		o.errorf(v.at, v.key, "not supported yet: remove it")
+		o.errorf(v.at, v.key, notYet)
 	}
 }
 

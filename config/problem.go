@@ -7,12 +7,13 @@ import (
 
 // Problem is one thing that is wrong or suspicious in a configuration.
 type Problem struct {
-	// File is the name that was given to Load.
+	// File is the name that was given to Load, or "environment".
 	File string
-	// Line is where in the file, counted from 1.
+	// Line is where in the file, counted from 1; the environment has none: 0.
 	Line int
 	// Key is the path of the key, as in ngboss.groups.web-a.max_server or
-	// ngboss.socket_files[1]. It is empty where the file is no JSON.
+	// ngboss.socket_files[1], or the name of a variable. It is empty where the
+	// file is no JSON.
 	Key string
 	// Text says what is wrong and what to do.
 	Text string
@@ -33,7 +34,8 @@ func (p Problem) String() string {
 	return strings.Join(parts, ": ")
 }
 
-// Problems is an error that tells everything that is wrong with a file.
+// Problems is an error that tells everything that is wrong with a file or
+// the environment.
 type Problems []Problem
 
 // Error returns one line for each problem.

@@ -15,6 +15,8 @@ type Proxy struct {
 	// Groups are in the file's order, in which HAProxy tries their ACLs.
 	// There may be none.
 	Groups []Group
+	// Discover finds more groups, which come behind these; nil is none.
+	Discover *Discovery
 
 	// Exec is HAProxy's executable: absolute, or a name to be found on PATH.
 	Exec string
@@ -28,6 +30,7 @@ type Proxy struct {
 
 	ListenerPort uint16
 	AdminPort    uint16
+	Admin        Admin
 
 	SessionTimeout time.Duration
 	// HardStopAfter bounds the life of a worker that was replaced; 0 is for ever.
@@ -36,36 +39,30 @@ type Proxy struct {
 	StopGrace time.Duration
 }
 
-func (l *loader) proxy(name string, v value) (Proxy, bool) {
-	if err := checkProxyName(name); err != nil {
-		l.errorf(v.at, v.key, "%v", err)
-	}
-	o, ok := l.object(v, "an object with the keys of a proxy")
-	if !ok {
-		return Proxy{}, false
-	}
+func (o *object) proxy(name string) Proxy {
 	o.require("zk.addr", zooKeeper().give)
-	zkPathPattern := read(o, "zk.path", zkPath(), defaultZKPath)
+	groups, discovery := o.groups(read(o, "zk.path", zkPath(), defaultZKPath))
 	p := Proxy{
 		Name:           name,
 		ZooKeeper:      read(o, "zk.addr", zooKeeper(), ""),
-		Groups:         o.groups(zkPathPattern),
+		Groups:         groups,
+		Discover:       discovery,
 		Exec:           read(o, "exec", executable(), defaultExec),
 		Template:       o.template(),
-		ConfFile:       o.ownFile("conf_file", plainFile(), l.runFile(name, "cfg")),
-		PIDFile:        o.ownFile("pid_file", wordFile(), l.runFile(name, "pid")),
-		SocketFiles:    o.socketFiles(l.runFile(name, "1.sock")),
+		ConfFile:       o.ownFile("conf_file", plainFile(), o.runFile(name, "cfg")),
+		PIDFile:        o.ownFile("pid_file", wordFile(), o.runFile(name, "pid")),
+		SocketFiles:    o.socketFiles(o.runFile(name, "1.sock")),
 		ListenerPort:   o.ownPort("listener_port", defaultListenerPort),
 		AdminPort:      o.ownPort("admin_port", defaultAdminPort),
 		SessionTimeout: read(o, "session_timeout", duration(shortestSession), defaultSessionTimeout),
 		StopGrace:      read(o, "stop_grace", duration(0), defaultStopGrace),
 	}
-	p.HardStopAfter = read(o, "hard_stop_after", duration(0), defaultHardStop(p.Groups))
+	p.HardStopAfter = read(o, "hard_stop_after", duration(0), defaultHardStop(groups, discovery))
 	for _, later := range []string{"zk.auth", "zk.auth_file", "zk.tls"} {
 		o.refuse(later)
 	}
 	o.finish()
-	return p, true
+	return p
 }
 
 // runFile returns a file's default path, and none for a proxy whose name is
@@ -78,8 +75,11 @@ func (l *loader) runFile(name, extension string) string {
 }
 
 // defaultHardStop cuts no connection where all are TCP: they may be meant to last.
-func defaultHardStop(groups []Group) string {
+func defaultHardStop(groups []Group, discovery *Discovery) string {
 	isHTTP := func(g Group) bool { return g.Mode != "tcp" }
+	if discovery != nil {
+		groups = append(slices.Clone(groups), discovery.Entry)
+	}
 	if len(groups) == 0 || slices.ContainsFunc(groups, isHTTP) {
 		return defaultHardStopHTTP
 	}

@@ -8,7 +8,9 @@ import (
 
 // report collects what is found, in whatever order, while a file is read.
 type report struct {
-	file     string
+	file string
+	// lineless is true for what has no lines.
+	lineless bool
 	newlines []int
 	errors   []finding
 	warnings []finding
@@ -31,8 +33,11 @@ func newReport(file string, data []byte) *report {
 	return r
 }
 
-// line returns the line of an offset, counted from 1.
+// line returns the line of an offset, counted from 1; 0 where there are none.
 func (r *report) line(at int) int {
+	if r.lineless {
+		return 0
+	}
 	before, _ := slices.BinarySearch(r.newlines, at)
 	return before + 1
 }
@@ -49,11 +54,16 @@ func (r *report) finding(at int, key, text string) finding {
 	return finding{at: at, problem: Problem{File: r.file, Line: r.line(at), Key: key, Text: text}}
 }
 
+// sorted returns each problem once: of the environment many groups share a key.
 func sorted(findings []finding) Problems {
 	slices.SortStableFunc(findings, func(a, b finding) int { return cmp.Compare(a.at, b.at) })
 	var problems Problems
+	told := make(map[finding]bool)
 	for _, f := range findings {
-		problems = append(problems, f.problem)
+		if !told[f] {
+			problems = append(problems, f.problem)
+		}
+		told[f] = true
 	}
 	return problems
 }

@@ -45,14 +45,14 @@ func port() form[uint16] {
 	}
 }
 
-// servers is a number of slots.
-func servers() form[int] {
+// count is a number of things, at least one.
+func count(most int) form[int] {
 	return form[int]{
-		give:  fmt.Sprintf("a number from 1 to %d", mostServers),
+		give:  fmt.Sprintf("a number from 1 to %d", most),
 		kinds: []kind{isNumber},
 		parse: func(text string) (int, error) {
 			n, err := strconv.Atoi(text)
-			if err != nil || n < 1 || n > mostServers {
+			if err != nil || n < 1 || n > most {
 				return 0, fmt.Errorf("%q does not fit", text)
 			}
 			return n, nil

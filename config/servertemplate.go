@@ -45,6 +45,9 @@ func serverTemplate(group string, maxServer int) form[string] {
 }
 
 func isPrefix(prefix, group string) bool {
+	if group == anyGroup {
+		group = "group"
+	}
 	// A group whose own name is wrong is reported there.
 	return checkName(group) != nil || nameForm.MatchString(strings.ReplaceAll(prefix, "${group_name}", group))
 }

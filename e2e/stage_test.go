@@ -61,12 +61,17 @@ func newStage(t *testing.T, h rig.HAProxy, change func(*rig.SeedConfig)) *stage 
 	if change != nil {
 		change(s.config)
 	}
+	s.http = fmt.Sprintf("127.0.0.1:%d", s.port())
+	return s
+}
+
+func (s *stage) port() int {
+	s.t.Helper()
 	port, err := rig.FreePort()
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	s.http = fmt.Sprintf("127.0.0.1:%d", port)
-	return s
+	return port
 }
 
 // start starts the daemon; the configuration is written again.
@@ -82,10 +87,17 @@ func (s *stage) start() {
 // launch starts the daemon with a configuration file as it is.
 func (s *stage) launch(file string) {
 	s.t.Helper()
+	s.run("CONFIG=" + file)
+}
+
+// run starts the daemon with an environment.
+func (s *stage) run(env ...string) {
+	s.t.Helper()
 	var err error
 	s.daemon, err = rig.StartDaemon(rig.DaemonOptions{
 		Binary: shared.binary,
-		Args:   []string{"run", "--config", file, "--http-addr", s.http, "--run-dir", s.home + "/run"},
+		Args:   []string{"run", "--http-addr", s.http, "--run-dir", s.home + "/run"},
+		Env:    env,
 		Dir:    s.home,
 	})
 	if err != nil {

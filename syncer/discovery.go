@@ -20,17 +20,21 @@ type discovery struct {
 func (d *discovery) run(ctx context.Context, t tree, ls *links) {
 	var following sync.WaitGroup
 	defer following.Wait()
-	leave := make(map[string]context.CancelFunc)
-	defer func() {
-		for _, cancel := range leave {
-			cancel()
-		}
-	}()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	leave, left := make(map[string]context.CancelFunc), make(map[string]<-chan struct{})
 	follow := func(name string) {
-		var one context.Context
-		one, leave[name] = context.WithCancel(ctx)
+		if before := left[name]; before != nil {
+			<-before // the list that it may just be handing over is old
+		}
+		one, cancel := context.WithCancel(ctx)
+		ended := make(chan struct{})
 		g := d.known[name]
-		following.Go(func() { g.run(one, t, ls) })
+		leave[name], left[name] = cancel, ended
+		following.Go(func() {
+			defer close(ended)
+			g.run(one, t, ls)
+		})
 	}
 	for name := range d.known {
 		follow(name)
@@ -47,6 +51,13 @@ func (d *discovery) run(ctx context.Context, t tree, ls *links) {
 		}
 		// The sink knows a group before its instances come.
 		d.sink.SetGroups(listed)
+		for name, end := range left {
+			select {
+			case <-end:
+				delete(left, name)
+			default:
+			}
+		}
 		for name, cancel := range leave {
 			if !there[name] {
 				cancel()

@@ -2,129 +2,121 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/haproxy-zk/haproxy-zk/config"
+	"github.com/haproxy-zk/haproxy-zk/hactl"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
+const checkHelp = `check finds what can be found without starting anything: what is wrong or
+suspicious in the configuration and the template, what HAProxy says of the
+result, what goes wrong with the HAProxy that is there, folders that cannot be
+written, ports that are taken, and too few open files. Run it as the user, and
+with the limits, that haproxy-zk runs with.
+
+Each finding tells its severity (error, warning or note), its place and its
+remedy. Nothing that runs is touched: where an HAProxy or a haproxy-zk of this
+configuration runs already, its ports are its own.
+
+Exit codes: 0 no errors, 2 errors, or warnings with --strict.`
+
 func newCheck(s *settings) *cobra.Command {
-	var strict bool
+	var strict, online bool
+	var output string
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "check the configuration, the template and what HAProxy says of the result",
+		Short: "tell everything that is wrong before it is started",
+		Long:  checkHelp,
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withPlans(cmd, s, strict, func(ctx context.Context, reaper *supervisor.Reaper, plans []*plan) error {
-				var problems []error
-				for _, pl := range plans {
-					if err := checkRendered(ctx, reaper, pl); err != nil {
-						problems = append(problems, fmt.Errorf("%s: %w", pl.Name, err))
-						continue
-					}
-					fmt.Fprintf(cmd.OutOrStdout(), "%s: good: %d groups, HAProxy %s\n", pl.Name, len(pl.Groups), pl.frame.Version)
-				}
-				return errors.Join(problems...)
-			})
+			write := (*findings).writeText
+			switch output {
+			case "text":
+			case "json":
+				write = (*findings).writeJSON
+			default:
+				return usageError{fmt.Errorf("--output %q: it is text or json", output)}
+			}
+			reaper, stop, err := startReaper(newLogger(*s, cmd.ErrOrStderr()))
+			if err != nil {
+				return err
+			}
+			defer stop()
+			found := check(cmd.Context(), s, reaper, online)
+			if err := write(found, cmd.OutOrStdout()); err != nil {
+				return err
+			}
+			return found.verdict(strict)
 		},
 	}
 	cmd.Flags().BoolVar(&strict, "strict", false, "warnings are errors")
+	cmd.Flags().BoolVar(&online, "online", false, "ask ZooKeeper as well (a few seconds a proxy)")
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
 	return cmd
 }
 
-func newRender(s *settings) *cobra.Command {
-	return &cobra.Command{
-		Use:   "render",
-		Short: "print HAProxy's configuration as run would write it while nothing is registered",
-		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withPlans(cmd, s, false, func(_ context.Context, _ *supervisor.Reaper, plans []*plan) error {
-				for _, pl := range plans {
-					if len(plans) > 1 {
-						fmt.Fprintf(cmd.OutOrStdout(), "# %s: %s\n", pl.Name, pl.ConfFile)
-					}
-					if _, err := cmd.OutOrStdout().Write(pl.render()); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-		},
-	}
-}
-
-// withPlans reads the configuration, makes its plans and does something with them.
-func withPlans(cmd *cobra.Command, s *settings, strict bool, do func(context.Context, *supervisor.Reaper, []*plan) error) error {
+func check(ctx context.Context, s *settings, reaper *supervisor.Reaper, online bool) *findings {
+	found := &findings{}
 	cfg, warnings, err := s.configuration()
-	for _, w := range warnings {
-		fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", w)
+	found.add(judgeConfiguration(cfg, warnings, err)...)
+	if cfg == nil {
+		return found
 	}
-	if err != nil {
-		return err
-	}
-	if strict && len(warnings) > 0 {
-		return usageError{fmt.Errorf("%d warnings, which --strict makes errors", len(warnings))}
-	}
-	reaper, stop, err := startReaper(newLogger(*s, cmd.ErrOrStderr()))
-	if err != nil {
-		return err
-	}
-	defer stop()
-	plans, err := newPlans(cmd.Context(), reaper, cfg)
-	if err != nil {
-		return err
-	}
-	return do(cmd.Context(), reaper, plans)
-}
-
-func newPlans(ctx context.Context, reaper *supervisor.Reaper, cfg *config.Config) ([]*plan, error) {
-	var plans []*plan
-	var problems []error
+	found.add(checkFolder("", "RUN_DIR", s.RunDir)...)
+	query := listening{network: "tcp", addr: s.HTTPAddr, where: "HTTP_ADDR"}
+	var listens []listening
 	for _, p := range cfg.Proxies {
-		pl, err := newPlan(ctx, reaper, p)
-		if err != nil {
-			problems = append(problems, err)
-			continue
+		now := runningOf(p)
+		query.ours = query.ours || now.locked
+		for _, l := range checkProxy(ctx, s, reaper, p, now, found) {
+			l.ours = now.locked || len(now.pids) > 0
+			listens = append(listens, l)
 		}
-		plans = append(plans, pl)
+		if online {
+			found.add(checkOnline(ctx, p)...)
+		}
 	}
-	return plans, errors.Join(problems...)
+	listens = append(listens, query)
+	found.add(judgeClashes(listens)...)
+	for _, l := range listens {
+		if !l.ours {
+			found.add(checkListen(l)...)
+		}
+	}
+	return found
 }
 
-// checkRendered asks HAProxy about the rendered configuration, in a folder of its own.
-func checkRendered(ctx context.Context, reaper *supervisor.Reaper, pl *plan) error {
-	dir, err := os.MkdirTemp("", "haproxy-zk-check-")
+// checkProxy checks one proxy and returns what it would listen on.
+func checkProxy(ctx context.Context, s *settings, reaper *supervisor.Reaper, p config.Proxy, now running, found *findings) []listening {
+	found.add(checkFiles(p)...)
+	found.add(now.note(p)...)
+	pl, err := newPlan(ctx, s, reaper, p)
 	if err != nil {
-		return fmt.Errorf("make a folder for the rendered configuration: %w", err)
+		found.add(judgePlan(p, err)...)
+		// It was told already, unless HAProxy is missing.
+		found.add(judgePlan(p, parseTemplate(p))...)
+		return configuredListens(p)
 	}
-	file := filepath.Join(dir, filepath.Base(pl.ConfFile))
-	if err := os.WriteFile(file, pl.render(), 0o600); err != nil {
-		return fmt.Errorf("write the rendered configuration: %w", err)
+	rendered := pl.render()
+	tables := make([]*hactl.Table, len(pl.backends))
+	slots := 0
+	for i, b := range pl.backends {
+		tables[i] = hactl.NewTable(b.Servers.Last-b.Servers.First+1, b.WaitCheck)
+		slots += len(tables[i].Slots)
 	}
-	if err := supervisor.Check(ctx, reaper, pl.executable, file); err != nil {
-		// The file stays: HAProxy's words name its lines.
-		return err
+	wanted, needed := hactl.Files(rendered, tables)
+	found.add(judgeVersion(p, pl.frame.Version)...)
+	found.add(checkTemplate(ctx, reaper, pl, rendered)...)
+	found.add(checkIdentity(pl)...)
+	found.add(checkLimit(p, wanted, needed)...)
+	groups := plural(len(p.Groups), "group")
+	if p.Discover != nil {
+		groups += " and those that are discovered"
 	}
-	return os.RemoveAll(dir)
-}
-
-// startReaper runs a reaper until stop is called, which waits for it.
-func startReaper(log *slog.Logger) (reaper *supervisor.Reaper, stop func(), err error) {
-	reaper, err = supervisor.NewReaper(log)
-	if err != nil {
-		return nil, nil, err
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = reaper.Run(ctx) // it returns nil
-	}()
-	return reaper, func() { cancel(); <-ended }, nil
+	found.good = append(found.good, summary{p.Name, fmt.Sprintf("%s, HAProxy %s, %s, %s wanted",
+		groups, pl.frame.Version, plural(slots, "slot"), plural(int(wanted), "descriptor"))})
+	return renderedListens(pl, rendered)
 }

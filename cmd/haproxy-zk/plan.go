@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 
 	"github.com/haproxy-zk/haproxy-zk/config"
 	"github.com/haproxy-zk/haproxy-zk/hactl"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
+	"github.com/haproxy-zk/haproxy-zk/syncer"
 )
 
 // plan is one proxy, with everything found out that can be before it starts.
@@ -19,11 +22,14 @@ type plan struct {
 	template   *hactl.Template
 	frame      hactl.Frame
 	backends   []hactl.Backend
+	// logSocket is where the built-in template has HAProxy log; empty with
+	// another template.
+	logSocket string
 }
 
 // newPlan looks for HAProxy, asks for its version, and reads the template. Its
 // error tells everything that is wrong, each with its place.
-func newPlan(ctx context.Context, reaper *supervisor.Reaper, p config.Proxy) (*plan, error) {
+func newPlan(ctx context.Context, s *settings, reaper *supervisor.Reaper, p config.Proxy) (*plan, error) {
 	key := func(name string, err error) error { return fmt.Errorf("%s.%s: %w", p.Name, name, err) }
 	executable, err := exec.LookPath(p.Exec)
 	if err != nil {
@@ -46,24 +52,16 @@ func newPlan(ctx context.Context, reaper *supervisor.Reaper, p config.Proxy) (*p
 	}}
 	var problems []error
 	for _, g := range p.Groups {
-		servers, err := hactl.ParseServerTemplate(g.ServerTemplate, g.Name, g.MaxServer)
+		b, err := newBackend(g, v)
 		if err != nil {
 			problems = append(problems, key("groups."+g.Name+".server-template", err))
 		}
-		pl.backends = append(pl.backends, hactl.Backend{
-			Name:         g.Name,
-			ACLs:         g.ACLs,
-			Mode:         g.Mode,
-			Balance:      g.Balance,
-			HTTPCheck:    g.HTTPCheck,
-			Default:      g.DefaultBackend,
-			ServerClose:  serverClose(g, v),
-			WaitCheck:    g.WaitCheck,
-			ListenerPort: g.ListenerPort,
-			Servers:      servers,
-		})
+		pl.backends = append(pl.backends, b)
 	}
-	if pl.template, err = readTemplate(p); err != nil {
+	if p.Template == "" {
+		pl.logSocket = filepath.Join(s.RunDir, p.Name+".log.sock")
+	}
+	if pl.template, err = pl.readTemplate(); err != nil {
 		problems = append(problems, key("template", err))
 	} else if err := pl.template.Validate(pl.frame, pl.backends); err != nil {
 		problems = append(problems, key("template", err))
@@ -81,15 +79,68 @@ func serverClose(g config.Group, v hactl.Version) bool {
 	return g.Mode == "http" && v.PinsConnections()
 }
 
-func readTemplate(p config.Proxy) (*hactl.Template, error) {
-	if p.Template == "" {
-		mode := "tcp"
-		for _, g := range p.Groups {
-			if g.Mode != "tcp" {
-				mode = "http"
-			}
+// newBackend is a group, written out or discovered, as hactl has it.
+func newBackend(g config.Group, v hactl.Version) (hactl.Backend, error) {
+	servers, err := hactl.ParseServerTemplate(g.ServerTemplate, g.Name, g.MaxServer)
+	return hactl.Backend{
+		Name:         g.Name,
+		ACLs:         g.ACLs,
+		Mode:         g.Mode,
+		Balance:      g.Balance,
+		HTTPCheck:    g.HTTPCheck,
+		Default:      g.DefaultBackend,
+		ServerClose:  serverClose(g, v),
+		WaitCheck:    g.WaitCheck,
+		ListenerPort: g.ListenerPort,
+		Servers:      servers,
+	}, err
+}
+
+// discover is how the backend of a discovered group is made; nil when none is
+// discovered.
+func (pl *plan) discover() func(name string) (hactl.Backend, error) {
+	if pl.Discover == nil {
+		return nil
+	}
+	return func(name string) (hactl.Backend, error) {
+		g, err := pl.Discover.Group(name)
+		if err != nil {
+			return hactl.Backend{}, err
 		}
-		return hactl.ParseTemplate(hactl.BuiltinTemplate(mode))
+		return newBackend(g, pl.frame.Version)
+	}
+}
+
+// discovery is where the syncer finds groups; nil when none is discovered.
+func (pl *plan) discovery() *syncer.Discovery {
+	if pl.Discover == nil {
+		return nil
+	}
+	return &syncer.Discovery{Parent: pl.Discover.Parent, Path: func(name string) string {
+		g, err := pl.Discover.Group(name)
+		if err != nil {
+			return "" // the controller refuses it too, and says why
+		}
+		return g.Path
+	}}
+}
+
+// mode is that of the built-in template: tcp when all groups are.
+func (pl *plan) mode() string {
+	http := func(g config.Group) bool { return g.Mode == "http" }
+	if slices.ContainsFunc(pl.Groups, http) || len(pl.Groups) == 0 && pl.Discover == nil || pl.Discover != nil && http(pl.Discover.Entry) {
+		return "http"
+	}
+	return "tcp"
+}
+
+func (pl *plan) readTemplate() (*hactl.Template, error) {
+	p := pl.Proxy
+	if p.Template == "" {
+		return hactl.ParseTemplate(hactl.Builtin{
+			Mode: pl.mode(), Version: pl.frame.Version, LogSocket: pl.logSocket,
+			User: p.Admin.User, Password: p.Admin.Password.Reveal(),
+		}.Text())
 	}
 	text, err := os.ReadFile(p.Template)
 	if err != nil {

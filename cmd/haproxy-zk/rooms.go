@@ -73,6 +73,7 @@ func (r *rooms) run(ctx context.Context, i int, pl *plan, started func()) error 
 		Template:  pl.template,
 		Frame:     pl.frame,
 		Backends:  pl.backends,
+		Discover:  pl.discover(),
 		Reloader:  haproxy,
 		StartWait: r.settings.StartWait,
 		Sweep:     sweepEvery,
@@ -90,10 +91,18 @@ func (r *rooms) run(ctx context.Context, i int, pl *plan, started func()) error 
 		Chroot:         pl.ZooKeeper.Chroot,
 		SessionTimeout: pl.SessionTimeout,
 		Groups:         groups,
+		Discover:       pl.discovery(),
 		Sink:           controller,
 		Logger:         log.With("component", "syncer"),
 		Metrics:        r.syncer,
 	})
+	var logSocket *supervisor.LogSocket
+	if pl.logSocket != "" {
+		var err error
+		if logSocket, err = supervisor.ListenLog(pl.logSocket, log.With("component", "haproxy"), r.supervisor); err != nil {
+			return err
+		}
+	}
 	r.board.put(i, controller, zk)
 
 	ctx, cancel := context.WithCancel(ctx)
@@ -103,5 +112,17 @@ func (r *rooms) run(ctx context.Context, i int, pl *plan, started func()) error 
 	g.Add(func() error { return ended(log, "haproxy", haproxy.Run(ctx)) }, interrupt)
 	g.Add(func() error { return ended(log, "syncer", zk.Run(ctx)) }, interrupt)
 	g.Add(func() error { return ended(log, "controller", controller.Run(ctx, started)) }, interrupt)
+	if logSocket != nil {
+		// Its lines matter until HAProxy has ended.
+		logging, stop := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- logSocket.Run(logging) }()
+		defer func() {
+			stop()
+			if err := <-ended; err != nil {
+				log.Warn("HAProxy's log was not read to its end", "error", err)
+			}
+		}()
+	}
 	return g.Run()
 }

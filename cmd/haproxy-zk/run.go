@@ -43,7 +43,7 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 		return err
 	}
 	defer stopReaper()
-	plans, err := newPlans(ctx, reaper, cfg)
+	plans, err := newPlans(ctx, &s, reaper, cfg)
 	if err != nil {
 		return err
 	}

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/caarlos0/env/v11"
@@ -25,6 +27,8 @@ type settings struct {
 	StartWait time.Duration `env:"START_WAIT" envDefault:"5s"`
 	LogLevel  slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
 	LogFormat string        `env:"LOG_FORMAT"`
+
+	environment map[string]string
 }
 
 // flags declares a flag for each setting; [settings.load] reads those that were given.
@@ -60,24 +64,42 @@ func (s *settings) load(cmd *cobra.Command) error {
 	if !filepath.IsAbs(s.RunDir) {
 		return usageError{fmt.Errorf("RUN_DIR %q: it is an absolute path", s.RunDir)}
 	}
-	if s.Config == "" {
-		s.Config = defaultConfig
-	}
+	s.environment = environment
 	return nil
 }
 
-// configuration reads the configuration file. Warnings are the caller's to tell.
+// configuration reads the configuration: the file that is named, else the usual
+// one if it is there, else the environment alone. Warnings are the caller's to
+// tell.
 func (s *settings) configuration() (*config.Config, []config.Problem, error) {
-	data, err := os.ReadFile(s.Config)
+	file := s.Config
+	if file == "" {
+		file = defaultConfig
+	}
+	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, usageError{fmt.Errorf("configuration file %s is not there: name it with --config or CONFIG", s.Config)}
+		if s.Config != "" {
+			return nil, nil, usageError{fmt.Errorf("configuration file %s is not there: name another with --config or CONFIG", s.Config)}
+		}
+		cfg, warnings, err := config.FromEnvironment(config.Environment{RunDir: s.RunDir, ReadFile: os.ReadFile}, s.environment)
+		if err != nil {
+			return nil, warnings, usageError{fmt.Errorf("there is no %s, so the environment describes one proxy:\n%w", defaultConfig, err)}
+		}
+		return cfg, warnings, nil
 	}
 	if err != nil {
 		return nil, nil, usageError{fmt.Errorf("read the configuration: %w", err)}
 	}
-	cfg, warnings, err := config.Load(s.Config, data, config.Environment{Lookup: os.LookupEnv, RunDir: s.RunDir})
+	others := maps.Clone(s.environment)
+	cfg, warnings, err := config.Load(file, data, config.Environment{RunDir: s.RunDir, Lookup: func(name string) (string, bool) {
+		delete(others, name) // the file asks for it
+		return os.LookupEnv(name)
+	}})
 	if err != nil {
 		return nil, warnings, usageError{err}
+	}
+	if names := config.EnvironmentConflicts(others); len(names) > 0 {
+		return nil, warnings, usageError{fmt.Errorf("%s and the environment (%s) both configure proxies: unset the variables, or write \"${%s}\" in the file instead", file, strings.Join(names, ", "), names[0])}
 	}
 	return cfg, warnings, nil
 }

@@ -1,0 +1,114 @@
+package config
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// anyGroup stands where the name of a discovered group goes.
+const anyGroup = "${group}"
+
+// Discovery finds groups in ZooKeeper: each child of Parent is the name of one,
+// unless a group of that name is written out, which wins.
+type Discovery struct {
+	// Parent is the path whose children are the names, below the chroot, which
+	// it does not begin with: absolute, without a slash at its end unless it
+	// is "/".
+	Parent string
+	// Entry is what the groups have in common. Its Name is empty; ${group}
+	// stands for the name in Path, ACLs and HTTPCheck. It is no default
+	// backend and has no port of its own.
+	Entry Group
+	// DefaultBackend is the name of the group that takes what no ACL takes,
+	// once it is discovered; empty is none.
+	DefaultBackend string
+}
+
+// Path returns where the instances of a group are registered, below the chroot.
+func (d *Discovery) Path(group string) string {
+	return strings.ReplaceAll(d.Entry.Path, anyGroup, group)
+}
+
+// Group returns the group of a discovered name, which shares nothing with other
+// calls that could be changed, but the value of ServerClose. The error tells
+// why the name is unsafe; whatever its length and bytes, it fits into one line.
+func (d *Discovery) Group(name string) (Group, error) {
+	if err := checkDiscoveredName(name); err != nil {
+		return Group{}, err
+	}
+	g := d.Entry
+	g.Name = name
+	g.Path = d.Path(name)
+	g.HTTPCheck = strings.ReplaceAll(g.HTTPCheck, anyGroup, name)
+	g.ACLs = slices.Clone(g.ACLs)
+	for i, acl := range g.ACLs {
+		g.ACLs[i] = strings.ReplaceAll(acl, anyGroup, name)
+	}
+	g.DefaultBackend = name == d.DefaultBackend
+	return g, nil
+}
+
+// Order sorts the names of discovered groups as their ACLs are tried: the
+// longest first, so that a condition on a prefix takes nothing from a group
+// whose name goes on; names of one length by their bytes.
+func Order(names []string) {
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b))
+	})
+}
+
+// defaultACLs are those of a group that is discovered: `web` does not take what
+// belongs to `web-admin`.
+func defaultACLs() []string {
+	return []string{"path -i /" + anyGroup, "path_beg -i /" + anyGroup + "/"}
+}
+
+// discovery reads the entry "*" of the proxy o.
+func (o *object) discovery(entry *object, pattern string) *Discovery {
+	d := &Discovery{Entry: entry.group(anyGroup, pattern)}
+	d.Entry.Name = ""
+	if d.Entry.DefaultBackend {
+		v := entry.get("default_backend", "")
+		o.errorf(v.at, v.key, "the discovered groups cannot all be the default backend: write out the one that is, beside \"*\"")
+	}
+	if v := entry.get("listener_port", ""); !v.missing() {
+		o.errorf(v.at, v.key, "the discovered groups cannot share a port: write out the one that has it, beside \"*\"")
+	}
+	if d.Entry.Path != "" {
+		var whole bool
+		if d.Parent, whole = parentOf(d.Entry.Path); !whole {
+			v := entry.get("zk.path", "")
+			if v.missing() {
+				v = o.get("zk.path", "")
+			}
+			o.errorf(v.at, v.key, "%q does not tell where the names of the groups are: make ${group} an element of the path, as in %s",
+				d.Entry.Path, defaultZKPath)
+		}
+	}
+	switch v := entry.get("acls", ""); {
+	case !v.missing():
+		named := func(acl string) bool { return strings.Contains(acl, anyGroup) }
+		if len(d.Entry.ACLs) > 0 && !slices.ContainsFunc(d.Entry.ACLs, named) {
+			o.warnf(v.at, v.key, sameACLs)
+		}
+	case d.Entry.Mode == "tcp" && o.variables == nil:
+		o.warnf(entry.at, v.key, "discovered groups of mode tcp have no default acls, so that nothing reaches them: add some")
+	case d.Entry.Mode != "tcp":
+		d.Entry.ACLs = defaultACLs()
+	}
+	return d
+}
+
+const sameACLs = "all groups have the same conditions, so that only the first is reached: put ${group} into one"
+
+// parentOf returns the part of a path before ${group}, and whether that is a
+// whole element.
+func parentOf(path string) (parent string, whole bool) {
+	elements := strings.Split(path, "/")
+	i := slices.IndexFunc(elements, func(element string) bool { return strings.Contains(element, anyGroup) })
+	if i < 0 {
+		return "", false
+	}
+	return cmp.Or(strings.Join(elements[:i], "/"), "/"), elements[i] == anyGroup
+}

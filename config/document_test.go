@@ -1,0 +1,155 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const document = "../docs/configuration.md"
+
+var (
+	generated = regexp.MustCompile(`(?s)(<!-- generated: (\w+) -->\n).*?(<!-- end -->)`)
+	option    = regexp.MustCompile(`-e (?:'([^']*)'|(\S+))`)
+)
+
+// TestDocumentTables compares the generated tables with the code; -update
+// writes them.
+func TestDocumentTables(t *testing.T) {
+	got := documentText(t)
+	sections := map[string]bool{}
+	want := generated.ReplaceAllStringFunc(got, func(match string) string {
+		parts := generated.FindStringSubmatch(match)
+		sections[parts[2]] = true
+		return parts[1] + table(t, parts[2]) + parts[3]
+	})
+	if len(sections) != 4 {
+		t.Errorf("%s has the generated sections %v: proxy, group, environment and later are wanted", document, sections)
+	}
+	if *update {
+		if err := os.WriteFile(document, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s is older than the code, write it with -update (-want +got):\n%s", document, diff)
+	}
+}
+
+func table(t *testing.T, section string) string {
+	t.Helper()
+	settings := map[string][]setting{
+		"proxy": proxySettings(), "group": groupSettings(), "environment": variableSettings(),
+		"later": append(proxySettings(), groupSettings()...),
+	}[section]
+	if section == "later" {
+		var names []string
+		for _, s := range settings {
+			if s.later {
+				names = append(names, code(s.key)+" ("+code(s.variable)+")")
+			}
+		}
+		return strings.Join(names, ", ") + ".\n"
+	}
+	var out strings.Builder
+	row := func(cells ...string) {
+		if section == "environment" {
+			cells = cells[1:]
+		}
+		out.WriteString("| " + strings.Join(cells, " | ") + " |\n")
+	}
+	row("key", "variable", "default", "allowed", "what it does")
+	row("---", "---", "---", "---", "---")
+	for _, s := range settings {
+		if !s.later {
+			fallback := code(s.fallback)
+			if fallback != "" && s.otherwise != "" {
+				fallback += "; "
+			}
+			row(code(s.key), code(s.variable), fallback+s.otherwise, s.allowed, s.does)
+		}
+	}
+	return out.String()
+}
+
+func code(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "`" + text + "`"
+}
+
+// TestDocumentFiles loads every example of a file.
+func TestDocumentFiles(t *testing.T) {
+	examples := blocks(t, "json")
+	if len(examples) < 3 {
+		t.Fatalf("%d examples", len(examples))
+	}
+	for _, text := range examples {
+		must(t, text)
+	}
+}
+
+// TestDocumentCommands reads the variables of every docker run.
+func TestDocumentCommands(t *testing.T) {
+	examples := blocks(t, "sh")
+	if len(examples) < 3 {
+		t.Fatalf("%d examples", len(examples))
+	}
+	for _, text := range examples {
+		var variables []string
+		for _, match := range option.FindAllStringSubmatch(text, -1) {
+			variables = append(variables, match[1]+match[2])
+		}
+		describe(t, strings.Join(variables, "\n"))
+	}
+}
+
+// TestDocumentMessages finds every example of a message in the goldens.
+func TestDocumentMessages(t *testing.T) {
+	files, err := filepath.Glob("testdata/*/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(data)
+	}
+	examples := blocks(t, "text")
+	if len(examples) == 0 {
+		t.Fatal("no example")
+	}
+	for line := range strings.Lines(strings.Join(examples, "")) {
+		if !strings.Contains(all.String(), line) {
+			t.Errorf("nothing says %q", line)
+		}
+	}
+}
+
+// blocks returns the fenced blocks of a language.
+func blocks(t *testing.T, language string) (texts []string) {
+	t.Helper()
+	fence := regexp.MustCompile("(?ms)^```" + language + "\n(.*?)^```$")
+	for _, match := range fence.FindAllStringSubmatch(documentText(t), -1) {
+		texts = append(texts, match[1])
+	}
+	return texts
+}
+
+func documentText(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}

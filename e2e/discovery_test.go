@@ -1,0 +1,86 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
+)
+
+// discovering lets the daemon find the groups; the default backend is written out.
+func discovering(c *rig.SeedConfig) {
+	c.Template = strings.Replace(rig.SeedTemplate, "    option          forwardfor\n", "    option          forwardfor\n    timeout http-keep-alive 1s\n", 1)
+	c.Groups = []rig.Group{{Name: front, DefaultBackend: true}, {Name: "*"}}
+}
+
+func TestDiscoveredGroupsComeUnderLoad(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, discovering)
+		a := s.app(front)
+		s.serves(front, a)
+		load := s.load(rig.Target{Path: "/", App: front})
+		for _, hostile := range []string{"we b", "a;b", `"quoted"`, "metrics/../x", strings.Repeat("n", 300)} {
+			if err := s.registry.Ensure(strings.TrimSuffix(s.node(hostile), "/instances")); err != nil {
+				t.Logf("ZooKeeper itself refuses %q: %v", hostile, err)
+			}
+		}
+		web, admin := s.app("web"), s.app("web-admin")
+		s.serves("web", web)
+		s.serves("web-admin", admin)
+		for path, want := range map[string]*rig.App{"/web": web, "/web/x": web, "/web-admin": admin, "/web-admin/x": admin, "/WEB-ADMIN/x": admin, "/webshop": a} {
+			s.eventually(path, func() error { return s.answers(path, want) })
+		}
+		more := s.load(rig.Target{Path: "/web/x", App: "web"}, rig.Target{Path: "/web-admin/x", App: "web-admin"})
+		next := s.app("api")
+		s.serves("api", next)
+		s.lost(load)
+		s.lost(more)
+
+		code, body := s.get("/ngboss")
+		order := []string{front, "web-admin", "api", "web"}
+		at := -1
+		for _, group := range order {
+			i := strings.Index(body, `"`+group+`"`)
+			if i < at || code != http.StatusOK {
+				t.Errorf("the order is not %v: %d %s", order, code, body)
+			}
+			at = i
+		}
+		for _, hostile := range []string{"we b", "a;b", "quoted"} {
+			if strings.Contains(body, hostile) {
+				t.Errorf("%q is served: %s", hostile, body)
+			}
+		}
+	})
+}
+
+// answers returns nil when a request for path is answered by an instance.
+func (s *stage) answers(path string, by *rig.App) error {
+	return s.answersAt(s.config.ListenerPort, path, by)
+}
+
+func (s *stage) answersAt(port int, path string, by *rig.App) error {
+	response, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d%s", port, path))
+	if err != nil {
+		return err
+	}
+	response.Body.Close()
+	if got := response.Header.Get(rig.HeaderInstance); got != by.Addr() {
+		return fmt.Errorf("status %d from %q, not from %s", response.StatusCode, got, by.Addr())
+	}
+	return nil
+}
+
+func TestNoGroupsIsValid(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, func(c *rig.SeedConfig) { c.Groups = []rig.Group{{Name: "*"}} })
+		if code, body := s.get("/"); code != http.StatusOK || strings.TrimSpace(body) != `{"ngboss":{}}` {
+			t.Errorf("%d %s", code, body)
+		}
+		web := s.app("web")
+		s.serves("web", web)
+		s.eventually("it serves", func() error { return s.answers("/web", web) })
+	})
+}
