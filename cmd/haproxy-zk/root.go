@@ -22,8 +22,17 @@ Without a command it runs in the foreground:
 Signals: SIGTERM and SIGINT stop. HAProxy finishes the running requests within
 stop_grace, then everything ends.
 
-Environment (flags win over it):
-  CONFIG       the configuration file (default ` + defaultConfig + `)
+The configuration is a JSON file, or the environment alone:
+
+  ZK_ADDR=10.0.0.1:2181 haproxy-zk
+
+Then the groups are those found below ZK_PATH (/services/${group}/instances):
+/web and /web/… go to the group web. ZK_GROUPS names them instead, MODE=tcp
+balances TCP, ADMIN_USER and ADMIN_PASSWORD (or ADMIN_PASSWORD_FILE) open the
+stats page for changes. docs/configuration.md has all keys and variables.
+
+Settings of the process (flags win over the environment):
+  CONFIG       the configuration file (default ` + defaultConfig + `, if it is there)
   HTTP_ADDR    where the query API, /metrics, /healthz and /readyz listen (default :21000)
   RUN_DIR      sockets, pid files and rendered configurations (default /run/haproxy-zk)
   START_WAIT   how long HAProxy's start waits for ZooKeeper (default 5s)

@@ -82,6 +82,7 @@ func (s *settings) configuration() (*config.Config, []config.Problem, error) {
 			return nil, nil, usageError{fmt.Errorf("configuration file %s is not there: name another with --config or CONFIG", s.Config)}
 		}
 		cfg, warnings, err := config.FromEnvironment(config.Environment{RunDir: s.RunDir, ReadFile: os.ReadFile}, s.environment)
+		forgetSecrets()
 		if err != nil {
 			return nil, warnings, usageError{fmt.Errorf("there is no %s, so the environment describes one proxy:\n%w", defaultConfig, err)}
 		}
@@ -102,4 +103,11 @@ func (s *settings) configuration() (*config.Config, []config.Problem, error) {
 		return nil, warnings, usageError{fmt.Errorf("%s and the environment (%s) both configure proxies: unset the variables, or write \"${%s}\" in the file instead", file, strings.Join(names, ", "), names[0])}
 	}
 	return cfg, warnings, nil
+}
+
+// forgetSecrets keeps the secrets of the environment from HAProxy, which gets the rest.
+func forgetSecrets() {
+	for _, name := range []string{"ADMIN_PASSWORD", "ZK_AUTH"} {
+		_ = os.Unsetenv(name) // it fails for no name that is one
+	}
 }
