@@ -49,15 +49,6 @@ func (d *Discovery) Group(name string) (Group, error) {
 	return g, nil
 }
 
-// Order sorts the names of discovered groups as their ACLs are tried: the
-// longest first, so that a condition on a prefix takes nothing from a group
-// whose name goes on; names of one length by their bytes.
-func Order(names []string) {
-	slices.SortFunc(names, func(a, b string) int {
-		return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b))
-	})
-}
-
 // defaultACLs are those of a group that is discovered: `web` does not take what
 // belongs to `web-admin`.
 func defaultACLs() []string {

@@ -112,11 +112,3 @@ func TestUnsafeNames(t *testing.T) {
 		}
 	}
 }
-
-func TestOrder(t *testing.T) {
-	names := []string{"web", "b", "web-admin", "a", "B", "web-a", "abc"}
-	Order(names)
-	if diff := cmp.Diff([]string{"web-admin", "web-a", "abc", "web", "B", "a", "b"}, names); diff != "" {
-		t.Errorf("names (-want +got):\n%s", diff)
-	}
-}

@@ -44,7 +44,7 @@ func (b Builtin) Text() string {
 	}
 	admin := ""
 	if b.User != "" {
-		admin = fmt.Sprintf("    stats auth %s:%s\n    stats admin if TRUE\n", b.User, b.Password)
+		admin = fmt.Sprintf("    stats auth %s\n    stats admin if TRUE\n", quote(b.User+":"+b.Password))
 	}
 	return strings.NewReplacer(
 		"    # log\n", escape(log),
@@ -53,6 +53,10 @@ func (b Builtin) Text() string {
 		"    # admin\n", escape(admin),
 	).Replace(text)
 }
+
+// quote makes one word of text, whatever is in it: between single quotes HAProxy
+// takes everything as it is.
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // escape makes text come through the expansion of placeholders as it is.
 func escape(text string) string { return strings.ReplaceAll(text, "$", "$$") }

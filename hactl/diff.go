@@ -81,7 +81,11 @@ func enter(server string, want Slot) []Command {
 	if want.admin() != Ready {
 		return []Command{setState(server, string(want.admin()))}
 	}
-	commands := []Command{setState(server, string(Ready))}
+	var commands []Command
+	if want.weighed {
+		commands = append(commands, Command{server, "weight", "100%"})
+	}
+	commands = append(commands, setState(server, string(Ready)))
 	if want.Down {
 		commands = append(commands, Command{server, "health", "down"})
 	}

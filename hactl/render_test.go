@@ -82,7 +82,7 @@ func TestRenderSeedTemplateForEveryVersion(t *testing.T) {
 
 func TestBuiltinTemplates(t *testing.T) {
 	for mode, b := range map[string]Builtin{
-		"http": {Mode: "http", Version: Version{Major: 2}, LogSocket: "/run/log.sock", User: "admin", Password: "pa$acl"},
+		"http": {Mode: "http", Version: Version{Major: 2}, LogSocket: "/run/log.sock", User: "admin", Password: `p#$acl "\' x`},
 		"tcp":  {Mode: "tcp", Version: Version{Major: 2, Minor: 6}},
 	} {
 		template, err := ParseTemplate(b.Text())

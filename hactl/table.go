@@ -24,6 +24,9 @@ type Slot struct {
 	// requests to the instance that left (HAProxy 2.2 and 2.6 keep the server
 	// connection in the slot's idle pool).
 	draining bool
+	// weighed is true when an operator may have left a weight behind that the
+	// next instance must not inherit.
+	weighed bool
 	// freed orders free slots by when their instance left; 0 is never used.
 	freed uint64
 }
@@ -73,7 +76,7 @@ func (t *Table) Assign(want []registry.Instance) (unplaced int) {
 	for i := range t.Slots {
 		if s := &t.Slots[i]; s.Used && !wanted[s.Addr] {
 			t.clock++
-			*s = Slot{Addr: s.Addr, draining: true, freed: t.clock}
+			*s = Slot{Addr: s.Addr, draining: true, weighed: s.weighed || s.Operator != "", freed: t.clock}
 		}
 	}
 	for _, w := range want {
@@ -94,7 +97,7 @@ func (t *Table) Assign(want []registry.Instance) (unplaced int) {
 			delete(t.at, s.Addr)
 		}
 		t.at[w.Addr] = i
-		*s = Slot{Addr: w.Addr, Used: true, Down: t.wait}
+		*s = Slot{Addr: w.Addr, Used: true, Down: t.wait, weighed: s.weighed}
 	}
 	return unplaced
 }

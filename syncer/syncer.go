@@ -116,6 +116,9 @@ func (s *Syncer) followers(n counters) []follower {
 		except[g.Name] = true
 	}
 	if d := s.options.Discover; d != nil {
+		if d.Parent == "/" && s.options.Chroot == "" {
+			except["zookeeper"] = true // its own
+		}
 		parent := s.follow(d.Parent, s.options.Logger, n)
 		all = append(all, &discovery{
 			parent: parent, sink: s.options.Sink, except: except, known: make(map[string]*group),

@@ -1,0 +1,147 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
+)
+
+// canary is a password with everything in it that a file or a log may trip over.
+const canary = `ca'nary #"$acl\ 7f3a`
+
+// leaks reports the canary, whole or in a part that would identify it.
+func leaks(t *testing.T, where, text string) {
+	t.Helper()
+	for _, part := range []string{canary, "nary #", "7f3a"} {
+		if strings.Contains(text, part) {
+			t.Errorf("%s shows the secret: %q", where, part)
+		}
+	}
+}
+
+func TestSecretsStaySecret(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := newStage(t, h, nil)
+		s.connect()
+		listener, admin := s.port(), s.port()
+		s.run("ZK_ADDR="+shared.zookeeper.Addr(), "ZK_PATH="+s.config.ZKPath, "EXEC="+h.Path, "LOG_LEVEL=debug",
+			"ADMIN_USER=operator", "ADMIN_PASSWORD="+canary, fmt.Sprintf("LISTENER_PORT=%d", listener), fmt.Sprintf("ADMIN_PORT=%d", admin))
+		s.ready()
+		web := s.app("web")
+		s.eventually("it serves", func() error { return s.answersAt(listener, "/web", web) })
+
+		stats := func(password string) int {
+			request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/ha-stats", admin), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.SetBasicAuth("operator", password)
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+			return response.StatusCode
+		}
+		if code := stats(canary); code != http.StatusOK {
+			t.Errorf("the stats page answers %d to the password", code)
+		}
+		if code := stats("wrong"); code != http.StatusUnauthorized {
+			t.Errorf("the stats page answers %d to a wrong password", code)
+		}
+
+		for _, path := range []string{"/", "/default", "/default/web", "/readyz", "/healthz", "/metrics", "/nothing?" + url.QueryEscape("x")} {
+			_, body := s.get(path)
+			leaks(t, path, body)
+		}
+		children, err := s.daemon.Descendants()
+		if err != nil || len(children) == 0 {
+			t.Fatalf("children: %v, %v", children, err)
+		}
+		pids := []int{s.daemon.PID()}
+		for _, c := range children {
+			environ, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(c.PID), "environ"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			leaks(t, "the environment of "+c.String(), string(environ))
+			pids = append(pids, c.PID)
+		}
+		for _, pid := range pids {
+			cmdline, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			leaks(t, "a command line", string(cmdline))
+		}
+		s.readable()
+		s.stopped()
+		s.readable()
+		leaks(t, "the output", s.daemon.Output())
+	})
+}
+
+// readable looks for the canary in files that others than the owner may read.
+func (s *stage) readable() {
+	s.t.Helper()
+	err := filepath.WalkDir(s.home, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil || info.Mode().Perm()&0o077 == 0 {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		leaks(s.t, path, string(text))
+		return err
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestErrorsDoNotShowSecrets(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	occupied := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		for name, wrong := range map[string]string{
+			"HAProxy refuses it":         "BALANCE=nonsense",
+			"the password is wrong":      "ADMIN_PASSWORD=7f3a\x01",
+			"a port is in use":           "LISTENER_PORT=" + occupied,
+			"the password names no user": "ADMIN_USER=",
+		} {
+			t.Run(name, func(t *testing.T) {
+				s := newStage(t, h, nil)
+				env := []string{"ZK_GROUPS=web", "ZK_ADDR=" + shared.zookeeper.Addr(), "EXEC=" + h.Path, "LOG_LEVEL=debug", "START_WAIT=10ms", fmt.Sprintf("ADMIN_PORT=%d", s.port())}
+				for _, def := range []string{"ADMIN_USER=operator", "ADMIN_PASSWORD=" + canary, fmt.Sprintf("LISTENER_PORT=%d", s.port())} {
+					variable, _, _ := strings.Cut(def, "=")
+					if !strings.HasPrefix(wrong, variable+"=") {
+						env = append(env, def)
+					}
+				}
+				s.run(append(env, wrong)...)
+				ctx, cancel := context.WithTimeout(t.Context(), within)
+				defer cancel()
+				if code, err := s.daemon.Wait(ctx); err != nil || code == 0 {
+					t.Errorf("exit code %d, %v", code, err)
+				}
+				leaks(t, "the error", s.daemon.Output())
+			})
+		}
+	})
+}
