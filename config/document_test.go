@@ -10,7 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const document = "../docs/configuration.md"
+const (
+	document = "../docs/configuration.md"
+	readme   = "../README.md"
+)
 
 var (
 	generated = regexp.MustCompile(`(?s)(<!-- generated: (\w+) -->\n).*?(<!-- end -->)`)
@@ -20,15 +23,25 @@ var (
 // TestDocumentTables compares the generated tables with the code; -update
 // writes them.
 func TestDocumentTables(t *testing.T) {
-	got := documentText(t)
+	compareTables(t, document, 4)
+	compareTables(t, readme, 3)
+}
+
+func compareTables(t *testing.T, document string, wanted int) {
+	t.Helper()
+	data, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := string(data)
 	sections := map[string]bool{}
 	want := generated.ReplaceAllStringFunc(got, func(match string) string {
 		parts := generated.FindStringSubmatch(match)
 		sections[parts[2]] = true
 		return parts[1] + table(t, parts[2]) + parts[3]
 	})
-	if len(sections) != 4 {
-		t.Errorf("%s has the generated sections %v: proxy, group, environment and later are wanted", document, sections)
+	if len(sections) != wanted {
+		t.Errorf("%s has the generated sections %v: %d of proxy, group, environment and later are wanted", document, sections, wanted)
 	}
 	if *update {
 		if err := os.WriteFile(document, []byte(want), 0o644); err != nil {
