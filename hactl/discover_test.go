@@ -1,0 +1,102 @@
+package hactl
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func (s *story) names() []string {
+	var names []string
+	for _, g := range s.groups {
+		names = append(names, g.backend.Name)
+	}
+	return names
+}
+
+// discovering lets the story find groups; names with a space are unsafe.
+func discovering(tb testing.TB) *story {
+	s := newStory(tb, backendOf("web", 2))
+	s.listed = false
+	s.Discover = func(name string) (Backend, error) {
+		if strings.Contains(name, " ") {
+			return Backend{}, errors.New("a space")
+		}
+		return backendOf(name, 2), nil
+	}
+	return s
+}
+
+func TestDiscoveredGroupsStory(t *testing.T) {
+	t.Parallel()
+	s := discovering(t)
+	s.set("web", 1)
+	s.absorb()
+	if s.complete() {
+		t.Error("complete before it is known which groups there are")
+	}
+	s.SetGroups([]string{"b", "web-admin", "a", "web", "un safe", "public"})
+	s.absorb()
+	same(t, "groups", []string{"web", "web-admin", "a", "b"}, s.names()) // public is the template's frontend
+	if s.complete() {
+		t.Error("complete before the discovered groups were read")
+	}
+	for i, name := range []string{"web-admin", "a", "b"} {
+		s.set(name, 10+i)
+	}
+	s.absorb()
+	if !s.complete() {
+		t.Error("not complete")
+	}
+	if err := s.reload(t.Context(), "start"); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "web-admin", [][]int{{10, 0}, {10, 0}}, s.ha.serving("web-admin"))
+
+	s.SetGroups([]string{"web-admin", "c", "longest"})
+	s.set("c", 20)
+	s.set("longest", 21)
+	s.absorb()
+	same(t, "groups", []string{"web", "web-admin", "longest", "a", "b", "c"}, s.names())
+	same(t, "the reload that is wanted", "groups", s.reloadCause)
+	s.retire()
+	s.assign(t.Context())
+	s.apply(t.Context())
+	same(t, "a, whose path is gone", [][]int{{0, 0}, {0, 0}}, s.ha.serving("a"))
+	if err := s.reload(t.Context(), s.reloadCause); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "longest", [][]int{{21, 0}, {21, 0}}, s.ha.serving("longest"))
+
+	s.set("a", 30) // read before the path went
+	s.absorb()
+	s.retire()
+	same(t, "the reload that is wanted", "", s.reloadCause)
+	if wait := time.Until(s.retireAt); wait <= 0 || wait > emptyFor {
+		t.Errorf("a and b go in %v", wait)
+	}
+	for _, g := range s.groups {
+		if name := g.backend.Name; name == "a" || name == "c" || name == "web" {
+			g.emptied = time.Now().Add(-emptyFor)
+		}
+	}
+	s.retire()
+	same(t, "the reload that is wanted", "groups", s.reloadCause)
+	if err := s.reload(t.Context(), s.reloadCause); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "groups", []string{"web", "web-admin", "longest", "b", "c"}, s.names())
+	same(t, "reloads", []string{"start", "groups", "groups"}, s.ha.causes())
+}
+
+func TestNothingDiscoveredIsComplete(t *testing.T) {
+	t.Parallel()
+	s := discovering(t)
+	s.set("web")
+	s.SetGroups(nil)
+	s.absorb()
+	if !s.complete() {
+		t.Error("not complete")
+	}
+}
