@@ -101,6 +101,7 @@ func (g *group) gone() bool { return g.discovered && !g.listed && len(g.seen.Ins
 
 // dropEmptied drops the discovered groups that were gone for long enough.
 func (c *Controller) dropEmptied() {
+	defer c.publish()
 	c.groups = slices.DeleteFunc(c.groups, func(g *group) bool {
 		drop := g.gone() && time.Since(g.emptied) >= emptyFor
 		if drop {

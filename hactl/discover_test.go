@@ -87,6 +87,7 @@ func TestDiscoveredGroupsStory(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, "groups", []string{"web", "web-admin", "longest", "b", "c"}, s.names())
+	same(t, "groups shown", 5, len(s.Snapshot().Groups))
 	same(t, "reloads", []string{"start", "groups", "groups"}, s.ha.causes())
 }
 
