@@ -218,7 +218,7 @@ func (p part) openStats() []Trap {
 		if !open || !begins(s.Words, "stats auth") || len(s.Words) < 3 {
 			continue
 		}
-		if user, password, _ := strings.Cut(s.Words[2], ":"); user == password {
+		if user, password, _ := strings.Cut(strings.Trim(s.Words[2], `'"`), ":"); user == password {
 			traps = append(traps, Trap{
 				Line:   s.Line,
 				Text:   "the stats page takes servers out of service for anybody on the network who knows the default password",

@@ -200,6 +200,7 @@ func TestOpenStats(t *testing.T) {
 	}{
 		{"bind 0.0.0.0:$admin_port\n stats auth admin:admin\n stats admin if TRUE", 1},
 		{"bind :$admin_port\n stats auth root:root\n stats admin if TRUE", 1},
+		{"bind *:1\n stats auth 'admin:admin'\n stats admin if TRUE", 1},
 		{"bind *:1\n stats auth admin:other\n stats admin if TRUE", 0},
 		{"bind *:1\n stats auth admin:admin", 0},
 		{"bind 127.0.0.1:1\n stats auth admin:admin\n stats admin if TRUE", 0},
