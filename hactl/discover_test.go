@@ -17,6 +17,7 @@ func (s *story) names() []string {
 
 // discovering lets the story find groups; names with a space are unsafe.
 func discovering(tb testing.TB) *story {
+	tb.Helper()
 	s := newStory(tb, backendOf("web", 2))
 	s.listed = false
 	s.Discover = func(name string) (Backend, error) {

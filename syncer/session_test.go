@@ -89,7 +89,7 @@ func startClient(t *testing.T, connect connectFunc, servers []string, groups int
 }
 
 func (c *client) start() {
-	ctx, cancel := context.WithCancel(c.T.Context())
+	ctx, cancel := context.WithCancel(c.Context())
 	c.cancel = cancel
 	go func() {
 		defer close(c.done)
