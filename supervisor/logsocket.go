@@ -27,8 +27,8 @@ const (
 // print, and prints them. It never makes HAProxy or the rest of the process
 // wait: what the output does not take is dropped and counted.
 type LogSocket struct {
-	conn *net.UnixConn
-	path string
+	conn net.Conn
+	path string // of a unix socket, to be removed
 	log  *slog.Logger
 	lost prometheus.Counter
 
@@ -52,6 +52,23 @@ func ListenLog(path string, log *slog.Logger, m *Metrics) (*LogSocket, error) {
 	}
 	return &LogSocket{conn: conn, path: path, log: log, lost: m.logLost}, nil
 }
+
+// ListenLogUDP listens on a UDP address, for configurations that log to one as
+// `log 127.0.0.1 local0` does.
+func ListenLogUDP(addr string, log *slog.Logger, m *Metrics) (*LogSocket, error) {
+	to, err := net.ResolveUDPAddr("udp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen for HAProxy's log: %w", err)
+	}
+	conn, err := net.ListenUDP("udp", to)
+	if err != nil {
+		return nil, fmt.Errorf("listen for HAProxy's log: %w", err)
+	}
+	return &LogSocket{conn: conn, log: log, lost: m.logLost}, nil
+}
+
+// Addr is where it listens.
+func (l *LogSocket) Addr() net.Addr { return l.conn.LocalAddr() }
 
 // Run prints lines until ctx is done; then it removes the socket.
 func (l *LogSocket) Run(ctx context.Context) error {
@@ -77,6 +94,9 @@ func (l *LogSocket) Run(ctx context.Context) error {
 	close(lines)
 	printing.Wait()
 	if errors.Is(err, net.ErrClosed) {
+		if l.path == "" {
+			return nil
+		}
 		return remove(l.path)
 	}
 	return fmt.Errorf("read HAProxy's log: %w", err)

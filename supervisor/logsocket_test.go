@@ -1,0 +1,158 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// lines is a handler that hands on the attribute `line`, and waits until it is taken.
+type lines chan string
+
+func (l lines) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l lines) Handle(_ context.Context, r slog.Record) error {
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "line" {
+			l <- a.Value.String()
+		}
+		return true
+	})
+	return nil
+}
+
+func (l lines) WithAttrs([]slog.Attr) slog.Handler { return l }
+func (l lines) WithGroup(string) slog.Handler      { return l }
+
+// running runs a log socket; the returned function ends it and returns Run's error.
+func running(t *testing.T, l *LogSocket) func() error {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(ctx) }()
+	return func() error {
+		cancel()
+		return <-ended
+	}
+}
+
+func next(t *testing.T, got lines) string {
+	t.Helper()
+	select {
+	case line := <-got:
+		return line
+	case <-time.After(10 * time.Second):
+		t.Fatal("no line within 10 s")
+		return ""
+	}
+}
+
+func TestLogSocketsPrintLines(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.sock")
+	if err := os.WriteFile(path, []byte("left by an earlier process"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, listen := range map[string]func(lines) (*LogSocket, error){
+		"unix": func(to lines) (*LogSocket, error) {
+			return ListenLog(path, slog.New(to), NewMetrics(prometheus.NewRegistry()))
+		},
+		"udp": func(to lines) (*LogSocket, error) {
+			return ListenLogUDP("127.0.0.1:0", slog.New(to), NewMetrics(prometheus.NewRegistry()))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := make(lines)
+			l, err := listen(got)
+			if err != nil {
+				t.Fatal(err)
+			}
+			end := running(t, l)
+			conn, err := net.Dial(map[string]string{"unix": "unixgram", "udp": "udp"}[name], l.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			for sent, want := range map[string]string{
+				"<134>Nov 23 10:00:00 haproxy[12]: 10.0.0.1:1 [x] \"GET / HTTP/1.1\"\n": "10.0.0.1:1 [x] \"GET / HTTP/1.1\"",
+				"no header":        "no header",
+				"two\nlines\x00\n": "two\nlines",
+			} {
+				if _, err := conn.Write([]byte(sent)); err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(want, next(t, got)); diff != "" {
+					t.Errorf("-want +got\n%s", diff)
+				}
+			}
+			if err := end(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the socket is left behind: %v", err)
+	}
+}
+
+func TestLogSocketCountsWhatASlowOutputLoses(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	got := make(lines) // nobody takes them
+	l, err := ListenLog(filepath.Join(t.TempDir(), "log.sock"), slog.New(got), NewMetrics(reg))
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := running(t, l)
+	conn, err := net.Dial("unixgram", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const sent = 3 * maxLogQueue
+	for range sent {
+		// A socket that is not read would make this wait, and time out.
+		if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Write([]byte("line")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+	}()
+	printed := 0
+	for taking := true; taking; {
+		select {
+		case <-got:
+			printed++
+		case <-over:
+			taking = false
+		}
+	}
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := 0.0
+	for _, f := range families {
+		if f.GetName() == "haproxyzk_haproxy_log_lines_lost_total" {
+			lost = f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	if lost == 0 || printed == 0 || printed > maxLogQueue+1 {
+		t.Errorf("%d lines sent, %d printed, %v counted as lost", sent, printed, lost)
+	}
+}
