@@ -395,7 +395,7 @@ func TestSlotWithSessionsIsNobodyElses(t *testing.T) {
 	old[1].setSessions("web/web1", 1)
 	s.set("web", 2)
 	s.serves(t, "one has left", "web", 0, 2)
-	becomes(t, "its sessions were counted", true, func() bool { return old[1].asked("show stat web 4 -1") > 0 })
+	becomes(t, "its sessions were counted", true, func() bool { return old[1].counted("web") > 0 })
 	s.set("web", 2, 3)
 	s.serves(t, "the table has grown", "web", 0, 2, 3, 0)
 	for _, w := range old {
@@ -415,7 +415,7 @@ func TestSlotIsReusedOnceItsSessionsEnded(t *testing.T) {
 	w.setSessions("web/web1", 1)
 	s.set("web", 2)
 	s.serves(t, "one has left", "web", 0, 2)
-	becomes(t, "its sessions were counted", true, func() bool { return w.asked("show stat web 4 -1") > 0 })
+	becomes(t, "its sessions were counted", true, func() bool { return w.counted("web") > 0 })
 	w.setSessions("web/web1", 0)
 	s.set("web", 2, 3)
 	s.serves(t, "its slot is another's", "web", 3, 2)
@@ -434,7 +434,7 @@ func TestSlotIsNotGivenAwayInTheWriteThatRetiresIt(t *testing.T) {
 	old := []*fakeWorker{s.ha.worker(0), s.ha.worker(1)}
 	old[0].setSessions("web/web1", 1)
 	s.set("web", 2, 3)
-	becomes(t, "a slot drains", true, func() bool { return old[0].asked("show stat web 4 -1") > 0 })
+	becomes(t, "a slot drains", true, func() bool { return old[0].counted("web") > 0 })
 	old[1].lateSession("web/web2")
 	s.set("web", 3, 4)
 	s.serves(t, "the table has grown", "web", 0, 0, 3, 4, 0, 0)
@@ -452,7 +452,7 @@ func TestSessionsAreCountedAgain(t *testing.T) {
 	w := s.ha.worker(0)
 	w.setSessions("web/web1", 1)
 	s.set("web", 2)
-	counts := func() int { return w.asked("show stat web 4 -1") }
+	counts := func() int { return w.counted("web") }
 	becomes(t, "counts", 1, counts)
 	w.setSessions("web/web1", 0)
 	becomes(t, "counts", 2, counts)

@@ -151,7 +151,7 @@ func (c *Controller) release(ctx context.Context) {
 		busy := make(map[string]bool)
 		var mu sync.Mutex
 		errs := c.each(func(w *worker) error {
-			sessions, err := w.sessions(ctx, g.backend.Name)
+			sessions, err := w.sessions(ctx, g, draining)
 			mu.Lock()
 			defer mu.Unlock()
 			for server, n := range sessions {

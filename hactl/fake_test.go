@@ -197,8 +197,8 @@ func (w *fakeWorker) run(request string) string {
 		return fmt.Sprintf("Name: HAProxy\nVersion: 2.2.9\nNbproc: 2\nPid: %d\nUptime: 0d 0h00m00s", w.pid)
 	case request == "show servers state":
 		return w.state()
-	case len(words) == 5 && strings.HasPrefix(request, "show stat ") && strings.HasSuffix(request, " 4 -1"):
-		return w.stat(words[2])
+	case len(words) == 5 && strings.HasPrefix(request, "show stat ") && words[3] == "4":
+		return w.stat(words[2], words[4])
 	case len(words) > 4 && strings.HasPrefix(request, "set server "):
 		return w.set(words[2], words[3], words[4:])
 	}
@@ -219,10 +219,15 @@ func (w *fakeWorker) state() string {
 	return out + lines.String()
 }
 
-func (w *fakeWorker) stat(backend string) string {
+func (w *fakeWorker) stat(backend, id string) string {
 	out := "# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,"
+	n := 0
 	for _, name := range w.names {
-		if server, found := strings.CutPrefix(name, backend+"/"); found {
+		server, found := strings.CutPrefix(name, backend+"/")
+		if found {
+			n++
+		}
+		if found && (id == "-1" || id == strconv.Itoa(n)) {
 			out += fmt.Sprintf("\n%s,%s,0,0,%d,0,,0,0,0,,0,", backend, server, w.servers[name].sessions)
 		}
 	}
@@ -379,12 +384,21 @@ func (w *fakeWorker) changes() (writes [][]string) {
 }
 
 // asked counts how often it was asked something.
-func (w *fakeWorker) asked(request string) (n int) {
+func (w *fakeWorker) asked(request string) int {
+	return w.count(func(r string) bool { return r == request })
+}
+
+// counted tells how often the sessions of a backend's servers were asked for.
+func (w *fakeWorker) counted(backend string) int {
+	return w.count(func(r string) bool { return strings.HasPrefix(r, "show stat "+backend+" 4 ") })
+}
+
+func (w *fakeWorker) count(is func(request string) bool) (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, requests := range w.writes {
 		for _, r := range requests {
-			if r == request {
+			if is(r) {
 				n++
 			}
 		}

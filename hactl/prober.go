@@ -14,8 +14,12 @@ type Prober struct {
 	Timeout time.Duration
 }
 
-// probeEvery is the pause before a socket is asked again.
-const probeEvery = 5 * time.Millisecond
+const (
+	// probeAtOnce is how often a socket is asked again without a pause, when
+	// it was the other generation that answered.
+	probeAtOnce = 50
+	probeEvery  = 5 * time.Millisecond
+)
 
 // Probe asks every socket, again and again, until each of pids has answered or
 // ctx is done. It returns those that have, each with a socket they answered on.
@@ -30,7 +34,7 @@ func (p Prober) Probe(ctx context.Context, pids []int) map[int]string {
 	var asking sync.WaitGroup
 	for _, socket := range p.Sockets {
 		asking.Go(func() {
-			for ctx.Err() == nil {
+			for tries := 0; ctx.Err() == nil; tries++ {
 				pid, err := Client{Path: socket, Timeout: p.Timeout}.pid(ctx)
 				if err != nil {
 					pid = 0
@@ -39,6 +43,9 @@ func (p Prober) Probe(ctx context.Context, pids []int) map[int]string {
 				case answers <- answer{pid, socket}:
 				case <-ctx.Done():
 					return
+				}
+				if err == nil && tries < probeAtOnce {
+					continue
 				}
 				select {
 				case <-time.After(probeEvery):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 )
 
 // errOtherProcess says that another process than the expected one answered: an
@@ -114,11 +115,37 @@ func (w *worker) state(ctx context.Context) (ServersState, error) {
 	return ParseServersState(replies[0])
 }
 
-// sessions tells how many sessions run or wait on each server of a backend.
-func (w *worker) sessions(ctx context.Context, backend string) (map[string]int, error) {
-	replies, err := w.ask(ctx, "show stat "+backend+" 4 -1")
+// fewSlots are asked for one by one: the statistics of a whole backend of a
+// thousand servers keep a worker from its requests for milliseconds.
+const fewSlots = 20
+
+// sessions tells by server's name how many sessions run or wait on the servers
+// at some slots of a group.
+func (w *worker) sessions(ctx context.Context, g *group, slots []int) (map[string]int, error) {
+	requests := []string{"show stat " + g.backend.Name + " 4 -1"}
+	if len(slots) <= fewSlots {
+		requests = requests[:0]
+		for _, i := range slots {
+			// A server's id is its place in the backend, from 1 on.
+			requests = append(requests, fmt.Sprintf("show stat %s 4 %d", g.backend.Name, i+1))
+		}
+	}
+	replies, err := w.ask(ctx, requests...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseSessions(replies[0])
+	all := make(map[string]int)
+	for _, reply := range replies {
+		sessions, err := ParseSessions(reply)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(all, sessions)
+	}
+	for _, i := range slots {
+		if _, found := all[g.backend.Servers.name(i)]; !found {
+			return nil, fmt.Errorf("process %d tells no sessions of %s: has it an id of its own?", w.pid, g.server(i))
+		}
+	}
+	return all, nil
 }

@@ -53,7 +53,7 @@ func compare(ctx context.Context, h rig.HAProxy, rounds int) (ours, floor figure
 			return figures{}, figures{}, err
 		}
 	}
-	daemon, err := startDaemon(ctx, config, dir)
+	daemon, _, err := startDaemon(ctx, config, dir)
 	if err != nil {
 		return figures{}, figures{}, err
 	}
@@ -88,30 +88,32 @@ func compare(ctx context.Context, h rig.HAProxy, rounds int) (ours, floor figure
 	return a.figures, b.figures, nil
 }
 
-func startDaemon(ctx context.Context, config *rig.SeedConfig, dir string) (*rig.Daemon, error) {
+// startDaemon returns haproxy-zk once it serves, and the URL of its query API.
+func startDaemon(ctx context.Context, config *rig.SeedConfig, dir string) (daemon *rig.Daemon, url string, err error) {
 	file, err := config.Write(dir)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	binary, err := rig.Build(ctx, false)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	port, err := rig.FreePort()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
-	daemon, err := rig.StartDaemon(rig.DaemonOptions{
+	daemon, err = rig.StartDaemon(rig.DaemonOptions{
 		Binary: binary,
 		Args:   []string{"run", "--config", file, "--http-addr", addr, "--run-dir", dir + "/run"},
 		Dir:    dir,
 	})
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
+	url = "http://" + addr
 	err = rig.Eventually(ctx, 20*time.Second, func() error {
-		response, err := http.Get("http://" + addr + "/readyz")
+		response, err := http.Get(url + "/readyz")
 		if err != nil {
 			return err
 		}
@@ -123,9 +125,9 @@ func startDaemon(ctx context.Context, config *rig.SeedConfig, dir string) (*rig.
 	})
 	if err != nil {
 		err = fmt.Errorf("%w; haproxy-zk said:\n%s", err, daemon.Output())
-		return nil, errors.Join(err, daemon.Close())
+		return nil, "", errors.Join(err, daemon.Close())
 	}
-	return daemon, nil
+	return daemon, url, nil
 }
 
 // round lets one instance come and go, polling the listener without a pause.

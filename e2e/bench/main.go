@@ -1,8 +1,16 @@
-// Command bench measures from end to end: the time from the create of a znode
-// to the first request that the new instance answers, and from its delete to the
-// last one. Each round of haproxy-zk is followed by a round of the floor: the
-// least that can do it, a bare watch, one getChildren and one write to the stats
-// socket of another HAProxy with the same configuration.
+// Command bench measures from end to end, on every HAProxy:
+//
+// live: the time from the create of a znode to the first request that the new
+// instance answers, and from its delete to the last one. Each round of
+// haproxy-zk is followed by a round of the floor: the least that can do it, a
+// bare watch, one getChildren and one write to the stats socket of another
+// HAProxy with the same configuration.
+//
+// reload: the time that a reload takes, beside a bare start of HAProxy with the
+// same configuration.
+//
+// load: the requests per second through the proxy while it reloads, beside
+// those while it does not.
 package main
 
 import (
@@ -20,26 +28,57 @@ import (
 
 func main() {
 	rounds := flag.Int("rounds", 400, "how often an instance comes and goes, on each HAProxy")
+	only := flag.String("only", "", "measure one of live, reload and load; default: all")
 	flag.Parse()
-	if args := flag.Args(); len(args) == 4 && args[0] == "follow" {
-		fmt.Fprintln(os.Stderr, "the floor ended:", follow(args[1], args[2], args[3]))
-		os.Exit(1)
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Minute)
 	defer cancel()
-	if err := bench(ctx, *rounds); err != nil {
+	if err := run(ctx, *only, *rounds, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(ctx context.Context, rounds int) error {
+// run measures, or is one of the processes that bench starts of itself.
+func run(ctx context.Context, only string, rounds int, args []string) error {
+	if len(args) > 0 {
+		switch {
+		case len(args) == 4 && args[0] == "follow":
+			return fmt.Errorf("the floor ended: %w", follow(args[1], args[2], args[3]))
+		case len(args) == 5 && args[0] == "reloads":
+			return serveReloads(ctx, args[1], args[2], args[3], args[4])
+		}
+		return fmt.Errorf("it takes no arguments: %q", args)
+	}
 	haproxies, err := rig.HAProxies()
 	if err != nil {
 		return err
 	}
+	known := false
+	for _, part := range []struct {
+		name    string
+		measure func(context.Context, []rig.HAProxy) error
+	}{
+		{"live", func(ctx context.Context, hs []rig.HAProxy) error { return live(ctx, hs, rounds) }},
+		{"reload", reload},
+		{"load", load},
+	} {
+		if only != "" && only != part.name {
+			continue
+		}
+		known = true
+		if err := part.measure(ctx, haproxies); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+	}
+	if !known {
+		return fmt.Errorf("-only is live, reload or load, not %q", only)
+	}
+	return nil
+}
+
+func live(ctx context.Context, haproxies []rig.HAProxy, rounds int) error {
 	printHeader(rounds)
 	for _, h := range haproxies {
 		ours, floor, err := compare(ctx, h, rounds)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -28,3 +29,42 @@ func percentile(of []time.Duration, p int) time.Duration {
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func printReloadHeader() {
+	fmt.Print("\nA reload beside a bare start of the same file, in turn; medians, milliseconds\n\n")
+	fmt.Println("| HAProxy | slots | rounds | reload | bare start | ratio | check | launch | proof | rest |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
+}
+
+func printReloadRow(haproxy string, slots int, rounds []reloadRound) {
+	median := func(part func(reloadRound) time.Duration) float64 {
+		var all []time.Duration
+		for _, r := range rounds {
+			all = append(all, part(r))
+		}
+		return ms(percentile(all, 50))
+	}
+	whole, bare := median(reloadRound.reload), median(func(r reloadRound) time.Duration { return r.Bare })
+	fmt.Printf("| %s | %d | %d | %.1f | %.1f | %.2f | %.1f | %.1f | %.1f | %.1f |\n", haproxy, slots, len(rounds), whole, bare, whole/bare,
+		median(func(r reloadRound) time.Duration { return r.Check }),
+		median(func(r reloadRound) time.Duration { return r.Launch }),
+		median(func(r reloadRound) time.Duration { return r.Proof }),
+		median(func(r reloadRound) time.Duration { return r.Rest }))
+}
+
+func printLoadHeader() {
+	fmt.Print("\nRequests per second without and with reloads, in turn; the pair of the median ratio\n\n")
+	fmt.Println("| HAProxy | reloads | without | with | ratio | requests | failures |")
+	fmt.Println("|---|---|---|---|---|---|---|")
+}
+
+func printLoadRow(haproxy string, reloads int, got []loadPair) {
+	requests, failures := 0, 0
+	for _, p := range got {
+		requests += p.quiet.Requests + p.busy.Requests
+		failures += p.quiet.Failures + p.busy.Failures
+	}
+	sorted := slices.SortedFunc(slices.Values(got), func(a, b loadPair) int { return cmp.Compare(a.ratio(), b.ratio()) })
+	p := sorted[len(sorted)/2]
+	fmt.Printf("| %s | %d | %.0f | %.0f | %.2f | %d | %d |\n", haproxy, reloads, perSecond(p.quiet), perSecond(p.busy), p.ratio(), requests, failures)
+}
