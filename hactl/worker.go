@@ -115,15 +115,16 @@ func (w *worker) state(ctx context.Context) (ServersState, error) {
 	return ParseServersState(replies[0])
 }
 
-// fewSlots are asked for one by one: the statistics of a whole backend of a
-// thousand servers keep a worker from its requests for milliseconds.
-const fewSlots = 20
+// Up to one slot in so many is asked for by itself: the statistics of a whole
+// backend of a thousand servers keep a worker from its requests for milliseconds,
+// those of one server repeat the header.
+const fewSlots = 4
 
 // sessions tells by server's name how many sessions run or wait on the servers
 // at some slots of a group.
 func (w *worker) sessions(ctx context.Context, g *group, slots []int) (map[string]int, error) {
 	requests := []string{"show stat " + g.backend.Name + " 4 -1"}
-	if len(slots) <= fewSlots {
+	if len(slots) <= max(1, len(g.table.Slots)/fewSlots) {
 		requests = requests[:0]
 		for _, i := range slots {
 			// A server's id is its place in the backend, from 1 on.
