@@ -112,19 +112,7 @@ func startDaemon(ctx context.Context, config *rig.SeedConfig, dir string) (daemo
 		return nil, "", err
 	}
 	url = "http://" + addr
-	err = rig.Eventually(ctx, 20*time.Second, func() error {
-		response, err := http.Get(url + "/readyz")
-		if err != nil {
-			return err
-		}
-		response.Body.Close()
-		if response.StatusCode != http.StatusOK {
-			return fmt.Errorf("readyz: %s", response.Status)
-		}
-		return nil
-	})
-	if err != nil {
-		err = fmt.Errorf("%w; haproxy-zk said:\n%s", err, daemon.Output())
+	if err := daemon.AwaitReady(ctx, url); err != nil {
 		return nil, "", errors.Join(err, daemon.Close())
 	}
 	return daemon, url, nil

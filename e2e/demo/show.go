@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"slices"
 	"time"
@@ -102,19 +101,8 @@ func (s *show) daemon(ctx context.Context) error {
 		return err
 	}
 	s.say("haproxy-zk starts HAProxy %s with the seed's configuration, two groups, two workers", h)
-	err = rig.Eventually(ctx, 20*time.Second, func() error {
-		response, err := http.Get("http://" + s.http + "/readyz")
-		if err != nil {
-			return err
-		}
-		response.Body.Close()
-		if response.StatusCode != http.StatusOK {
-			return fmt.Errorf("readyz: %s", response.Status)
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("%w; haproxy-zk said:\n%s", err, s.haproxy.Output())
+	if err := s.haproxy.AwaitReady(ctx, "http://"+s.http); err != nil {
+		return err
 	}
 	s.say("ready: listener %s, query API http://%s/", s.config.Listener(), s.http)
 	return nil
