@@ -12,21 +12,28 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// pids reads the pid file of HAProxy.
+// pids reads the pid file of HAProxy, which is not there while HAProxy starts.
 func (s *stage) pids() []int {
 	s.t.Helper()
-	text, err := os.ReadFile(s.config.PIDFile())
-	if err != nil {
-		s.t.Fatal(err)
-	}
 	var pids []int
-	for word := range strings.FieldsSeq(string(text)) {
-		pid, err := strconv.Atoi(word)
+	s.eventually("the pid file", func() error {
+		text, err := os.ReadFile(s.config.PIDFile())
 		if err != nil {
-			s.t.Fatal(err)
+			return err
 		}
-		pids = append(pids, pid)
-	}
+		pids = pids[:0]
+		for word := range strings.FieldsSeq(string(text)) {
+			pid, err := strconv.Atoi(word)
+			if err != nil {
+				return err
+			}
+			pids = append(pids, pid)
+		}
+		if len(pids) == 0 {
+			return errors.New("no pid in it yet")
+		}
+		return nil
+	})
 	return pids
 }
 

@@ -49,6 +49,7 @@ type Controller struct {
 	Options
 
 	inbox    *inbox
+	requests requests
 	snapshot atomic.Pointer[registry.Snapshot]
 	problem  atomic.Pointer[string]
 
@@ -68,6 +69,9 @@ type Controller struct {
 	listed bool
 	// refused are the discovered names that cannot be groups, logged once.
 	refused map[string]bool
+
+	change   *Source // nil: the layout is to stay
+	changeAt time.Time
 
 	reloadCause string // empty: none is wanted
 	reloadAt    time.Time
@@ -106,12 +110,21 @@ func New(o Options) *Controller {
 
 // SetGroups tells which groups are discovered now: all of them. Like
 // [Controller.SetGroup] it does not block.
-func (c *Controller) SetGroups(names []string) { c.inbox.list(names) }
+func (c *Controller) SetGroups(names []string) { c.own(func() { c.inbox.list(names) }) }
 
 // SetGroup tells what is registered in a group now; of a discovered one after
 // SetGroups named it. It does not block; of
 // several lists of one group that come while Run is busy the last counts.
-func (c *Controller) SetGroup(g registry.Group) { c.inbox.put(g) }
+func (c *Controller) SetGroup(g registry.Group) { c.own(func() { c.inbox.put(g) }) }
+
+// own does what stands only while no [Source] has taken the controller's place.
+func (c *Controller) own(do func()) {
+	c.requests.mu.Lock()
+	defer c.requests.mu.Unlock()
+	if c.requests.source == nil {
+		do()
+	}
+}
 
 // Snapshot is what the proxy means to serve.
 func (c *Controller) Snapshot() *registry.Snapshot { return c.snapshot.Load() }
@@ -147,6 +160,9 @@ func (c *Controller) Run(ctx context.Context, started func()) error {
 	}
 	started()
 	c.measure()
+	if c.requests.waiting() {
+		c.inbox.nudge()
+	}
 	c.sweepAt = time.Now().Add(c.Sweep)
 	for {
 		timer := time.NewTimer(time.Until(c.next()))
@@ -174,6 +190,11 @@ func (c *Controller) awaitGroups(ctx context.Context) bool {
 			return false
 		case <-c.inbox.wake:
 			c.absorb()
+			if c.change != nil {
+				c.install(c.change)
+				c.change = nil
+				c.publish()
+			}
 		case <-timer.C:
 			c.Logger.Warn("starting HAProxy without all groups read, they have no servers yet", "waiting", c.Snapshot().Waiting)
 			return true
@@ -193,6 +214,9 @@ func (c *Controller) next() time.Time {
 	if c.reloadCause != "" && c.reloadAt.Before(at) {
 		at = c.reloadAt
 	}
+	if c.change != nil && c.changeAt.Before(at) {
+		at = c.changeAt
+	}
 	return at
 }
 
@@ -209,6 +233,9 @@ func (c *Controller) step(ctx context.Context) {
 	c.retire()
 	c.assign(ctx)
 	c.apply(ctx)
+	if c.change != nil && !c.changeAt.After(time.Now()) && ctx.Err() == nil {
+		c.convert(ctx)
+	}
 	if c.reloadCause != "" && !c.reloadAt.After(time.Now()) && ctx.Err() == nil {
 		// An error is logged, and the reload wanted again.
 		_ = c.reload(ctx, c.reloadCause)
@@ -216,16 +243,20 @@ func (c *Controller) step(ctx context.Context) {
 	c.measure()
 }
 
-// absorb takes in what was registered since.
+// absorb takes in what was asked and registered since.
 func (c *Controller) absorb() {
+	c.hear()
 	mail := c.inbox.take()
 	if mail.empty() {
 		return
 	}
+	if c.change != nil {
+		c.change.absorb(mail)
+	}
 	if c.seen.IsZero() {
 		c.seen = mail.since
 	}
-	if mail.listed {
+	if mail.listed && c.Discover != nil {
 		c.discover(mail.names)
 	}
 	for _, g := range c.groups {

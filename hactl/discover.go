@@ -101,7 +101,7 @@ func (g *group) gone() bool { return g.discovered && !g.listed && len(g.seen.Ins
 
 // dropEmptied drops the discovered groups that were gone for long enough.
 func (c *Controller) dropEmptied() {
-	defer c.publish()
+	before := len(c.groups)
 	c.groups = slices.DeleteFunc(c.groups, func(g *group) bool {
 		drop := g.gone() && time.Since(g.emptied) >= emptyFor
 		if drop {
@@ -110,6 +110,9 @@ func (c *Controller) dropEmptied() {
 		}
 		return drop
 	})
+	if len(c.groups) < before {
+		c.publish()
+	}
 }
 
 // rearrange asks for a reload that is not urgent: those that wait become one.

@@ -45,6 +45,11 @@ func (in *inbox) change(do func(*mail)) {
 	}
 	do(&in.mail)
 	in.mu.Unlock()
+	in.nudge()
+}
+
+// nudge makes the loop look for what there is.
+func (in *inbox) nudge() {
 	select {
 	case in.wake <- struct{}{}:
 	default:

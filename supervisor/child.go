@@ -29,6 +29,8 @@ func (c *Child) Done() <-chan struct{} { return c.done }
 // Status is how it ended; valid once Done is closed.
 func (c *Child) Status() unix.WaitStatus { return c.status }
 
+func (c *Child) outcome() (unix.WaitStatus, bool) { return c.status, true }
+
 func (c *Child) ended() bool {
 	select {
 	case <-c.done:

@@ -39,9 +39,12 @@ const workerVariable = "FAKE_HAPROXY_WORKER_NUMBER"
 //	workers N     so many are left behind (default 1)
 //	refuse        -c fails
 //	bind-fails    the launcher fails
+//	no-pids       the launcher leaves the pid file as it is
+//	wrong-pids    the launcher writes its parent's parent into it as well
 //	fork-fails    the launcher fails after its first worker
 //	hang          the launcher does not end
 //	die-at-once   the workers fail when the launcher ends
+//	closed        the workers do not give their listeners
 //	silent        the workers do not answer
 //	half-silent   the first one does
 //	busy          the workers have connections after SIGUSR1, until SIGUSR2
@@ -74,7 +77,7 @@ func fakeHAProxy(args []string) int {
 		return f.check()
 	}
 	if *from != "" {
-		if _, err := os.Stat(*from); err != nil {
+		if content, err := os.ReadFile(*from); err != nil || len(content) > 0 {
 			fmt.Fprintln(os.Stderr, "[ALERT] Failed to get the sockets from the old process!")
 			return 1
 		}
@@ -120,6 +123,9 @@ func (f fake) launch() int {
 		fmt.Fprintln(os.Stderr, "[ALERT] Starting frontend fe: cannot bind socket")
 		return 1
 	}
+	if f.says("no-pids") {
+		return 0
+	}
 	workers := 1
 	if i := slices.Index(f.words, "workers"); i >= 0 {
 		workers, _ = strconv.Atoi(f.words[i+1])
@@ -159,6 +165,9 @@ func (f fake) launch() int {
 			return 1
 		}
 	}
+	if f.says("wrong-pids") {
+		fmt.Fprintln(pids, parent(os.Getppid()))
+	}
 	if f.says("hang") {
 		select {}
 	}
@@ -172,7 +181,11 @@ func (f fake) work(number string) int {
 	pid := os.Getpid()
 	silent := f.says("silent") || f.says("half-silent") && number != "1"
 	if !silent && !f.says("die-at-once") {
-		if err := os.WriteFile(socketOf(f.dir, pid), nil, 0o600); err != nil {
+		var content []byte
+		if f.says("closed") {
+			content = []byte("closed")
+		}
+		if err := os.WriteFile(socketOf(f.dir, pid), content, 0o600); err != nil {
 			panic(err)
 		}
 	}

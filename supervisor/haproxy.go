@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,12 +36,22 @@ type Options struct {
 	Sockets []string
 	// StopGrace is how long connections may take to end after a stop.
 	StopGrace time.Duration
+	// Soft is asked when a stop begins: the grace does not begin before the
+	// channel that it returns is closed. A nil Soft or channel is at once.
+	Soft func() <-chan struct{}
+	// Hurry is closed when the grace is over whatever is left of it; nil is never.
+	Hurry <-chan struct{}
+	// Detach is closed before Run's ctx is done when all processes are to be left
+	// as they are, with their files; nil is never.
+	Detach <-chan struct{}
 	// HardStopAfter is how long those of a replaced generation may; 0 is for ever.
 	HardStopAfter time.Duration
-	Reaper        *Reaper
-	Prober        Prober
-	Logger        *slog.Logger
-	Metrics       *Metrics
+	// MaxGenerations is how many may drain before [HAProxy.Crowded]; 0 is 8.
+	MaxGenerations int
+	Reaper         *Reaper
+	Prober         Prober
+	Logger         *slog.Logger
+	Metrics        *Metrics
 }
 
 // HAProxy is the HAProxy of one proxy: the processes of the generation that
@@ -48,9 +59,13 @@ type Options struct {
 type HAProxy struct {
 	Options
 
-	requests chan request
-	died     chan int
-	over     chan struct{} // closed when Run takes no more requests
+	requests    chan request
+	died        chan int
+	over        chan struct{} // closed when Run takes no more requests
+	generations atomic.Pointer[[]Generation]
+	limits      atomic.Pointer[limits] // nil: as they are
+	// openStranger is the function of that name but in tests.
+	openStranger func(pid int) (*stranger, error)
 
 	// What follows belongs to Run.
 
@@ -58,15 +73,6 @@ type HAProxy struct {
 	draining []*generation
 	exits    chan exit
 	watchers sync.WaitGroup
-}
-
-// generation is what one start or reload brought.
-type generation struct {
-	workers []*Child
-	// replaced is when the next generation took over.
-	replaced time.Time
-	// ending is true when its workers were told to end at once.
-	ending bool
 }
 
 type request struct {
@@ -82,7 +88,7 @@ type answer struct {
 
 type exit struct {
 	generation *generation
-	child      *Child
+	worker     *worker
 }
 
 // maxDied is how many deaths wait to be heard; a generation has at most 64 processes.
@@ -94,11 +100,12 @@ const endWithin = time.Second
 // New returns an HAProxy that waits to be run.
 func New(o Options) *HAProxy {
 	return &HAProxy{
-		Options:  o,
-		requests: make(chan request),
-		died:     make(chan int, maxDied),
-		over:     make(chan struct{}),
-		exits:    make(chan exit),
+		Options:      o,
+		requests:     make(chan request),
+		died:         make(chan int, maxDied),
+		over:         make(chan struct{}),
+		exits:        make(chan exit),
+		openStranger: openStranger,
 	}
 }
 
@@ -127,6 +134,8 @@ func (h *HAProxy) Reload(ctx context.Context, launch registry.Launch) ([]int, er
 
 // Run owns the processes until ctx is done; then it stops them in order and
 // returns when all have ended. It starts none by itself: [HAProxy.Reload] does.
+// The first one takes over from an HAProxy of this proxy that another process of
+// ours left running; until then that one is not Run's, and is left alone.
 func (h *HAProxy) Run(ctx context.Context) error {
 	defer h.Metrics.forget(h.Proxy)
 	locked, err := lock(h.PIDFile + ".lock")
@@ -136,11 +145,17 @@ func (h *HAProxy) Run(ctx context.Context) error {
 	}
 	defer locked.Close()
 	for {
+		h.takeLimits()
 		timer := time.NewTimer(h.untilHardStop())
 		select {
 		case <-ctx.Done():
 			timer.Stop()
+			h.takeLimits()
 			close(h.over)
+			if h.detached() {
+				h.Logger.Info("leaving HAProxy serving", "generations", len(h.Generations()))
+				return nil
+			}
 			return h.stop()
 		case r := <-h.requests:
 			both, cancel := context.WithCancel(r.ctx)
@@ -152,6 +167,7 @@ func (h *HAProxy) Run(ctx context.Context) error {
 			if err != nil && ctx.Err() != nil {
 				err = fmt.Errorf("%w: %w", ErrStopped, err)
 			}
+			h.measure()
 			r.reply <- answer{pids, err}
 		case e := <-h.exits:
 			h.exited(e)
@@ -163,34 +179,53 @@ func (h *HAProxy) Run(ctx context.Context) error {
 	}
 }
 
-// watch makes a child's end an event of Run.
-func (h *HAProxy) watch(g *generation, child *Child) {
-	h.watchers.Go(func() {
-		<-child.Done()
-		h.exits <- exit{g, child}
-	})
+// watch makes the ends of a generation's workers events of Run.
+func (h *HAProxy) watch(g *generation) {
+	for _, w := range g.workers {
+		h.watchers.Go(func() {
+			<-w.Done()
+			h.exits <- exit{g, w}
+		})
+	}
 }
 
 func (h *HAProxy) exited(e exit) {
-	g, pid := e.generation, e.child.PID
-	g.workers = slices.DeleteFunc(g.workers, func(c *Child) bool { return c == e.child })
-	how := describe(e.child.Status())
+	h.forgetEnded(e)
+	serving := e.generation == h.current
+	reason := e.worker.reason()
+	if serving {
+		reason = "died" // nobody told it to
+	}
+	h.Metrics.exits.WithLabelValues(h.Proxy, reason).Inc()
+	log := h.Logger.With("pid", e.worker.pid, "status", e.worker.status())
 	switch {
-	case g.ending || g != h.current && e.child.Status().Signaled():
-		h.Metrics.exits.WithLabelValues(h.Proxy, "killed").Inc()
-		h.Logger.Info("a worker was ended, its connections were cut", "pid", pid, "status", how)
-	case g == h.current:
-		h.Metrics.exits.WithLabelValues(h.Proxy, "died").Inc()
-		h.Logger.Error("a worker died, its connections were cut and the others carry its load until it is replaced", "pid", pid, "status", how)
+	case serving:
+		log.Error("a worker died, its connections were cut and the others carry its load until it is replaced")
 		select {
-		case h.died <- pid:
+		case h.died <- e.worker.pid:
 		default: // nobody listens, and enough is known
 		}
+	case reason == "died":
+		log.Error("a worker died while it finished its connections, they were cut")
+	case reason == "killed":
+		log.Info("a worker was ended, its connections were cut")
 	default:
-		h.Metrics.exits.WithLabelValues(h.Proxy, "drained").Inc()
-		h.Logger.Info("a worker has finished its connections", "pid", pid, "status", how)
+		log.Info("a worker has finished its connections")
 	}
-	h.draining = slices.DeleteFunc(h.draining, func(g *generation) bool { return len(g.workers) == 0 })
+}
+
+type limits struct{ stopGrace, hardStopAfter time.Duration }
+
+// SetLimits replaces StopGrace and HardStopAfter, for the next stop and from the
+// next reload on. It does not block and may be called from any goroutine.
+func (h *HAProxy) SetLimits(stopGrace, hardStopAfter time.Duration) {
+	h.limits.Store(&limits{stopGrace, hardStopAfter})
+}
+
+func (h *HAProxy) takeLimits() {
+	if l := h.limits.Swap(nil); l != nil {
+		h.StopGrace, h.HardStopAfter = l.stopGrace, l.hardStopAfter
+	}
 }
 
 // untilHardStop is how long the oldest generation may still take.
@@ -199,7 +234,7 @@ func (h *HAProxy) untilHardStop() time.Duration {
 	if h.HardStopAfter > 0 {
 		for _, g := range h.draining {
 			if !g.ending {
-				wait = min(wait, time.Until(g.replaced.Add(h.HardStopAfter)))
+				wait = min(wait, time.Until(g.since.Add(h.HardStopAfter)))
 			}
 		}
 	}
@@ -208,11 +243,20 @@ func (h *HAProxy) untilHardStop() time.Duration {
 
 func (h *HAProxy) hardStop() {
 	for _, g := range h.draining {
-		if h.HardStopAfter > 0 && !g.ending && time.Since(g.replaced) >= h.HardStopAfter {
+		if h.HardStopAfter > 0 && !g.ending && time.Since(g.since) >= h.HardStopAfter {
 			h.Logger.Warn("cutting connections that a replaced generation still has", "hard_stop_after", h.HardStopAfter, "workers", len(g.workers))
 			g.ending = true
 			h.terminate(slices.Clone(g.workers))
 		}
+	}
+}
+
+func (h *HAProxy) detached() bool {
+	select {
+	case <-h.Detach:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -224,23 +268,31 @@ func (h *HAProxy) stop() error {
 		h.draining, h.current = generations, nil
 	}
 	for _, g := range generations {
-		g.replaced = time.Now()
+		g.since = time.Now()
 		h.signal(g.workers, unix.SIGUSR1)
 	}
-	if h.await(h.StopGrace) > 0 {
+	grace, endGrace := h.grace()
+	defer endGrace()
+	if h.await(grace) > 0 {
 		h.Logger.Warn("the grace is over, cutting the connections that are left", "stop_grace", h.StopGrace)
 		for _, sig := range []unix.Signal{unix.SIGTERM, unix.SIGKILL} {
 			for _, g := range h.draining {
 				g.ending = true
 				h.signal(g.workers, sig)
 			}
-			if h.await(endWithin) == 0 {
+			ending, cancel := context.WithTimeout(context.Background(), endWithin)
+			left := h.await(ending)
+			cancel()
+			if left == 0 {
 				break
 			}
 		}
 	}
-	h.await(-1) // a killed process ends for certain
+	h.await(context.Background()) // a killed process ends for certain
 	h.watchers.Wait()
+	if len(h.earlierPIDs()) > 0 {
+		return nil // they serve on, and another process takes over by these files
+	}
 	var problems []error
 	for _, path := range append([]string{h.PIDFile}, h.Sockets...) {
 		if err := remove(path); err != nil {
@@ -253,15 +305,38 @@ func (h *HAProxy) stop() error {
 	return nil
 }
 
-// await takes exits until no worker is left or the time is over (negative: for
-// ever), and returns how many are left.
-func (h *HAProxy) await(within time.Duration) int {
-	var timeout <-chan time.Time
-	if within >= 0 {
-		timer := time.NewTimer(within)
-		defer timer.Stop()
-		timeout = timer.C
+// grace returns a context that is done when the connections have had their time.
+func (h *HAProxy) grace() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var begins <-chan struct{}
+	if h.Soft != nil {
+		begins = h.Soft()
 	}
+	go func() {
+		defer cancel()
+		if begins != nil {
+			select {
+			case <-begins:
+			case <-h.Hurry:
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+		timer := time.NewTimer(h.StopGrace)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-h.Hurry:
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+// await takes exits until no worker is left or ctx is done, and returns how many
+// are left.
+func (h *HAProxy) await(ctx context.Context) int {
 	for {
 		h.measure()
 		left := 0
@@ -274,13 +349,13 @@ func (h *HAProxy) await(within time.Duration) int {
 		select {
 		case e := <-h.exits:
 			h.exited(e)
-		case <-timeout:
+		case <-ctx.Done():
 			return left
 		}
 	}
 }
 
-func (h *HAProxy) signal(workers []*Child, sig unix.Signal) {
+func (h *HAProxy) signal(workers []*worker, sig unix.Signal) {
 	for _, w := range workers {
 		if err := w.signal(sig); err != nil {
 			h.Logger.Error("cannot signal a worker", "error", err)
@@ -289,21 +364,9 @@ func (h *HAProxy) signal(workers []*Child, sig unix.Signal) {
 }
 
 // terminate ends workers, by force those that have not ended when the timer fires.
-func (h *HAProxy) terminate(workers []*Child) *time.Timer {
+func (h *HAProxy) terminate(workers []*worker) *time.Timer {
 	h.signal(workers, unix.SIGTERM)
 	return time.AfterFunc(endWithin, func() { h.signal(workers, unix.SIGKILL) })
-}
-
-func (h *HAProxy) measure() {
-	running, draining := 0, 0
-	if h.current != nil {
-		running = len(h.current.workers)
-	}
-	for _, g := range h.draining {
-		draining += len(g.workers)
-	}
-	h.Metrics.workers.WithLabelValues(h.Proxy, "running").Set(float64(running))
-	h.Metrics.workers.WithLabelValues(h.Proxy, "draining").Set(float64(draining))
 }
 
 func (h *HAProxy) count(cause string, err error) {

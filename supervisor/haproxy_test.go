@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -83,60 +82,6 @@ func TestDeadGenerationIsReplaced(t *testing.T) {
 	}
 	areChildren(t, next...)
 	s.becomes(2, "worker_exits_total", "died")
-}
-
-func TestTakeover(t *testing.T) {
-	s := newStage(t, Options{})
-	if err := os.WriteFile(s.ConfFile, []byte("workers 2"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Reaper.Output(t.Context(), s.Exec, "-D", "-f", s.ConfFile, "-p", s.PIDFile); err != nil {
-		t.Fatal(err)
-	}
-	earlier := children(t)
-	// One of its pids is a stranger's by now, one is nobody's.
-	stranger, release := held(t, s.Reaper, "read x <&3; exit 5")
-	ended, _ := held(t, s.Reaper, "exit 0")
-	arrives(t, "a process ends", ended.Done())
-	var written bytes.Buffer
-	for _, pid := range []int{stranger.PID, earlier[0], ended.PID, earlier[1]} {
-		fmt.Fprintln(&written, pid)
-	}
-	if err := os.WriteFile(s.PIDFile, written.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-
-	s.begin()
-	pids := s.reload("workers 1")
-	if got, want := s.launched()[5:], []string{"-sf", fmt.Sprint(earlier[0]), fmt.Sprint(earlier[1])}; !slices.Equal(got, want) {
-		t.Errorf("the launch was with %q, want %q", got, want)
-	}
-	areChildren(t, append(pids, stranger.PID)...)
-	release()
-	arrives(t, "the stranger ends", stranger.Done())
-	if got := describe(stranger.Status()); got != "exit code 5" {
-		t.Errorf("the stranger ended with %s", got)
-	}
-
-	next := s.reload("workers 1")
-	if got := s.launched()[5:]; !slices.Equal(got, []string{"-x", socketOf(s.dir, pids[0])}) {
-		t.Errorf("the launch after the takeover was with %q", got)
-	}
-	areChildren(t, next...)
-}
-
-func TestStrangersAreNotToldToEnd(t *testing.T) {
-	s := newStage(t, Options{})
-	stranger, _ := held(t, s.Reaper, "read x <&3; exit 5")
-	if err := os.WriteFile(s.PIDFile, fmt.Append(nil, stranger.PID), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s.begin()
-	pids := s.reload("")
-	if got := s.launched(); len(got) != 5 {
-		t.Errorf("the launch was %q", got)
-	}
-	areChildren(t, append(pids, stranger.PID)...)
 }
 
 func TestOneDaemonDrivesAnHAProxy(t *testing.T) {

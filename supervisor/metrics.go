@@ -4,10 +4,11 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // Metrics are this room's, of all proxies.
 type Metrics struct {
-	reloads *prometheus.CounterVec
-	workers *prometheus.GaugeVec
-	exits   *prometheus.CounterVec
-	logLost prometheus.Counter
+	reloads     *prometheus.CounterVec
+	workers     *prometheus.GaugeVec
+	generations *prometheus.GaugeVec
+	exits       *prometheus.CounterVec
+	logLost     prometheus.Counter
 }
 
 // NewMetrics registers the metrics with reg; call it once.
@@ -21,6 +22,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "haproxyzk_workers",
 			Help: "HAProxy processes: running ones serve, draining ones finish their connections.",
 		}, []string{"proxy", "state"}),
+		generations: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "haproxyzk_generations",
+			Help: "Starts and reloads of HAProxy of which a process lives: the one that serves and those that finish their connections.",
+		}, []string{"proxy"}),
 		exits: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "haproxyzk_worker_exits_total",
 			Help: "Ends of HAProxy processes, by reason: drained or stopped as asked, killed because they did not end in time, died by themselves.",
@@ -30,7 +35,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "Lines of HAProxy's log that were dropped because the output was too slow.",
 		}),
 	}
-	reg.MustRegister(m.reloads, m.workers, m.exits, m.logLost)
+	reg.MustRegister(m.reloads, m.workers, m.generations, m.exits, m.logLost)
 	return m
 }
 
@@ -39,5 +44,6 @@ func (m *Metrics) forget(proxy string) {
 	labels := prometheus.Labels{"proxy": proxy}
 	m.reloads.DeletePartialMatch(labels)
 	m.workers.DeletePartialMatch(labels)
+	m.generations.DeletePartialMatch(labels)
 	m.exits.DeletePartialMatch(labels)
 }

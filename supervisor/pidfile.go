@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // readPIDs reads the pids that HAProxy wrote, one a line.
@@ -64,15 +64,19 @@ func remove(path string) error {
 	return nil
 }
 
-// serving returns which of pids are processes that were started with one of
-// files in their command line: HAProxy of this proxy, and no stranger that got
-// an old pid.
-func serving(pids []int, files ...string) []int {
-	return slices.DeleteFunc(slices.Clone(pids), func(pid int) bool {
-		cmdline, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
-		if err != nil {
-			return true
-		}
-		return !slices.ContainsFunc(strings.Split(string(cmdline), "\x00"), func(arg string) bool { return slices.Contains(files, arg) })
-	})
+// stamp identifies one writing of a file; the zero value is that there is none.
+type stamp struct {
+	inode    uint64
+	modified unix.Timespec
+}
+
+// stampOf tells, before and after a launch, whether HAProxy wrote its pid file:
+// it removes the file and makes a new one, in which the same pids may stand when
+// a container was started again.
+func stampOf(path string) stamp {
+	var stat unix.Stat_t
+	if err := unix.Stat(path, &stat); err != nil {
+		return stamp{}
+	}
+	return stamp{stat.Ino, stat.Mtim}
 }

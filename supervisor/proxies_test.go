@@ -5,9 +5,12 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 var errBroken = errors.New("broken")
@@ -129,6 +132,159 @@ func TestProxyThatEndsIsStartedAgain(t *testing.T) {
 		}
 		if longest := slices.Max(pauses); longest > 45*time.Second {
 			t.Errorf("the longest pause was %s", longest)
+		}
+	})
+}
+
+// changing is a set that runs in a bubble, and what its proxies did.
+type changing struct {
+	*Proxies
+	t    *testing.T
+	stop context.CancelFunc
+	over chan error
+
+	mu  sync.Mutex
+	did []string
+}
+
+func (c *changing) does(what string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.did = append(c.did, what)
+}
+
+// done takes what they did.
+func (c *changing) done() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	did := c.did
+	c.did = nil
+	return did
+}
+
+func newChanging(t *testing.T, set ...Proxy) *changing {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	c := &changing{Proxies: NewProxies(slog.New(slog.DiscardHandler), set), t: t, stop: cancel, over: make(chan error, 1)}
+	go func() { c.over <- c.Run(ctx) }()
+	synctest.Wait()
+	return c
+}
+
+// proxy serves until it is stopped, which takes two seconds.
+func (c *changing) proxy(name, fingerprint string) Proxy {
+	return Proxy{Name: name, Fingerprint: fingerprint, Run: func(ctx context.Context, started func()) error {
+		c.does(name + " starts as " + fingerprint)
+		started()
+		<-ctx.Done()
+		<-time.After(2 * time.Second)
+		c.does(name + " has stopped as " + fingerprint)
+		return nil
+	}}
+}
+
+// set gives the proxies to Set and returns what it and, within a minute, they did.
+func (c *changing) set(set ...Proxy) (Changes, []string) {
+	c.t.Helper()
+	changes, err := c.Set(c.t.Context(), set)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	<-time.After(time.Minute)
+	synctest.Wait()
+	return changes, c.done()
+}
+
+func TestSetChangesOnlyWhatIsAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChanging(t)
+		for _, step := range []struct {
+			name string
+			set  []Proxy
+			want Changes
+			did  []string
+		}{
+			{"the first", []Proxy{c.proxy("a", "1")}, Changes{Added: []string{"a"}}, []string{"a starts as 1"}},
+			{"the same", []Proxy{c.proxy("a", "1")}, Changes{Unchanged: []string{"a"}}, nil},
+			{"one more", []Proxy{c.proxy("b", "1"), c.proxy("a", "1")}, Changes{Added: []string{"b"}, Unchanged: []string{"a"}}, []string{"b starts as 1"}},
+			{"another", []Proxy{c.proxy("b", "2"), c.proxy("a", "1")}, Changes{Changed: []string{"b"}, Unchanged: []string{"a"}}, []string{"b has stopped as 1", "b starts as 2"}},
+			{"one less", []Proxy{c.proxy("b", "2")}, Changes{Removed: []string{"a"}, Unchanged: []string{"b"}}, []string{"a has stopped as 1"}},
+			{"it returns", []Proxy{c.proxy("a", "1"), c.proxy("b", "2")}, Changes{Added: []string{"a"}, Unchanged: []string{"b"}}, []string{"a starts as 1"}},
+			{"none", nil, Changes{Removed: []string{"a", "b"}}, nil},
+		} {
+			changes, did := c.set(step.set...)
+			if diff := cmp.Diff(step.want, changes); diff != "" {
+				t.Errorf("%s: -want +got\n%s", step.name, diff)
+			}
+			if diff := cmp.Diff(step.did, did); diff != "" && step.did != nil {
+				t.Errorf("%s: -want +got\n%s", step.name, diff)
+			}
+		}
+		c.stop()
+		if err := <-c.over; err != nil {
+			t.Error(err)
+		}
+		if _, err := c.Set(t.Context(), nil); !errors.Is(err, ErrEnded) {
+			t.Errorf("Set: %v", err)
+		}
+	})
+}
+
+func TestProxyThatCanChangeIsNotEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChanging(t)
+		c.set(c.proxy("a", "1"))
+		for range 2 { // the second time it is what it is
+			next := c.proxy("a", "2")
+			next.Change = func() { c.does("a changes") }
+			_, did := c.set(next)
+			if want := []string{"a changes"}; len(did) > 0 && !slices.Equal(did, want) {
+				t.Errorf("it did %q", did)
+			}
+		}
+		if changes, _ := c.set(c.proxy("a", "2")); len(changes.Unchanged) != 1 {
+			t.Errorf("it is another: %v", changes)
+		}
+		// What ends and comes again waits for its own end, whatever is set meanwhile.
+		for _, set := range [][]Proxy{nil, {c.proxy("a", "3")}, nil} {
+			if _, err := c.Set(t.Context(), set); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, did := c.set(c.proxy("a", "4")); !slices.Equal(did, []string{"a has stopped as 1", "a starts as 4"}) {
+			t.Errorf("it did %q", did)
+		}
+		c.stop()
+		if err := <-c.over; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAddedProxyThatFailsIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChanging(t)
+		starts := 0
+		failing := Proxy{Name: "failing", Fingerprint: "1", Run: func(context.Context, func()) error { starts++; return errBroken }}
+		_, _ = c.set(failing)
+		<-time.After(time.Hour)
+		synctest.Wait()
+		if starts < 20 || len(c.over) > 0 {
+			t.Fatalf("it was started %d times", starts)
+		}
+		// What changes is tried at once.
+		before := starts
+		failing.Fingerprint, failing.Change = "2", func() {}
+		if _, err := c.Set(t.Context(), []Proxy{failing}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if starts != before+1 {
+			t.Errorf("%d starts at once", starts-before)
+		}
+		c.stop()
+		if err := <-c.over; err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -128,15 +129,39 @@ func (r *Reaper) expect() (stop func()) {
 }
 
 // adopt makes a process, which a launcher left behind, a known child. It may
-// have ended already.
-func (r *Reaper) adopt(pid int) *Child {
+// have ended already. A process that is none of ours, or known already, is an
+// error: its end would never be told here.
+func (r *Reaper) adopt(pid int) (*Child, error) {
+	// Under the lock nobody is reaped, and a child's pid stays its own.
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	status, ended := r.strays[pid]
+	switch {
+	case r.children[pid] != nil:
+		return nil, fmt.Errorf("process %d was started earlier", pid)
+	case !ended && parent(pid) != os.Getpid():
+		return nil, fmt.Errorf("process %d is no child of this one", pid)
+	}
 	child := r.own(pid)
-	if status, ended := r.strays[pid]; ended {
+	if ended {
 		delete(r.strays, pid)
 		delete(r.children, pid)
 		child.end(status)
 	}
-	return child
+	return child, nil
+}
+
+// parent returns the pid of a process's parent, 0 when there is no such process.
+func parent(pid int) int {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	// `pid (comm) state ppid …` of proc_pid_stat(5), where comm may hold anything.
+	var state string
+	var ppid int
+	if _, err := fmt.Sscan(string(stat[bytes.LastIndexByte(stat, ')')+1:]), &state, &ppid); err != nil {
+		return 0
+	}
+	return ppid
 }

@@ -96,7 +96,7 @@ func TestReaperAdopts(t *testing.T) {
 	second, release := orphan(t, r, 8)
 	third, _ := orphan(t, r, 9)
 
-	ended, living, signalled := r.adopt(first), r.adopt(second), r.adopt(third)
+	ended, living, signalled := adopted(t, r, first), adopted(t, r, second), adopted(t, r, third)
 	stop()
 	if !ended.ended() || living.ended() || signalled.ended() {
 		t.Error("the reaper does not know which of them have ended")
@@ -113,6 +113,29 @@ func TestReaperAdopts(t *testing.T) {
 	}
 }
 
+func adopted(t *testing.T, r *Reaper, pid int) *Child {
+	t.Helper()
+	child, err := r.adopt(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return child
+}
+
+func TestReaperAdoptsNobodyElse(t *testing.T) {
+	r := runReaper(t)
+	known, release := held(t, r, "read x <&3; exit 5")
+	ended, _ := held(t, r, "exit 0")
+	arrives(t, "a child ends", ended.Done())
+	for name, pid := range map[string]int{"a stranger": os.Getppid(), "a known child": known.PID, "one that has ended": ended.PID} {
+		if child, err := r.adopt(pid); err == nil || child != nil {
+			t.Errorf("%s is adopted", name)
+		}
+	}
+	release()
+	arrives(t, "the known child ends", known.Done())
+}
+
 // A status is of the process that had the pid then, not of a later one.
 func TestReaperForgetsStraysAfterTheLaunch(t *testing.T) {
 	r := runReaper(t)
@@ -123,7 +146,7 @@ func TestReaperForgetsStraysAfterTheLaunch(t *testing.T) {
 	first()
 	second()
 	defer r.expect()()
-	if r.adopt(pid).ended() {
+	if _, err := r.adopt(pid); err == nil {
 		t.Error("a status outlived the launch that it was kept for")
 	}
 }

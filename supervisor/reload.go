@@ -68,13 +68,20 @@ func (h *HAProxy) reload(ctx context.Context, launch registry.Launch) (pids []in
 	if err := os.Rename(aside, h.ConfFile); err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}
+	old := h.current
+	if old == nil {
+		old = h.findEarlier()
+	}
 	defer func() {
-		if err != nil {
-			err = errors.Join(err, restoreFile(h.ConfFile, oldConf), restoreFile(h.PIDFile, oldPIDs))
+		if err == nil {
+			return
+		}
+		err = errors.Join(err, restoreFile(h.ConfFile, oldConf), restoreFile(h.PIDFile, oldPIDs))
+		if old != nil && old.earlier {
+			h.abandon(old)
 		}
 	}()
-	args, silent := h.launchArgs(ctx)
-	next, err := h.launch(ctx, args)
+	next, silent, err := h.succeed(ctx, old)
 	if err != nil {
 		return nil, err
 	}
@@ -82,117 +89,155 @@ func (h *HAProxy) reload(ctx context.Context, launch registry.Launch) (pids []in
 		h.end(next)
 		return nil, err
 	}
-	if old := h.current; old != nil {
-		old.replaced = time.Now()
-		h.signal(old.workers, unix.SIGUSR1)
-		for _, w := range old.workers {
-			if silent[w.PID] {
-				// It would keep its share of the listeners, and of the new
-				// connections, for ever.
-				h.Logger.Error("ending a worker that does not answer", "pid", w.PID)
-				h.signal([]*Child{w}, unix.SIGKILL)
-			}
-		}
-		if len(old.workers) > 0 {
-			h.draining = append(h.draining, old)
-		}
+	next.since = time.Now()
+	if old != nil {
+		h.replace(old, silent)
 	}
 	h.current = next
-	for _, w := range next.workers {
-		h.watch(next, w)
-		pids = append(pids, w.PID)
-	}
+	h.watch(next)
+	pids = pidsOf(next.workers)
 	h.Logger.Info("HAProxy serves", "cause", launch.Cause, "workers", pids)
 	return pids, nil
 }
 
-// launchArgs returns how HAProxy is to be started, and which workers of the
-// serving generation do not answer.
-func (h *HAProxy) launchArgs(ctx context.Context) (args []string, silent map[int]bool) {
-	args = []string{"-D", "-f", h.ConfFile, "-p", h.PIDFile}
-	if h.current == nil {
-		// An earlier daemon's HAProxy: its sockets may not give listeners.
-		if pids, err := readPIDs(h.PIDFile); err == nil {
-			for i, pid := range serving(pids, h.ConfFile, h.PIDFile) {
-				if i == 0 {
-					h.Logger.Info("taking over from an HAProxy that runs already", "pids", pids)
-					args = append(args, "-sf")
-				}
-				args = append(args, strconv.Itoa(pid))
-			}
-		}
-		return args, nil
+// succeed starts a generation that takes the listeners of the old one, if there
+// is one, and returns which of the old one's workers do not answer.
+func (h *HAProxy) succeed(ctx context.Context, old *generation) (next *generation, silent []*worker, err error) {
+	if old == nil {
+		next, err = h.launch(ctx)
+		return next, nil, err
 	}
-	var living []int
-	for _, w := range h.current.workers {
-		if !w.ended() {
-			living = append(living, w.PID)
+	socket, silent := h.survey(ctx, old)
+	switch {
+	case socket != "":
+		next, err = h.launch(ctx, "-x", socket)
+		if !old.earlier || !keepsListeners(err) {
+			break
 		}
+		fallthrough
+	case old.earlier:
+		// Which loses a few connections. Those whose sockets are at other paths
+		// now, or not at all, serve all the same.
+		h.Logger.Warn("the HAProxy that runs already does not hand its listeners over, connections may be reset", "handover", err)
+		next, err = h.launch(ctx, stopFirst(old)...)
+	default:
+		if len(silent) > 0 {
+			h.Logger.Error("no worker answers, starting new ones beside them", "workers", len(silent))
+		}
+		next, err = h.launch(ctx)
+	}
+	if old.earlier {
+		silent = nil // it may have more sockets than are asked
+	}
+	return next, silent, err
+}
+
+// survey returns a socket on which a worker answers, empty when there is none,
+// and the living workers that do not answer.
+func (h *HAProxy) survey(ctx context.Context, g *generation) (socket string, silent []*worker) {
+	living := slices.DeleteFunc(slices.Clone(g.workers), (*worker).ended)
+	if len(living) == 0 {
+		return "", nil
 	}
 	limited, cancel := context.WithTimeout(ctx, probeWithin)
 	defer cancel()
-	answered := h.Prober.Probe(limited, living)
-	silent = make(map[int]bool)
-	socket := ""
-	for _, pid := range living {
-		if path, found := answered[pid]; found {
+	answered := h.Prober.Probe(limited, pidsOf(living))
+	for _, w := range living {
+		if path, found := answered[w.pid]; found {
 			socket = path
 		} else {
-			silent[pid] = true
+			silent = append(silent, w)
 		}
 	}
-	if socket != "" {
-		return append(args, "-x", socket), silent
+	return socket, silent
+}
+
+// stopFirst are the arguments by which HAProxy tells a generation to finish.
+func stopFirst(g *generation) []string {
+	var args []string
+	for _, pid := range append(pidsOf(g.workers), g.unwatched...) {
+		if args == nil {
+			args = append(args, "-sf")
+		}
+		args = append(args, strconv.Itoa(pid))
 	}
-	if len(silent) > 0 {
-		h.Logger.Error("no worker answers, starting new ones beside them", "workers", len(silent))
+	return args
+}
+
+// replace tells a generation to finish its connections.
+func (h *HAProxy) replace(old *generation, silent []*worker) {
+	old.since = time.Now()
+	h.signal(old.workers, unix.SIGUSR1)
+	for _, w := range silent {
+		// It would keep its share of the listeners, and of the new connections,
+		// for ever.
+		h.Logger.Error("ending a worker that does not answer", "pid", w.pid)
 	}
-	return args, silent
+	h.signal(silent, unix.SIGKILL)
+	if len(old.workers) > 0 {
+		h.draining = append(h.draining, old)
+	}
+	if old.earlier {
+		h.watch(old)
+	}
 }
 
 // launch runs HAProxy until it has left its workers behind, and adopts them.
-func (h *HAProxy) launch(ctx context.Context, args []string) (*generation, error) {
+func (h *HAProxy) launch(ctx context.Context, takeover ...string) (*generation, error) {
 	defer h.Reaper.expect()()
 	limited, cancel := context.WithTimeout(ctx, launchWithin)
 	defer cancel()
-	before, _ := readPIDs(h.PIDFile)
+	before := stampOf(h.PIDFile)
+	args := append([]string{"-D", "-f", h.ConfFile, "-p", h.PIDFile}, takeover...)
 	words, err := h.Reaper.Output(limited, h.Exec, args...)
+	// The launcher writes the file before it ends, and at no other time.
+	var pids []int
+	if stampOf(h.PIDFile) != before {
+		var reading error
+		if pids, reading = readPIDs(h.PIDFile); err == nil {
+			err = reading
+		}
+	}
+	if err == nil && len(pids) == 0 {
+		err = fmt.Errorf("it left no pid in %s", h.PIDFile)
+	}
+	next, adopting := h.adopt(pids)
+	if err == nil {
+		err = adopting
+	}
 	if err != nil {
-		// It may have left workers behind before it failed or was ended.
-		left, _ := readPIDs(h.PIDFile)
-		h.end(h.adopt(slices.DeleteFunc(left, func(pid int) bool { return slices.Contains(before, pid) })))
+		h.end(next) // what it left behind before it failed or was ended
 		return nil, fmt.Errorf("start HAProxy: %w", err)
 	}
 	if words != "" {
 		h.Logger.Warn("HAProxy said", "text", words)
 	}
-	// The launcher writes the file before it ends, and at no other time.
-	pids, err := readPIDs(h.PIDFile)
-	if err != nil {
-		return nil, fmt.Errorf("start HAProxy: %w", err)
-	}
-	if len(pids) == 0 {
-		return nil, fmt.Errorf("start HAProxy: it left no pid in %s", h.PIDFile)
-	}
-	return h.adopt(pids), nil
+	return next, nil
 }
 
-func (h *HAProxy) adopt(pids []int) *generation {
+// adopt returns the processes that a launcher left behind, those that can be
+// adopted in any case.
+func (h *HAProxy) adopt(pids []int) (*generation, error) {
 	g := &generation{}
+	var problems []error
 	for _, pid := range pids {
-		g.workers = append(g.workers, h.Reaper.adopt(pid))
+		child, err := h.Reaper.adopt(pid)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("pid file %s: %w", h.PIDFile, err))
+			continue
+		}
+		g.workers = append(g.workers, &worker{process: child, pid: pid})
 	}
-	return g
+	return g, errors.Join(problems...)
 }
 
 // prove waits until every worker has answered on a socket.
 func (h *HAProxy) prove(ctx context.Context, g *generation) error {
 	ctx, cancel := context.WithTimeout(ctx, proveWithin)
 	defer cancel()
-	var pids []int
+	pids := pidsOf(g.workers)
 	var watching sync.WaitGroup
 	for _, w := range g.workers {
-		pids = append(pids, w.PID)
 		watching.Go(func() {
 			select {
 			case <-w.Done():
@@ -207,7 +252,7 @@ func (h *HAProxy) prove(ctx context.Context, g *generation) error {
 	watching.Wait()
 	for _, w := range g.workers {
 		if w.ended() {
-			return fmt.Errorf("start HAProxy: worker %d ended at once: %s; HAProxy's own log says why", w.PID, describe(w.Status()))
+			return fmt.Errorf("start HAProxy: worker %d ended at once: %s; HAProxy's own log says why", w.pid, w.status())
 		}
 	}
 	if answered < len(pids) {

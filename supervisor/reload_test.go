@@ -73,6 +73,8 @@ var failures = []struct {
 	{name: "the launcher fails half-way", config: "workers 2 fork-fails"},
 	{name: "the launcher hangs", config: "workers 2 hang", giveUp: true},
 	{name: "the launcher leaves nobody", config: "workers 0"},
+	{name: "the launcher does not write the pid file", config: "no-pids"},
+	{name: "the launcher names a stranger", config: "workers 2 wrong-pids"},
 	{name: "the workers die at once", config: "workers 2 die-at-once"},
 	{name: "the workers are silent", config: "workers 2 silent stubborn"},
 	{name: "one worker is silent", config: "workers 2 half-silent", giveUp: true},
@@ -193,7 +195,7 @@ func TestSilentWorkerIsEndedByAReload(t *testing.T) {
 	s.becomes(1, "workers", "draining")
 	s.becomes(1, "worker_exits_total", "killed")
 	kill(t, old[1], unix.SIGKILL)
-	s.becomes(2, "worker_exits_total", "killed")
+	s.becomes(1, "worker_exits_total", "died")
 
 	s.silence(next...)
 	last := s.reload("workers 2")
@@ -201,7 +203,8 @@ func TestSilentWorkerIsEndedByAReload(t *testing.T) {
 		t.Errorf("nobody answers, the launch was %q", args)
 	}
 	areChildren(t, last...)
-	s.becomes(4, "worker_exits_total", "killed")
+	s.becomes(3, "worker_exits_total", "killed")
+	s.becomes(1, "worker_exits_total", "died")
 }
 
 func TestHardStop(t *testing.T) {
@@ -289,4 +292,14 @@ func TestReloadsQueueUp(t *testing.T) {
 		t.Errorf("the third: %v", got.err)
 	}
 	areChildren(t, got.pids...)
+}
+
+func TestUnwrittenPIDFileIsNamed(t *testing.T) {
+	s := play(t, Options{})
+	s.reload("workers 2")
+	for _, config := range []string{"no-pids", "wrong-pids"} {
+		if _, err := s.try(t.Context(), config); err == nil || !strings.Contains(err.Error(), s.PIDFile) {
+			t.Errorf("%s: %v", config, err)
+		}
+	}
 }

@@ -10,36 +10,72 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/syncer"
 )
 
-// board shows the query room what the proxies are doing now. A proxy that is
-// started again gets new rooms, in its old place.
-type board struct{ places []place }
+// board shows the query room what the proxies are doing now, in the
+// configuration's order. A proxy that is started again gets new rooms, in its
+// old place.
+type board struct{ places atomic.Pointer[[]*place] }
 
 type place struct {
+	name   string
 	absent query.Proxy
-	now    *atomic.Pointer[present]
+	now    atomic.Pointer[present]
 }
 
-func newBoard(plans []*plan) *board {
-	b := &board{}
+// arrange makes the places those of the plans; proxies that have one keep it.
+// One goroutine calls it.
+func (b *board) arrange(plans []*plan) {
+	var places []*place
 	for _, pl := range plans {
-		s := &registry.Snapshot{Proxy: pl.Name}
-		for _, g := range pl.Groups {
-			s.Groups = append(s.Groups, registry.Group{Name: g.Name})
-			s.Waiting = append(s.Waiting, g.Name)
+		p := b.place(pl.Name)
+		if p == nil {
+			p = newPlace(pl)
 		}
-		b.places = append(b.places, place{absent{s}, new(atomic.Pointer[present])})
+		places = append(places, p)
 	}
-	return b
+	b.places.Store(&places)
 }
 
-func (b *board) put(i int, c *hactl.Controller, zk *syncer.Syncer) {
-	b.places[i].now.Store(&present{c, zk})
+func newPlace(pl *plan) *place {
+	s := &registry.Snapshot{Proxy: pl.Name}
+	for _, g := range pl.Groups {
+		s.Groups = append(s.Groups, registry.Group{Name: g.Name})
+		s.Waiting = append(s.Waiting, g.Name)
+	}
+	return &place{name: pl.Name, absent: absent{s}}
 }
 
-// proxies is what the query room asks for, in the configuration's order.
+// place is that of a proxy; nil when it has none.
+func (b *board) place(name string) *place {
+	for _, p := range b.all() {
+		if p.name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+func (b *board) all() []*place {
+	if places := b.places.Load(); places != nil {
+		return *places
+	}
+	return nil
+}
+
+// serves returns nil when all proxies do.
+func (b *board) serves() error {
+	for _, p := range b.proxies() {
+		if err := p.Ready(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// proxies is what the query room asks for.
 func (b *board) proxies() []query.Proxy {
-	out := make([]query.Proxy, len(b.places))
-	for i, p := range b.places {
+	places := b.all()
+	out := make([]query.Proxy, len(places))
+	for i, p := range places {
 		out[i] = p.absent
 		if now := p.now.Load(); now != nil {
 			out[i] = now
@@ -47,6 +83,17 @@ func (b *board) proxies() []query.Proxy {
 	}
 	return out
 }
+
+// reload asks every proxy that is there for a reload.
+func (b *board) reload(cause string) {
+	for _, p := range b.all() {
+		if now := p.now.Load(); now != nil {
+			now.Reload(cause)
+		}
+	}
+}
+
+func (p *place) put(c *hactl.Controller, zk *syncer.Syncer) { p.now.Store(&present{c, zk}) }
 
 // present is a proxy whose rooms are there.
 type present struct {

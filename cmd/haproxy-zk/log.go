@@ -10,7 +10,7 @@ import (
 
 // newLogger returns the logger of the process: text on a terminal, else json.
 func newLogger(s settings, w io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: s.LogLevel}
+	options := &slog.HandlerOptions{Level: s.level()}
 	if s.LogFormat == "text" || s.LogFormat == "" && isTerminal(w) {
 		return slog.New(slog.NewTextHandler(w, options))
 	}

@@ -37,7 +37,13 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(stderr, "haproxy-zk: %v\n", err)
+	exit, own := errors.AsType[exitError](err)
+	if !own || exit.text != "" {
+		fmt.Fprintf(stderr, "haproxy-zk: %v\n", err)
+	}
+	if own {
+		return exit.code
+	}
 	if errors.As(err, new(usageError)) || errors.Is(err, supervisor.ErrRefused) {
 		return exitUsage
 	}

@@ -3,11 +3,8 @@ package main
 import (
 	"context"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"time"
 
-	oklog "github.com/oklog/run"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/haproxy-zk/haproxy-zk/hactl"
@@ -22,58 +19,84 @@ const (
 	sweepEvery    = 30 * time.Second
 )
 
-// rooms makes the three rooms of a proxy and joins them.
+// rooms makes the three rooms of each proxy.
 type rooms struct {
 	settings   settings
 	log        *slog.Logger
 	reaper     *supervisor.Reaper
 	board      *board
+	stopping   *stopping
 	supervisor *supervisor.Metrics
 	hactl      *hactl.Metrics
 	syncer     *syncer.Metrics
+
+	// kept are the proxies of the configuration that was taken last.
+	kept map[string]*room
 }
 
-func newRooms(s settings, log *slog.Logger, reg prometheus.Registerer, reaper *supervisor.Reaper, b *board) *rooms {
+func newRooms(s settings, log *slog.Logger, reg prometheus.Registerer, reaper *supervisor.Reaper, stopping *stopping) *rooms {
 	return &rooms{
 		settings:   s,
 		log:        log,
 		reaper:     reaper,
-		board:      b,
+		board:      &board{},
+		stopping:   stopping,
 		supervisor: supervisor.NewMetrics(reg),
 		hactl:      hactl.NewMetrics(reg),
 		syncer:     syncer.NewMetrics(reg),
 	}
 }
 
-// run serves the proxy, whose place on the board is i, until ctx is done:
-//
-//	syncer ──▶ controller ──▶ haproxy
-func (r *rooms) run(ctx context.Context, i int, pl *plan, started func()) error {
-	log := r.log.With("proxy", pl.Name)
-	for _, file := range append([]string{pl.ConfFile, pl.PIDFile}, pl.SocketFiles...) {
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			return err
+// arrange makes the plans what the rooms are for, and returns the proxies that
+// are to run from now on. One goroutine calls it.
+func (r *rooms) arrange(plans []*plan) []supervisor.Proxy {
+	r.board.arrange(plans)
+	before := r.kept
+	r.kept = make(map[string]*room, len(plans))
+	var set []supervisor.Proxy
+	for _, pl := range plans {
+		proxy := supervisor.Proxy{Name: pl.Name, Fingerprint: pl.fingerprint()}
+		m := before[pl.Name]
+		if m != nil && m.fits(pl) {
+			proxy.Change = func() { m.change(pl) }
+		} else {
+			m = newRoom(r, pl)
 		}
+		proxy.Run = m.run
+		r.kept[pl.Name] = m
+		set = append(set, proxy)
 	}
-	haproxy := supervisor.New(supervisor.Options{
+	return set
+}
+
+// haproxy and controller are made once for a room, a syncer for each plan of it.
+func (r *rooms) haproxy(pl *plan, log *slog.Logger) *supervisor.HAProxy {
+	return supervisor.New(supervisor.Options{
 		Proxy:         pl.Name,
 		Exec:          pl.executable,
 		ConfFile:      pl.ConfFile,
 		PIDFile:       pl.PIDFile,
 		Sockets:       pl.SocketFiles,
 		StopGrace:     pl.StopGrace,
+		Soft:          r.stopping.soft,
+		Hurry:         r.stopping.hurry,
+		Detach:        r.stopping.detached,
 		HardStopAfter: pl.HardStopAfter,
 		Reaper:        r.reaper,
 		Prober:        hactl.Prober{Sockets: pl.SocketFiles, Timeout: socketTimeout},
 		Logger:        log.With("component", "supervisor"),
 		Metrics:       r.supervisor,
 	})
-	controller := hactl.New(hactl.Options{
+}
+
+func (r *rooms) controller(pl *plan, haproxy hactl.Reloader, log *slog.Logger) *hactl.Controller {
+	l := pl.layout()
+	return hactl.New(hactl.Options{
 		Proxy:     pl.Name,
-		Template:  pl.template,
-		Frame:     pl.frame,
-		Backends:  pl.backends,
-		Discover:  pl.discover(),
+		Template:  l.Template,
+		Frame:     l.Frame,
+		Backends:  l.Backends,
+		Discover:  l.Discover,
 		Reloader:  haproxy,
 		StartWait: r.settings.StartWait,
 		Sweep:     sweepEvery,
@@ -81,48 +104,38 @@ func (r *rooms) run(ctx context.Context, i int, pl *plan, started func()) error 
 		Logger:    log.With("component", "hactl"),
 		Metrics:   r.hactl,
 	})
+}
+
+// following is a syncer that runs.
+type following struct {
+	*syncer.Syncer
+	cancel context.CancelFunc
+	ended  chan error
+}
+
+func (r *rooms) follow(pl *plan, sink syncer.Sink, log *slog.Logger) *following {
 	var groups []syncer.Group
 	for _, g := range pl.Groups {
 		groups = append(groups, syncer.Group{Name: g.Name, Path: g.Path})
 	}
-	zk := syncer.New(syncer.Options{
+	ctx, cancel := context.WithCancel(context.Background())
+	f := &following{cancel: cancel, ended: make(chan error, 1), Syncer: syncer.New(syncer.Options{
 		Proxy:          pl.Name,
 		Servers:        pl.ZooKeeper.Servers,
 		Chroot:         pl.ZooKeeper.Chroot,
 		SessionTimeout: pl.SessionTimeout,
 		Groups:         groups,
 		Discover:       pl.discovery(),
-		Sink:           controller,
+		Sink:           sink,
 		Logger:         log.With("component", "syncer"),
 		Metrics:        r.syncer,
-	})
-	var logSocket *supervisor.LogSocket
-	if pl.logSocket != "" {
-		var err error
-		if logSocket, err = supervisor.ListenLog(pl.logSocket, log.With("component", "haproxy"), r.supervisor); err != nil {
-			return err
-		}
-	}
-	r.board.put(i, controller, zk)
+	})}
+	go func() { f.ended <- ended(log, "syncer", f.Run(ctx)) }()
+	return f
+}
 
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	interrupt := func(error) { cancel() }
-	var g oklog.Group
-	g.Add(func() error { return ended(log, "haproxy", haproxy.Run(ctx)) }, interrupt)
-	g.Add(func() error { return ended(log, "syncer", zk.Run(ctx)) }, interrupt)
-	g.Add(func() error { return ended(log, "controller", controller.Run(ctx, started)) }, interrupt)
-	if logSocket != nil {
-		// Its lines matter until HAProxy has ended.
-		logging, stop := context.WithCancel(context.Background())
-		ended := make(chan error, 1)
-		go func() { ended <- logSocket.Run(logging) }()
-		defer func() {
-			stop()
-			if err := <-ended; err != nil {
-				log.Warn("HAProxy's log was not read to its end", "error", err)
-			}
-		}()
-	}
-	return g.Run()
+// stop ends it and returns why it ended. It is called once.
+func (f *following) stop() error {
+	f.cancel()
+	return <-f.ended
 }

@@ -19,8 +19,20 @@ Without a command it runs in the foreground:
 
   haproxy-zk --config /etc/haproxy-zk/config.json
 
-Signals: SIGTERM and SIGINT stop. HAProxy finishes the running requests within
-stop_grace, then everything ends.
+Signals:
+  TERM, INT  stop: HAProxy finishes the running requests within stop_grace, then
+             everything ends; a second one ends it at once
+  QUIT       stop at once; running requests are cut
+  USR1       stop softly: HAProxy finishes all its connections, however long that
+             takes; TERM after it begins the grace
+  USR2       reload HAProxy, of every proxy; no request is lost
+  HUP        read the configuration, the template and the environment's files
+             again. What is wrong with them is logged, and nothing changes.
+             Proxies that did not change are not touched, others reload without
+             a lost request, new ones start, and those that are gone stop within
+             stop_grace. One whose exec, conf_file, pid_file or socket_files
+             changed is stopped and started. The settings of the process below
+             stay as they were.
 
 The configuration is a JSON file, or the environment alone:
 
@@ -72,6 +84,12 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		},
 		newCheck(&s),
 		newRender(&s),
+		newStart(&s),
+		newStop(&s),
+		newRestart(&s),
+		newStatus(&s),
+		newHealthcheck(&s),
+		newGet(&s),
 		&cobra.Command{
 			Use:   "version",
 			Short: "print the version",

@@ -8,27 +8,34 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"runtime"
 
 	oklog "github.com/oklog/run"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"golang.org/x/sys/unix"
 
+	"github.com/haproxy-zk/haproxy-zk/control"
 	"github.com/haproxy-zk/haproxy-zk/query"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
 // run is the whole daemon:
 //
-//	signals ─┐ an actor's end interrupts the others
-//	proxies ─┼─▶ each a group of its own: haproxy, syncer, controller
-//	query   ─┘   answers until the proxies have stopped
+//	signals   ─┐ an actor's end interrupts the others
+//	rereading ─┤   gives the proxies a configuration that was read again
+//	proxies   ─┼─▶ each a group of its own: haproxy, controller, syncer
+//	query     ─┘   answers until the proxies have stopped
 //
 // The reaper runs beneath all of them, since the plans need it already.
 func run(ctx context.Context, s settings, stderr io.Writer) error {
+	pidFile, systemd := daemonPIDFile(), newNotifier()
+	s.logLevel = new(slog.LevelVar)
+	s.logLevel.Set(s.LogLevel)
 	log := newLogger(s, stderr)
+	arriving := hearSignals()
+	defer signal.Stop(arriving)
 	cfg, warnings, err := s.configuration()
 	for _, w := range warnings {
 		log.Warn("configuration", "problem", w.String())
@@ -55,42 +62,88 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 		return fmt.Errorf("listen on HTTP_ADDR: %w", err)
 	}
 
-	b := newBoard(plans)
-	rooms := newRooms(s, log, metrics, reaper, b)
+	controlListener, err := control.Listen(controlSocket(s))
+	if err != nil {
+		return err
+	}
+	defer controlListener.Close()
+	if pidFile != "" {
+		removePIDFile, err := writePIDFile(pidFile)
+		if err != nil {
+			return err
+		}
+		defer removePIDFile()
+	}
+
+	stop := newStopping()
+	rooms := newRooms(s, log, metrics, reaper, stop)
 	server := query.New(query.Options{
-		Proxies: b.proxies,
+		Proxies: rooms.board.proxies,
 		Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{Registry: metrics}),
 		Logger:  log.With("component", "query"),
 	})
-	var set []supervisor.Proxy
-	for i, pl := range plans {
-		set = append(set, supervisor.Proxy{Name: pl.Name, Run: func(ctx context.Context, started func()) error {
-			return rooms.run(ctx, i, pl, started)
-		}})
-	}
-	proxies := supervisor.NewProxies(log.With("component", "proxies"), set)
+	proxies := supervisor.NewProxies(log.With("component", "proxies"), rooms.arrange(plans))
+	rereading := newRereading(s, log.With("component", "configuration"), metrics, reaper, func(ctx context.Context, plans []*plan) (supervisor.Changes, error) {
+		return proxies.Set(ctx, rooms.arrange(plans))
+	})
+
+	rereading.systemd = systemd
 
 	running, stopProxies := context.WithCancel(ctx)
 	defer stopProxies()
+	listening, stopListening := context.WithCancel(context.Background())
+	defer stopListening()
 	serving, stopServing := context.WithCancel(context.Background())
 	defer stopServing()
 
+	detaching := control.New(control.Options{
+		Detach: func() error {
+			if os.Getpid() == 1 {
+				return errors.New("haproxy-zk is process 1 here: HAProxy would end with it")
+			}
+			stop.detach()
+			server.Stop()
+			stopProxies()
+			return nil
+		},
+		Level:  s.logLevel,
+		Logger: log.With("component", "control"),
+	})
+
 	var g oklog.Group
-	g.Add(oklog.SignalHandler(ctx, unix.SIGTERM, unix.SIGINT))
+	// A stop ends the proxies, and their end the rest: signals are heard, and
+	// the query API tells how the stop goes, until there is nothing to tell.
+	signals := &signals{
+		log: log, arriving: arriving, stopping: stop,
+		stop:   func() { _ = systemd.stopping(); server.Stop(); stopProxies() },
+		reload: func() { rooms.board.reload("signal") },
+		reread: rereading.ask,
+	}
+	g.Add(func() error { signals.run(listening); return ended(log, "signals", nil) }, func(error) {})
+	g.Add(func() error { rereading.run(listening); return ended(log, "rereading", nil) }, func(error) {})
 	g.Add(func() error {
-		// The query API tells how the stop goes until there is nothing to tell.
 		defer stopServing()
+		defer stopListening()
 		return ended(log, "proxies", proxies.Run(running))
 	}, func(error) { stopProxies() })
 	g.Add(func() error {
 		return ended(log, "query", server.Serve(serving, listener))
 	}, func(error) { server.Stop() })
 
+	g.Add(func() error {
+		return ended(log, "control", detaching.Serve(serving, controlListener))
+	}, func(error) {})
+	g.Add(func() error {
+		return ended(log, "systemd", systemd.run(listening, rooms.board.serves, func(ctx context.Context) error {
+			_, err := ask(ctx, listener.Addr().String(), "/healthz")
+			return err
+		}))
+	}, func(error) {})
+
 	log.Info("haproxy-zk starts", "version", version, "config", s.Config, "proxies", len(plans), "http", listener.Addr().String(), "pid", os.Getpid())
 	err = g.Run()
-	if errors.Is(err, oklog.ErrSignal) {
-		log.Info("haproxy-zk has stopped", "reason", err.Error())
-		return nil
+	if err == nil {
+		log.Info("haproxy-zk has stopped")
 	}
 	return err
 }

@@ -29,6 +29,8 @@ type settings struct {
 	LogFormat string        `env:"LOG_FORMAT"`
 
 	environment map[string]string
+	// logLevel is LogLevel while run lets it be changed; else nil.
+	logLevel *slog.LevelVar
 }
 
 // flags declares a flag for each setting; [settings.load] reads those that were given.
@@ -40,6 +42,14 @@ func (s *settings) flags(cmd *cobra.Command) {
 	f.Duration("start-wait", 0, "how long HAProxy's start waits for ZooKeeper (START_WAIT; default 5s)")
 	f.String("log-level", "", "debug, info, warn or error (LOG_LEVEL; default info)")
 	f.String("log-format", "", "text or json (LOG_FORMAT; default text on a terminal, else json)")
+}
+
+// level is that of the log.
+func (s settings) level() slog.Leveler {
+	if s.logLevel != nil {
+		return s.logLevel
+	}
+	return s.LogLevel
 }
 
 // load reads the environment, then the flags of cmd, which win.

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// listenNotify is systemd's side; next is what arrives.
+func listenNotify(t *testing.T, name string) (next func() string) {
+	t.Helper()
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return func() string {
+		t.Helper()
+		if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, 1024)
+		n, err := conn.Read(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b[:n])
+	}
+}
+
+func TestNotify(t *testing.T) {
+	dir, err := os.MkdirTemp("", "hz-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	for _, name := range []string{filepath.Join(dir, "n"), "@haproxy-zk-test-" + strconv.Itoa(os.Getpid())} {
+		next := listenNotify(t, name)
+		t.Setenv("NOTIFY_SOCKET", name)
+		n := newNotifier()
+		if os.Getenv("NOTIFY_SOCKET") != "" {
+			t.Error("HAProxy would get NOTIFY_SOCKET")
+		}
+		var before unix.Timespec
+		if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &before); err != nil {
+			t.Fatal(err)
+		}
+		for _, tell := range []func() error{n.ready, n.reloading, n.ready, n.stopping} {
+			if err := tell(); err != nil {
+				t.Error(err)
+			}
+		}
+		if got := next(); got != "READY=1" {
+			t.Errorf("%q", got)
+		}
+		text, usec, _ := strings.Cut(next(), "\nMONOTONIC_USEC=")
+		if now, err := strconv.ParseInt(usec, 10, 64); text != "RELOADING=1" || err != nil || now < before.Nano()/1000 || now > before.Nano()/1000+60e6 {
+			t.Errorf("%q %q", text, usec)
+		}
+		if got := next() + next(); got != "READY=1STOPPING=1" {
+			t.Errorf("%q", got)
+		}
+	}
+}
+
+func TestReadyOnceThenTheWatchdogHearsOnlyOfTheLiving(t *testing.T) {
+	name := "@haproxy-zk-watchdog-" + strconv.Itoa(os.Getpid())
+	next := listenNotify(t, name)
+	calls := 0
+	alive := func(context.Context) error {
+		if calls++; calls == 1 {
+			return errors.New("not yet")
+		}
+		return nil
+	}
+	asked := 0
+	serves := func() error {
+		if asked++; asked < 3 {
+			return errors.New("not yet")
+		}
+		return nil
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- notifier{name, 20 * time.Millisecond}.run(ctx, serves, alive) }()
+	if got := next(); got != "READY=1" || asked != 3 {
+		t.Errorf("%q after %d", got, asked)
+	}
+	if got := next() + next(); got != "WATCHDOG=1WATCHDOG=1" {
+		t.Errorf("%q", got)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if calls < 3 {
+		t.Errorf("asked %d times", calls)
+	}
+}
+
+func TestWithoutSystemd(t *testing.T) {
+	t.Setenv("NOTIFY_SOCKET", "")
+	t.Setenv("WATCHDOG_USEC", "30000000")
+	n := newNotifier()
+	if n.watchdog != 0 {
+		t.Errorf("watchdog %s", n.watchdog)
+	}
+	if err := errors.Join(n.ready(), n.reloading(), n.stopping()); err != nil {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := n.run(ctx, nil, nil); err != nil {
+		t.Error(err)
+	}
+	if err := (notifier{socket: "/nowhere/n"}).ready(); err == nil {
+		t.Error("nobody was told, and that is no error")
+	}
+}
+
+func TestWatchdogOfAnotherProcess(t *testing.T) {
+	for pid, want := range map[string]time.Duration{
+		"":                          15 * time.Second,
+		fmt.Sprint(os.Getpid()):     15 * time.Second,
+		fmt.Sprint(os.Getpid() + 1): 0,
+	} {
+		t.Setenv("NOTIFY_SOCKET", "@x")
+		t.Setenv("WATCHDOG_USEC", "15000000")
+		t.Setenv("WATCHDOG_PID", pid)
+		if n := newNotifier(); n.watchdog != want {
+			t.Errorf("pid %q: %s", pid, n.watchdog)
+		}
+	}
+}

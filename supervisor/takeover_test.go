@@ -1,0 +1,318 @@
+package supervisor
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// earlier starts what another process of ours may have left. To a pidfd it
+// makes no difference that they are this one's children.
+func (s *stage) earlier(config string) []int {
+	s.t.Helper()
+	if err := os.WriteFile(s.ConfFile, []byte(config), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := s.Reaper.Output(s.t.Context(), s.Exec, "-D", "-f", s.ConfFile, "-p", s.PIDFile); err != nil {
+		s.t.Fatal(err)
+	}
+	pids, err := readPIDs(s.PIDFile)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return pids
+}
+
+// names puts pids into the pid file.
+func (s *stage) names(pids ...int) {
+	s.t.Helper()
+	var text bytes.Buffer
+	for _, pid := range pids {
+		fmt.Fprintln(&text, pid)
+	}
+	if err := os.WriteFile(s.PIDFile, text.Bytes(), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// launches are what followed the usual arguments in each launch since the first,
+// which was that of the earlier HAProxy.
+func (s *stage) launches() []string {
+	s.t.Helper()
+	var launches []string
+	usual := fmt.Sprintf("-D -f %s -p %s", s.ConfFile, s.PIDFile)
+	for _, call := range s.lines("calls") {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(call), usual); ok {
+			launches = append(launches, strings.TrimSpace(rest))
+		}
+	}
+	return launches[1:]
+}
+
+func sf(pids ...int) string {
+	return "-sf " + strings.Trim(fmt.Sprint(pids), "[]")
+}
+
+func (s *stage) launchesAre(want ...string) {
+	s.t.Helper()
+	if got := s.launches(); !slices.Equal(got, want) {
+		s.t.Errorf("the launches were %q, want %q", got, want)
+	}
+}
+
+func TestTakeover(t *testing.T) {
+	s := newStage(t, Options{})
+	old := s.earlier("workers 2 busy")
+	// In the pid file a pid is a stranger's by now, and one is nobody's.
+	stranger, release := held(t, s.Reaper, "read x <&3; exit 5")
+	ended, _ := held(t, s.Reaper, "exit 0")
+	arrives(t, "a process ends", ended.Done())
+	s.names(stranger.PID, old[0], ended.PID, old[1])
+
+	s.begin()
+	outcome := s.begun(t.Context(), "silent")
+	var next []int
+	eventually(t, "the new worker runs", func() bool {
+		next, _ = readPIDs(s.PIDFile)
+		return len(next) == 1 && slices.Equal(children(t), slices.Sorted(slices.Values(slices.Concat(old, next, []int{stranger.PID}))))
+	})
+	s.untold(old...)
+	s.answer(next...)
+	if got := s.await(outcome); got.err != nil || !slices.Equal(got.pids, next) {
+		t.Fatalf("Reload: %d, %v", got.pids, got.err)
+	}
+	if got := s.launches(); len(got) != 1 || got[0] != "-x "+socketOf(s.dir, old[0]) && got[0] != "-x "+socketOf(s.dir, old[1]) {
+		t.Errorf("the launches were %q", got)
+	}
+	for _, pid := range old {
+		eventually(t, "the old workers are told to finish", func() bool { return slices.Contains(s.signals(pid), "SIGUSR1") })
+	}
+	s.generationsAre(next, old)
+	kill(t, old[0], unix.SIGUSR2)
+	s.generationsAre(next, old[1:])
+	kill(t, old[1], unix.SIGUSR2)
+	s.generationsAre(next)
+	s.becomes(2, "worker_exits_total", "drained")
+	if len(s.Died()) > 0 {
+		t.Error("the end of an earlier worker is told as a death")
+	}
+	release()
+	arrives(t, "the stranger ends", stranger.Done())
+	if got := describe(stranger.Status()); got != "exit code 5" {
+		t.Errorf("the stranger ended with %s", got)
+	}
+
+	last := s.reload("")
+	if got := s.launched()[5:]; !slices.Equal(got, []string{"-x", socketOf(s.dir, next[0])}) {
+		t.Errorf("the launch after the takeover was with %q", got)
+	}
+	areChildren(t, last...)
+}
+
+// The process before died while it reloaded, or while a generation drained: the
+// pid file does not have all.
+func TestTakeoverOfWhoIsInNoPIDFile(t *testing.T) {
+	for _, named := range []int{0, 1} {
+		t.Run(fmt.Sprint(named, " named"), func(t *testing.T) {
+			s := newStage(t, Options{})
+			old := s.earlier("workers 3")
+			s.names(old[:named]...)
+			s.begin()
+			next := s.reload("workers 2")
+			areChildren(t, next...)
+			for _, pid := range old {
+				if got := s.signals(pid); !slices.Equal(got, []string{"SIGUSR1"}) {
+					t.Errorf("old worker %d got %q", pid, got)
+				}
+			}
+			s.becomes(3, "worker_exits_total", "drained")
+		})
+	}
+}
+
+func TestTakeoverFromWhoGivesNoListeners(t *testing.T) {
+	s := newStage(t, Options{})
+	old := s.earlier("closed busy")
+	s.begin()
+	next := s.reload("workers 2")
+	s.launchesAre("-x "+socketOf(s.dir, old[0]), sf(old...))
+	s.generationsAre(next, old)
+	kill(t, old[0], unix.SIGUSR2)
+	s.generationsAre(next)
+
+	last := s.reload("")
+	if got := s.launched()[5]; got != "-x" {
+		t.Errorf("the launch after the takeover was with %q", got)
+	}
+	areChildren(t, last...)
+}
+
+func TestTakeoverFromWhoDoesNotAnswer(t *testing.T) {
+	s := newStage(t, Options{})
+	old := s.earlier("workers 2 silent busy")
+	s.begin()
+	next := s.reload("workers 2")
+	s.launchesAre(sf(old...))
+	s.generationsAre(next, old)
+	for _, pid := range old {
+		if slices.Contains(s.signals(pid), "SIGKILL") {
+			t.Errorf("worker %d was killed", pid)
+		}
+		kill(t, pid, unix.SIGUSR2)
+	}
+	s.generationsAre(next)
+	areChildren(t, next...)
+}
+
+// Some of its sockets may be at places that are not asked any more.
+func TestTakeoverSparesWhoDoesNotAnswerBesideOneWhoDoes(t *testing.T) {
+	s := newStage(t, Options{})
+	old := s.earlier("workers 2 half-silent busy")
+	s.begin()
+	next := s.reload("")
+	s.launchesAre("-x " + socketOf(s.dir, old[0]))
+	s.generationsAre(next, old)
+	for _, pid := range old {
+		kill(t, pid, unix.SIGUSR2)
+	}
+	s.generationsAre(next)
+	s.becomes(2, "worker_exits_total", "drained")
+}
+
+func TestTakeoverWithoutPidfd(t *testing.T) {
+	s := newStage(t, Options{})
+	old := s.earlier("workers 2")
+	s.openStranger = func(int) (*stranger, error) { return nil, unix.ENOSYS }
+	s.begin()
+	next := s.reload("")
+	s.launchesAre(sf(old...))
+	areChildren(t, next...)
+	s.generationsAre(next)
+}
+
+func TestFailedTakeoverChangesNothing(t *testing.T) {
+	for _, config := range []string{"refuse", "bind-fails", "no-pids", "workers 2 die-at-once"} {
+		t.Run(config, func(t *testing.T) {
+			s := newStage(t, Options{})
+			old := s.earlier("workers 2")
+			conf, pids := contents(t, s.ConfFile), contents(t, s.PIDFile)
+			unchanged := func() {
+				t.Helper()
+				if got := contents(t, s.ConfFile); got != conf {
+					t.Errorf("the configuration became %q", got)
+				}
+				if got := contents(t, s.PIDFile); got != pids {
+					t.Errorf("the pid file became %q", got)
+				}
+				areChildren(t, old...)
+			}
+			s.begin()
+			if _, err := s.try(t.Context(), config); err == nil {
+				t.Error("no error")
+			}
+			unchanged()
+			if err := s.end(); err != nil {
+				t.Error(err)
+			}
+			unchanged()
+			s.untold(old...)
+			if launches := s.launches(); slices.ContainsFunc(launches, func(args string) bool { return strings.Contains(args, "-sf") }) {
+				t.Errorf("the launches were %q", launches)
+			}
+			s.again().reload("")
+		})
+	}
+}
+
+// again is the next process of ours, in the same places.
+func (s *stage) again() *stage {
+	s.t.Helper()
+	next := newStage(s.t, Options{Reaper: s.Reaper})
+	next.ConfFile, next.PIDFile, next.Prober, next.dir = s.ConfFile, s.PIDFile, s.Prober, s.dir
+	next.begin()
+	return next
+}
+
+func TestStopBeforeATakeoverLeavesEverything(t *testing.T) {
+	s := newStage(t, Options{})
+	old := s.earlier("workers 2")
+	s.Sockets = []string{socketOf(s.dir, old[0])}
+	s.begin()
+	if err := s.end(); err != nil {
+		t.Error(err)
+	}
+	s.untold(old...)
+	next := s.again()
+	pids := next.reload("")
+	if got := next.launches(); len(got) != 1 || !strings.HasPrefix(got[0], "-x ") {
+		t.Errorf("the launches were %q", got)
+	}
+	areChildren(t, pids...)
+}
+
+func TestHardStopAfterATakeover(t *testing.T) {
+	const after = 300 * time.Millisecond
+	s := newStage(t, Options{HardStopAfter: after})
+	s.earlier("workers 2 deaf")
+	s.begin()
+	begun := time.Now()
+	next := s.reload("")
+	areChildren(t, next...)
+	if took := time.Since(begun); took < after {
+		t.Errorf("the old workers were ended after %s", took)
+	}
+	s.becomes(2, "worker_exits_total", "killed")
+	s.generationsAre(next)
+}
+
+func TestStopAfterATakeoverEndsAll(t *testing.T) {
+	s := newStage(t, Options{StopGrace: 100 * time.Millisecond})
+	old := s.earlier("workers 2 stubborn")
+	s.begin()
+	next := s.reload("")
+	s.generationsAre(next, old)
+	if err := s.end(); err != nil {
+		t.Error(err)
+	}
+	areChildren(t)
+	if _, err := os.Stat(s.PIDFile); !os.IsNotExist(err) {
+		t.Errorf("the pid file is there: %v", err)
+	}
+}
+
+func TestStrangersAreNotToldToEnd(t *testing.T) {
+	s := newStage(t, Options{})
+	stranger, _ := held(t, s.Reaper, "read x <&3; exit 5")
+	s.names(stranger.PID)
+	s.begin()
+	pids := s.reload("")
+	if got := s.launched(); len(got) != 5 {
+		t.Errorf("the launch was %q", got)
+	}
+	areChildren(t, append(pids, stranger.PID)...)
+}
+
+func TestEarlierIsKnownByItsArguments(t *testing.T) {
+	s := newStage(t, Options{})
+	old := s.earlier("workers 2")
+	other := newStage(t, Options{Reaper: s.Reaper})
+	theirs := other.earlier("")
+	s.names(theirs...)
+	if got := s.earlierPIDs(); !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(old))) {
+		t.Errorf("found %d, want %d", got, old)
+	}
+	s.ConfFile = filepath.Join(s.dir, "other.cfg")
+	if got := s.earlierPIDs(); len(got) > 0 {
+		t.Errorf("found %d with another configuration", got)
+	}
+	for _, pid := range slices.Concat(old, theirs) {
+		kill(t, pid, unix.SIGTERM)
+	}
+}
