@@ -111,6 +111,9 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 	})
 
 	var g oklog.Group
+	// failed is the proxies' error. Their end ends the others, any of which may
+	// then return before it, and only the first error of a group survives.
+	var failed error
 	// A stop ends the proxies, and their end the rest: signals are heard, and
 	// the query API tells how the stop goes, until there is nothing to tell.
 	signals := &signals{
@@ -124,7 +127,8 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 	g.Add(func() error {
 		defer stopServing()
 		defer stopListening()
-		return ended(log, "proxies", proxies.Run(running))
+		failed = ended(log, "proxies", proxies.Run(running))
+		return failed
 	}, func(error) { stopProxies() })
 	g.Add(func() error {
 		return ended(log, "query", server.Serve(serving, listener))
@@ -141,7 +145,9 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 	}, func(error) {})
 
 	log.Info("haproxy-zk starts", "version", version, "config", s.Config, "proxies", len(plans), "http", listener.Addr().String(), "pid", os.Getpid())
-	err = g.Run()
+	if err = g.Run(); err == nil {
+		err = failed
+	}
 	if err == nil {
 		log.Info("haproxy-zk has stopped")
 	}
