@@ -29,11 +29,16 @@ type Reaper struct {
 	// them. They are kept while a launch is under way.
 	strays    map[int]unix.WaitStatus
 	launching int
+	orphans   int
 }
 
-// NewReaper makes the process the subreaper of its descendants. Children can be
-// started at once; they are waited for while Run runs.
+// NewReaper makes the process the subreaper of its descendants, and keeps from
+// them the descriptors that it inherited. Children can be started at once; they
+// are waited for while Run runs.
 func NewReaper(log *slog.Logger) (*Reaper, error) {
+	if err := keepDescriptors(); err != nil {
+		return nil, err
+	}
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("become the subreaper of HAProxy's workers: %w", err)
 	}
@@ -88,8 +93,16 @@ func (r *Reaper) reapOnce() bool {
 	if r.launching > 0 {
 		r.strays[pid] = status
 	}
+	r.orphans++
 	r.log.Debug("reaped an orphan", "pid", pid, "status", describe(status))
 	return true
+}
+
+// Orphans is how many processes it has waited for that nobody here started.
+func (r *Reaper) Orphans() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.orphans
 }
 
 // start forks and executes path. The child gets files as its descriptors, from 0 on.

@@ -41,7 +41,9 @@ func Check(ctx context.Context, reaper *Reaper, path, file string) error {
 
 // reload starts a generation beside the one that serves and lets the old one go
 // once the new one is proven: what `-sf` does, but after the proof, since a
-// start that fails with -sf has already taken the old one's listeners away.
+// start that fails with -sf has already taken the old one's listeners away. One
+// that fails without it has done nothing, so it is no matter of `haproxy -c`
+// first, which takes as long as the start itself.
 func (h *HAProxy) reload(ctx context.Context, launch registry.Launch) (pids []int, err error) {
 	switch warning, err := raiseFiles(launch.FilesWanted, launch.FilesNeeded); {
 	case err != nil:
@@ -57,15 +59,7 @@ func (h *HAProxy) reload(ctx context.Context, launch registry.Launch) (pids []in
 	if err != nil {
 		return nil, fmt.Errorf("read the pid file of what runs: %w", err)
 	}
-	// A refused file stays where it is: HAProxy's words name its lines.
-	aside := h.ConfFile + asideSuffix
-	if err := os.WriteFile(aside, launch.Config, 0o600); err != nil {
-		return nil, fmt.Errorf("write the configuration: %w", err)
-	}
-	if err := Check(ctx, h.Reaper, h.Exec, aside); err != nil {
-		return nil, err
-	}
-	if err := os.Rename(aside, h.ConfFile); err != nil {
+	if err := writeFile(h.ConfFile, launch.Config); err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}
 	old := h.current
@@ -80,6 +74,7 @@ func (h *HAProxy) reload(ctx context.Context, launch registry.Launch) (pids []in
 		if old != nil && old.earlier {
 			h.abandon(old)
 		}
+		err = h.explain(ctx, launch.Config, err)
 	}()
 	next, silent, err := h.succeed(ctx, old)
 	if err != nil {
@@ -119,7 +114,10 @@ func (h *HAProxy) succeed(ctx context.Context, old *generation) (next *generatio
 		// Which loses a few connections. Those whose sockets are at other paths
 		// now, or not at all, serve all the same.
 		h.Logger.Warn("the HAProxy that runs already does not hand its listeners over, connections may be reset", "handover", err)
-		next, err = h.launch(ctx, stopFirst(old)...)
+		// A launcher with -sf has taken its listeners away before it fails.
+		if err = Check(ctx, h.Reaper, h.Exec, h.ConfFile); err == nil {
+			next, err = h.launch(ctx, stopFirst(old)...)
+		}
 	default:
 		if len(silent) > 0 {
 			h.Logger.Error("no worker answers, starting new ones beside them", "workers", len(silent))
@@ -150,6 +148,23 @@ func (h *HAProxy) survey(ctx context.Context, g *generation) (socket string, sil
 		}
 	}
 	return socket, silent
+}
+
+// explain tells, after a launch that failed, whether it is the configuration
+// that HAProxy does not accept. That one then stays beside the file of what runs:
+// HAProxy's words name its lines.
+func (h *HAProxy) explain(ctx context.Context, config []byte, failure error) error {
+	if _, ran := errors.AsType[*ExitError](failure); !ran {
+		return failure
+	}
+	aside := h.ConfFile + asideSuffix
+	if err := os.WriteFile(aside, config, 0o600); err != nil {
+		return errors.Join(failure, fmt.Errorf("keep the configuration for a look: %w", err))
+	}
+	if err := Check(ctx, h.Reaper, h.Exec, aside); errors.Is(err, ErrRefused) {
+		return err
+	}
+	return errors.Join(failure, remove(aside))
 }
 
 // stopFirst are the arguments by which HAProxy tells a generation to finish.
