@@ -21,6 +21,9 @@ type Reloader interface {
 	Reload(ctx context.Context, launch registry.Launch) (pids []int, err error)
 	// Died gives the pid of a worker that ended although nobody told it to.
 	Died() <-chan int
+	// Crowded tells whether so many earlier generations still finish their
+	// connections that a reload that is not urgent should wait.
+	Crowded() bool
 }
 
 // Options of a [Controller].
@@ -75,6 +78,8 @@ type Controller struct {
 
 	reloadCause string // empty: none is wanted
 	reloadAt    time.Time
+	urgent      bool // it replaces workers
+	postponed   bool // and was told so
 	reloaded    time.Time
 	backoff     *backoff.ExponentialBackOff
 }
@@ -82,6 +87,10 @@ type Controller struct {
 const (
 	// A reload that adds slots or groups waits this long after the one before.
 	reloadGap = time.Second
+	// While earlier generations crowd it waits so long, and then goes on: nothing
+	// waits for a client that never leaves.
+	crowdedGap   = time.Minute
+	crowdedRetry = time.Second
 	// A generation that lived longer than this starts the backoff anew.
 	settled = 10 * time.Second
 	// So many failures in a row of one worker ask for its replacement.
@@ -233,10 +242,10 @@ func (c *Controller) step(ctx context.Context) {
 	c.retire()
 	c.assign(ctx)
 	c.apply(ctx)
-	if c.change != nil && !c.changeAt.After(time.Now()) && ctx.Err() == nil {
+	if c.change != nil && c.due(&c.changeAt) && ctx.Err() == nil {
 		c.convert(ctx)
 	}
-	if c.reloadCause != "" && !c.reloadAt.After(time.Now()) && ctx.Err() == nil {
+	if c.reloadCause != "" && c.due(&c.reloadAt) && ctx.Err() == nil {
 		// An error is logged, and the reload wanted again.
 		_ = c.reload(ctx, c.reloadCause)
 	}

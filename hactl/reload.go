@@ -31,8 +31,26 @@ func (c *Controller) restore(cause string) {
 	} else {
 		c.reloadAt = time.Now().Add(c.backoff.NextBackOff())
 	}
-	c.reloadCause = cause
+	c.reloadCause, c.urgent = cause, true
 	c.setProblem(cause)
+}
+
+// due tells whether the time of a reload has come. One that is not urgent is put
+// off while earlier generations crowd.
+func (c *Controller) due(at *time.Time) bool {
+	now := time.Now()
+	if at.After(now) {
+		return false
+	}
+	if c.urgent || now.Sub(c.reloaded) >= crowdedGap || !c.Reloader.Crowded() {
+		return true
+	}
+	if !c.postponed {
+		c.postponed = true
+		c.Logger.Warn("too many replaced generations still finish their connections, the next reload waits", "at_most", crowdedGap-now.Sub(c.reloaded).Round(time.Second))
+	}
+	*at = now.Add(crowdedRetry)
+	return false
 }
 
 // reload renders what is wanted now and makes it the running configuration.
@@ -73,7 +91,7 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 		}
 		return err
 	}
-	c.reloadCause, c.reloaded = "", time.Now()
+	c.reloadCause, c.urgent, c.postponed, c.reloaded = "", false, false, time.Now()
 	c.setProblem("")
 	// What was rendered disabled gets its state now, before anything else.
 	c.apply(ctx)

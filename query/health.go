@@ -1,6 +1,9 @@
 package query
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // condition is one proxy in the body of /readyz.
 type condition struct {
@@ -8,6 +11,15 @@ type condition struct {
 	ZooKeeper string   `json:"zookeeper"`
 	Waiting   []string `json:"waiting,omitempty"`
 	Problem   string   `json:"problem,omitempty"`
+	// Generations are HAProxy's that live, the serving one first.
+	Generations []generation `json:"generations,omitempty"`
+}
+
+// generation is a [supervisor.Generation].
+type generation struct {
+	PIDs     []int     `json:"pids"`
+	Draining bool      `json:"draining,omitempty"`
+	Since    time.Time `json:"since"`
 }
 
 // answerReady says whether requests should be sent here. ZooKeeper being away is
@@ -54,6 +66,9 @@ func examine(p Proxy) (name string, c condition) {
 	err := p.Ready()
 	if err != nil {
 		c.Problem = err.Error()
+	}
+	for _, g := range p.Generations() {
+		c.Generations = append(c.Generations, generation{g.PIDs, g.Draining, g.Since.UTC().Truncate(time.Millisecond)})
 	}
 	c.Ready = err == nil && len(c.Waiting) == 0
 	return snapshot.Proxy, c

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
+	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
 func TestReady(t *testing.T) {
@@ -62,6 +64,16 @@ func TestReady(t *testing.T) {
 			},
 			status: http.StatusServiceUnavailable,
 			body:   `{"ready":false,"proxies":{"a":{"ready":true,"zookeeper":"connected"},"b":{"ready":false,"zookeeper":"connected","problem":"ask worker 1: connection refused"}}}`,
+		},
+		{
+			name: "a reload a while ago",
+			proxies: []Proxy{with(well("a"), func(p *proxy) {
+				at := time.Date(2026, 1, 2, 3, 4, 5, 678_901_234, time.FixedZone("", 3600))
+				p.generations = []supervisor.Generation{{PIDs: []int{12, 13}, Since: at}, {PIDs: []int{9}, Draining: true, Since: at.Add(time.Second)}}
+			})},
+			status: http.StatusOK,
+			body: `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"connected","generations":[` +
+				`{"pids":[12,13],"since":"2026-01-02T02:04:05.678Z"},{"pids":[9],"draining":true,"since":"2026-01-02T02:04:06.678Z"}]}}}`,
 		},
 		{
 			name:    "stopping",

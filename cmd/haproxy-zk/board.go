@@ -7,6 +7,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/hactl"
 	"github.com/haproxy-zk/haproxy-zk/query"
 	"github.com/haproxy-zk/haproxy-zk/registry"
+	"github.com/haproxy-zk/haproxy-zk/supervisor"
 	"github.com/haproxy-zk/haproxy-zk/syncer"
 )
 
@@ -93,13 +94,18 @@ func (b *board) reload(cause string) {
 	}
 }
 
-func (p *place) put(c *hactl.Controller, zk *syncer.Syncer) { p.now.Store(&present{c, zk}) }
+func (p *place) put(c *hactl.Controller, h *supervisor.HAProxy, zk *syncer.Syncer) {
+	p.now.Store(&present{c, h, zk})
+}
 
 // present is a proxy whose rooms are there.
 type present struct {
 	*hactl.Controller
-	zk *syncer.Syncer
+	haproxy *supervisor.HAProxy
+	zk      *syncer.Syncer
 }
+
+func (p *present) Generations() []supervisor.Generation { return p.haproxy.Generations() }
 
 func (p *present) Contact() registry.Contact { return p.zk.Contact() }
 
@@ -111,5 +117,7 @@ func (a absent) Snapshot() *registry.Snapshot { return a.snapshot }
 func (a absent) Contact() registry.Contact {
 	return registry.Contact{Problem: "the proxy has not been started yet"}
 }
+
+func (a absent) Generations() []supervisor.Generation { return nil }
 
 func (a absent) Ready() error { return errors.New("the proxy has not been started yet") }

@@ -81,6 +81,9 @@ func check(ctx context.Context, s *settings, reaper *supervisor.Reaper, online b
 	}
 	listens = append(listens, query)
 	found.add(judgeClashes(listens)...)
+	if s.LogListen != "" {
+		listens = append(listens, listening{network: "udp", addr: s.LogListen, where: "LOG_LISTEN", ours: query.ours})
+	}
 	for _, l := range listens {
 		if !l.ours {
 			found.add(checkListen(l)...)

@@ -23,6 +23,7 @@ const (
 type rooms struct {
 	settings   settings
 	log        *slog.Logger
+	haproxyLog *slog.Logger
 	reaper     *supervisor.Reaper
 	board      *board
 	stopping   *stopping
@@ -34,10 +35,11 @@ type rooms struct {
 	kept map[string]*room
 }
 
-func newRooms(s settings, log *slog.Logger, reg prometheus.Registerer, reaper *supervisor.Reaper, stopping *stopping) *rooms {
+func newRooms(s settings, log, haproxyLog *slog.Logger, reg prometheus.Registerer, reaper *supervisor.Reaper, stopping *stopping) *rooms {
 	return &rooms{
 		settings:   s,
 		log:        log,
+		haproxyLog: haproxyLog,
 		reaper:     reaper,
 		board:      &board{},
 		stopping:   stopping,

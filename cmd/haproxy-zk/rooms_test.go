@@ -78,7 +78,7 @@ func TestWhatChangesAProxy(t *testing.T) {
 }
 
 func TestRoomsAreKept(t *testing.T) {
-	r := newRooms(settings{}, slog.New(slog.DiscardHandler), prometheus.NewRegistry(), nil, newStopping())
+	r := newRooms(settings{}, slog.New(slog.DiscardHandler), slog.New(slog.DiscardHandler), prometheus.NewRegistry(), nil, newStopping())
 	named := func(name string, change func(*config.Proxy)) *plan {
 		pl := planOf(t, change)
 		pl.Name = name

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +28,7 @@ type settings struct {
 	StartWait time.Duration `env:"START_WAIT" envDefault:"5s"`
 	LogLevel  slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
 	LogFormat string        `env:"LOG_FORMAT"`
+	LogListen string        `env:"LOG_LISTEN"`
 
 	environment map[string]string
 	// logLevel is LogLevel while run lets it be changed; else nil.
@@ -42,6 +44,7 @@ func (s *settings) flags(cmd *cobra.Command) {
 	f.Duration("start-wait", 0, "how long HAProxy's start waits for ZooKeeper (START_WAIT; default 5s)")
 	f.String("log-level", "", "debug, info, warn or error (LOG_LEVEL; default info)")
 	f.String("log-format", "", "text or json (LOG_FORMAT; default text on a terminal, else json)")
+	f.String("log-listen", "", "UDP address where HAProxy's log lines are taken, as in 127.0.0.1:514 (LOG_LISTEN; default none)")
 }
 
 // level is that of the log.
@@ -57,7 +60,7 @@ func (s *settings) load(cmd *cobra.Command) error {
 	environment := env.ToMap(os.Environ())
 	for flag, variable := range map[string]string{
 		"config": "CONFIG", "http-addr": "HTTP_ADDR", "run-dir": "RUN_DIR",
-		"start-wait": "START_WAIT", "log-level": "LOG_LEVEL", "log-format": "LOG_FORMAT",
+		"start-wait": "START_WAIT", "log-level": "LOG_LEVEL", "log-format": "LOG_FORMAT", "log-listen": "LOG_LISTEN",
 	} {
 		if f := cmd.Flag(flag); f != nil && f.Changed {
 			environment[variable] = f.Value.String()
@@ -70,6 +73,11 @@ func (s *settings) load(cmd *cobra.Command) error {
 	case "", "text", "json":
 	default:
 		return usageError{fmt.Errorf("LOG_FORMAT %q: it is text or json", s.LogFormat)}
+	}
+	if s.LogListen != "" {
+		if _, _, err := net.SplitHostPort(s.LogListen); err != nil {
+			return usageError{fmt.Errorf("LOG_LISTEN %q: it is an address and a port, as in 127.0.0.1:514: %w", s.LogListen, err)}
+		}
 	}
 	if !filepath.IsAbs(s.RunDir) {
 		return usageError{fmt.Errorf("RUN_DIR %q: it is an absolute path", s.RunDir)}
