@@ -285,13 +285,13 @@ func TestCrowdedReloadWaitsUnlessItIsUrgent(t *testing.T) {
 	step("but no longer than a minute", "start", "slots")
 
 	long(crowdedGap / 2)
-	s.Controller.Reload("signal")
+	s.Reload("signal")
 	step("what is asked for waits", "start", "slots")
 	s.bury(s.ha.worker(0).pid)
 	step("a worker's death does not", "start", "slots", "worker died")
 
 	long(crowdedGap / 2)
-	s.Controller.Reload("signal")
+	s.Reload("signal")
 	step("and the next one waits again", "start", "slots", "worker died")
 	s.ha.crowded.Store(false)
 	s.reloadAt = time.Now()
