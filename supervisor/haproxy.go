@@ -69,6 +69,7 @@ type HAProxy struct {
 
 	// What follows belongs to Run.
 
+	took     time.Duration // of the last reload; 0: there was none
 	current  *generation
 	draining []*generation
 	exits    chan exit

@@ -24,6 +24,9 @@ const (
 	checkWithin  = 60 * time.Second
 	launchWithin = 60 * time.Second
 	proveWithin  = 5 * time.Second
+	// Nothing is sent to what serves while a reload is under way: one that takes
+	// much longer than the last one is given up.
+	reloadWithin, timesLast = 5 * time.Second, 10
 	// The serving generation answers in a millisecond when it is well.
 	probeWithin = time.Second
 )
@@ -76,15 +79,19 @@ func (h *HAProxy) reload(ctx context.Context, launch registry.Launch) (pids []in
 		}
 		err = h.explain(ctx, launch.Config, err)
 	}()
-	next, silent, err := h.succeed(ctx, old)
+	begun := time.Now()
+	limited, cancel := context.WithTimeout(ctx, h.patience())
+	defer cancel()
+	next, silent, err := h.succeed(limited, old)
 	if err != nil {
 		return nil, err
 	}
-	if err := h.prove(ctx, next); err != nil {
+	if err := h.prove(limited, next); err != nil {
 		h.end(next)
 		return nil, err
 	}
 	next.since = time.Now()
+	h.took = next.since.Sub(begun)
 	if old != nil {
 		h.replace(old, silent)
 	}
@@ -93,6 +100,14 @@ func (h *HAProxy) reload(ctx context.Context, launch registry.Launch) (pids []in
 	pids = pidsOf(next.workers)
 	h.Logger.Info("HAProxy serves", "cause", launch.Cause, "workers", pids)
 	return pids, nil
+}
+
+// patience is how long a reload may take from the launch to the proof.
+func (h *HAProxy) patience() time.Duration {
+	if h.took == 0 {
+		return launchWithin + proveWithin
+	}
+	return max(reloadWithin, timesLast*h.took)
 }
 
 // succeed starts a generation that takes the listeners of the old one, if there

@@ -303,3 +303,17 @@ func TestUnwrittenPIDFileIsNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestReloadThatHangsIsGivenUpSoon(t *testing.T) {
+	s := play(t, Options{})
+	old := s.reload("workers 2")
+	begun := time.Now()
+	if _, err := s.try(t.Context(), "workers 2 hang"); err == nil {
+		t.Error("no error")
+	}
+	if took := time.Since(begun); took < reloadWithin || took > reloadWithin+2*endWithin {
+		t.Errorf("it took %s", took)
+	}
+	areChildren(t, old...)
+	s.untold(old...)
+}
