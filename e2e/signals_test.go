@@ -138,23 +138,6 @@ func (s *stage) keepsPIDs(before []int) {
 	}
 }
 
-func TestReloadBySignalLosesNoRequest(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
-		s := begin(t, h, nil)
-		a, b := s.app(front), s.app(base)
-		s.serves(front, a)
-		s.serves(base, b)
-		load := s.load(through()...)
-		for range 10 {
-			before := s.pids()
-			s.signal(syscall.SIGUSR2)
-			s.renewed(before)
-		}
-		s.lost(load)
-		s.stopped()
-	})
-}
-
 func TestUnchangedConfigurationTouchesNothing(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)

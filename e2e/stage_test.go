@@ -93,13 +93,16 @@ func (s *stage) launch(file string) {
 // run starts the daemon with an environment.
 func (s *stage) run(env ...string) {
 	s.t.Helper()
+	s.runAs(rig.DaemonOptions{Env: env})
+}
+
+// runAs starts the daemon with options, of which it fills in the others.
+func (s *stage) runAs(o rig.DaemonOptions) {
+	s.t.Helper()
 	var err error
-	s.daemon, err = rig.StartDaemon(rig.DaemonOptions{
-		Binary: shared.binary,
-		Args:   []string{"run", "--http-addr", s.http, "--run-dir", s.home + "/run"},
-		Env:    env,
-		Dir:    s.home,
-	})
+	o.Binary, o.Dir = shared.binary, s.home
+	o.Args = []string{"run", "--http-addr", s.http, "--run-dir", s.home + "/run"}
+	s.daemon, err = rig.StartDaemon(o)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -225,15 +228,20 @@ func used(load *rig.Load, apps []*rig.App) error {
 // in the query API.
 func (s *stage) serves(group string, apps ...*rig.App) {
 	s.t.Helper()
-	want := []string{}
-	for _, a := range apps {
-		want = append(want, a.Addr())
-	}
-	slices.Sort(want)
+	want := addrs(apps)
 	s.eventually("group "+group, func() error { return s.compare(group, want) })
 }
 
-func (s *stage) compare(group string, want []string) error {
+func addrs(apps []*rig.App) []string {
+	sorted := []string{}
+	for _, a := range apps {
+		sorted = append(sorted, a.Addr())
+	}
+	slices.Sort(sorted)
+	return sorted
+}
+
+func (s *stage) workersServe(group string, want []string) error {
 	for _, socket := range s.config.Sockets() {
 		servers, err := rig.ServersState(socket)
 		if err != nil {
@@ -242,6 +250,13 @@ func (s *stage) compare(group string, want []string) error {
 		if diff := cmp.Diff(want, append([]string{}, rig.Serving(servers, group)...)); diff != "" {
 			return fmt.Errorf("worker behind %s: -want +got\n%s", socket, diff)
 		}
+	}
+	return nil
+}
+
+func (s *stage) compare(group string, want []string) error {
+	if err := s.workersServe(group, want); err != nil {
+		return err
 	}
 	code, body := s.get("/" + s.proxy() + "/" + group)
 	var document map[string]map[string]struct{ Instances []string }
@@ -254,6 +269,25 @@ func (s *stage) compare(group string, want []string) error {
 		return fmt.Errorf("query API: -want +got\n%s", diff)
 	}
 	return nil
+}
+
+// condition is what /readyz says of the proxy.
+type condition struct {
+	Problem     string
+	Generations []struct {
+		PIDs     []int
+		Draining bool
+		Since    time.Time
+	}
+}
+
+func (s *stage) condition() (condition, error) {
+	_, body := s.get("/readyz")
+	var document struct{ Proxies map[string]condition }
+	if err := json.Unmarshal([]byte(body), &document); err != nil {
+		return condition{}, fmt.Errorf("readyz: %s: %w", body, err)
+	}
+	return document.Proxies[s.proxy()], nil
 }
 
 func (s *stage) proxy() string {

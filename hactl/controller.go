@@ -107,7 +107,8 @@ const (
 func New(o Options) *Controller {
 	c := &Controller{Options: o, inbox: newInbox()}
 	c.backoff = backoff.NewExponentialBackOff()
-	c.backoff.InitialInterval, c.backoff.MaxInterval, c.backoff.Multiplier = 100*time.Millisecond, 30*time.Second, 2
+	// Half as much more or less is at random: 30 s at most.
+	c.backoff.InitialInterval, c.backoff.MaxInterval, c.backoff.Multiplier = 100*time.Millisecond, 20*time.Second, 2
 	for _, b := range o.Backends {
 		c.groups = append(c.groups, newGroup(b, false))
 	}

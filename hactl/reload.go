@@ -91,6 +91,9 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 		}
 		return err
 	}
+	if !c.urgent {
+		c.backoff.Reset() // else that is for a generation that lives longer
+	}
 	c.reloadCause, c.urgent, c.postponed, c.reloaded = "", false, false, time.Now()
 	c.setProblem("")
 	// What was rendered disabled gets its state now, before anything else.

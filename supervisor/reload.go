@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -239,8 +240,8 @@ func (h *HAProxy) launch(ctx context.Context, takeover ...string) (*generation, 
 		h.end(next) // what it left behind before it failed or was ended
 		return nil, fmt.Errorf("start HAProxy: %w", err)
 	}
-	if words != "" {
-		h.Logger.Warn("HAProxy said", "text", words)
+	if next.said = strings.TrimSpace(words); next.said != "" {
+		h.Logger.Warn("HAProxy said", "text", next.said)
 	}
 	return next, nil
 }
@@ -282,6 +283,9 @@ func (h *HAProxy) prove(ctx context.Context, g *generation) error {
 	watching.Wait()
 	for _, w := range g.workers {
 		if w.ended() {
+			if g.said != "" {
+				return fmt.Errorf("start HAProxy: worker %d ended at once: %s: %s", w.pid, w.status(), g.said)
+			}
 			return fmt.Errorf("start HAProxy: worker %d ended at once: %s; HAProxy's own log says why", w.pid, w.status())
 		}
 	}
