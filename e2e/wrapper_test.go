@@ -38,7 +38,9 @@ func (s *stage) metric(name string, labels ...string) float64 {
 	sum := 0.0
 lines:
 	for line := range strings.Lines(metrics) {
-		series, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		line = strings.TrimSpace(line)
+		space := strings.LastIndexByte(line, ' ') // there may be some in labels too
+		series, value := line[:max(space, 0)], line[space+1:]
 		got, rest, _ := strings.Cut(series, "{")
 		if got != name {
 			continue
