@@ -32,7 +32,7 @@ func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond)
 
 func printReloadHeader() {
 	fmt.Print("\nA reload beside a bare start of the same file, in turn; medians, milliseconds\n\n")
-	fmt.Println("| HAProxy | slots | rounds | reload | bare start | ratio | check | launch | proof | rest |")
+	fmt.Println("| HAProxy | slots | rounds | reload | bare start | ratio | write | launch | proof | rest |")
 	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
 }
 
@@ -46,7 +46,7 @@ func printReloadRow(haproxy string, slots int, rounds []reloadRound) {
 	}
 	whole, bare := median(reloadRound.reload), median(func(r reloadRound) time.Duration { return r.Bare })
 	fmt.Printf("| %s | %d | %d | %.1f | %.1f | %.2f | %.1f | %.1f | %.1f | %.1f |\n", haproxy, slots, len(rounds), whole, bare, whole/bare,
-		median(func(r reloadRound) time.Duration { return r.Check }),
+		median(func(r reloadRound) time.Duration { return r.Write }),
 		median(func(r reloadRound) time.Duration { return r.Launch }),
 		median(func(r reloadRound) time.Duration { return r.Proof }),
 		median(func(r reloadRound) time.Duration { return r.Rest }))

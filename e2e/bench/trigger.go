@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"strings"
 	"time"
 
@@ -17,43 +16,12 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// trigger makes haproxy-zk reload: by SIGUSR2 if its help names that, else by
-// more instances than a group has slots, one group after the other.
+// trigger makes haproxy-zk reload, by SIGUSR2.
 type trigger struct {
-	daemon   *rig.Daemon
-	registry *rig.Registry
-	config   *rig.SeedConfig
-	url      string
-	signals  bool
-	done     int
-}
-
-// growing are groups of one slot, which get no requests.
-func growing(n int) []rig.Group {
-	var groups []rig.Group
-	for i := range n {
-		name := fmt.Sprintf("grow%d", i)
-		groups = append(groups, rig.Group{
-			Name: name, ACLs: []string{"path_beg /" + name}, MaxServer: 1,
-			ServerTemplate: "${group_name} 1-${max_server} ${ip_port} disabled",
-		})
-	}
-	return groups
-}
-
-func newTrigger(ctx context.Context, daemon *rig.Daemon, registry *rig.Registry, config *rig.SeedConfig, url string) (*trigger, error) {
-	binary, err := rig.Build(ctx, false)
-	if err != nil {
-		return nil, err
-	}
-	help, err := exec.CommandContext(ctx, binary, "--help").Output()
-	if err != nil {
-		return nil, err
-	}
-	return &trigger{
-		daemon: daemon, registry: registry, config: config, url: url,
-		signals: strings.Contains(string(help), "USR2"),
-	}, nil
+	daemon *rig.Daemon
+	config *rig.SeedConfig
+	url    string
+	done   int
 }
 
 // reloadOften has reloads one after the other, each once the last one's HAProxy
@@ -64,7 +32,7 @@ func (t *trigger) reloadOften(ctx context.Context) error {
 		return err
 	}
 	for range reloadsPerWindow {
-		if err := t.pull(); err != nil {
+		if err := t.daemon.Signal(unix.SIGUSR2); err != nil {
 			return err
 		}
 		t.done++
@@ -84,14 +52,6 @@ func (t *trigger) reloadOften(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func (t *trigger) pull() error {
-	if t.signals {
-		return t.daemon.Signal(unix.SIGUSR2)
-	}
-	node := fmt.Sprintf("/bench/grow%d", t.done)
-	return errors.Join(t.registry.Register(node, "127.0.0.1:1"), t.registry.Register(node, "127.0.0.1:2"))
 }
 
 // reloads is how many haproxy-zk counts as good, once all are over. The start
