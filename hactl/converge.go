@@ -115,6 +115,7 @@ func (c *Controller) sweep(ctx context.Context) {
 		}
 	}
 	c.noteHealth(errs)
+	c.countDroppedLogs(ctx)
 }
 
 // noteHealth marks the slots that the health check of every worker found dead

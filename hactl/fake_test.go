@@ -94,6 +94,7 @@ type fakeWorker struct {
 	hung     int           // connections that it let hang, but for probes
 	refused  string        // requests that contain it get a wrong reply
 	refusals int           // so many times
+	dropped  int           // lines of its log
 }
 
 type fakeServer struct {
@@ -194,7 +195,7 @@ func (w *fakeWorker) run(request string) string {
 	words := strings.Fields(request)
 	switch {
 	case request == "show info":
-		return fmt.Sprintf("Name: HAProxy\nVersion: 2.2.9\nNbproc: 2\nPid: %d\nUptime: 0d 0h00m00s", w.pid)
+		return fmt.Sprintf("Name: HAProxy\nVersion: 2.2.9\nNbproc: 2\nPid: %d\nUptime: 0d 0h00m00s\nDroppedLogs: %d", w.pid, w.dropped)
 	case request == "show servers state":
 		return w.state()
 	case len(words) == 5 && strings.HasPrefix(request, "show stat ") && words[3] == "4":

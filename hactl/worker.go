@@ -20,6 +20,8 @@ type worker struct {
 	stale bool
 	// failures counts what went wrong in a row.
 	failures int
+	// droppedLogs is how many lines it had dropped when it was asked last.
+	droppedLogs int
 }
 
 // ask is [Client.Ask], sure of who answers: each write ends with a `show info`.
