@@ -58,7 +58,7 @@ func (s *stage) replaced(old []int) {
 }
 
 func TestKilledWorkerIsReplaced(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -83,7 +83,7 @@ func TestKilledWorkerIsReplaced(t *testing.T) {
 // A worker's death is mended within a second, and costs its own connections at
 // most. A client that keeps one may lose the request that runs.
 func TestKilledWorkerCostsItsOwnConnections(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -117,7 +117,7 @@ func TestKilledWorkerCostsItsOwnConnections(t *testing.T) {
 // Each generation of workers that dies young is replaced later than the one
 // before; until then the proxy is not ready.
 func TestWorkersThatKeepDyingAreReplacedMoreAndMoreRarely(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -154,7 +154,7 @@ func TestWorkersThatKeepDyingAreReplacedMoreAndMoreRarely(t *testing.T) {
 }
 
 func TestHangingWorkerIsReplaced(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)

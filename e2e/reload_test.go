@@ -23,7 +23,7 @@ func reloads() int {
 }
 
 func TestReloadBySignalLosesNoRequest(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a, b := s.app(front), s.app(base)
 		s.serves(front, a)
@@ -44,7 +44,7 @@ func TestReloadBySignalLosesNoRequest(t *testing.T) {
 // A reload that cannot work leaves everything as it was, says why in HAProxy's
 // words, and is tried again until it works.
 func TestReloadThatCannotWorkIsTriedAgain(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		taken, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -96,7 +96,7 @@ esac`, taken.Addr()))
 // What was changed live stands in the configuration of the next generation,
 // what changes meanwhile is not lost, and an instance that crashed is not revived.
 func TestReloadKeepsWhatIsLive(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a, dead := s.app(front), s.app(front)
 		s.serves(front, a, dead)
@@ -134,7 +134,7 @@ func (s *stage) served(group string, apps ...*rig.App) {
 
 // Replaced generations are seen, and ended in time by their pids.
 func TestHardStopEndsAReplacedGeneration(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.Extra = map[string]any{"hard_stop_after": "2s"} })
 		a := s.app(front)
 		s.serves(front, a)
@@ -177,7 +177,7 @@ func (s *stage) generations(want int) error {
 // A client that sends nothing keeps its generation alive. Eight of them make
 // the next reload wait, but for one that replaces a worker.
 func TestGenerationsThatCrowdDelayReloads(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)

@@ -139,7 +139,7 @@ func (s *stage) keepsPIDs(before []int) {
 }
 
 func TestUnchangedConfigurationTouchesNothing(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		before := s.pids()
 		s.reread("ok")
@@ -152,7 +152,7 @@ func TestUnchangedConfigurationTouchesNothing(t *testing.T) {
 }
 
 func TestChangedGroupsLoseNoRequest(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a, b := s.app(front), s.app(base)
 		s.serves(front, a)
@@ -204,7 +204,7 @@ func TestChangedGroupsLoseNoRequest(t *testing.T) {
 }
 
 func TestWrongConfigurationChangesNothing(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -242,7 +242,7 @@ func TestWrongConfigurationChangesNothing(t *testing.T) {
 }
 
 func TestProxiesComeAndGo(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -289,7 +289,7 @@ func TestProxiesComeAndGo(t *testing.T) {
 }
 
 func TestAddedProxyThatCannotStartIsTriedAgain(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -315,7 +315,7 @@ func TestAddedProxyThatCannotStartIsTriedAgain(t *testing.T) {
 }
 
 func TestChangeThatCannotBeMadeIsTriedAgain(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -358,7 +358,7 @@ func TestChangeThatCannotBeMadeIsTriedAgain(t *testing.T) {
 }
 
 func TestZooKeeperMovesWithoutALostRequest(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a, b := s.app(front), s.app(base)
 		s.serves(front, a)
@@ -389,7 +389,7 @@ func TestZooKeeperMovesWithoutALostRequest(t *testing.T) {
 }
 
 func TestOtherFilesRestartTheProxy(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -425,7 +425,7 @@ func TestStopsThatCut(t *testing.T) {
 		{"QUIT after USR1", []syscall.Signal{syscall.SIGUSR1, syscall.SIGQUIT}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+			onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 				s := begin(t, h, func(c *rig.SeedConfig) { c.Extra = map[string]any{"stop_grace": "1m"} })
 				a := s.app(front)
 				s.serves(front, a)
@@ -449,7 +449,7 @@ func TestStopsThatCut(t *testing.T) {
 }
 
 func TestSoftStopHasNoGrace(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.Extra = map[string]any{"stop_grace": "1s"} })
 		a := s.app(front)
 		s.serves(front, a)
@@ -466,7 +466,7 @@ func TestSoftStopHasNoGrace(t *testing.T) {
 }
 
 func TestGraceBeginsWithTERMAfterASoftStop(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.Extra = map[string]any{"stop_grace": "2s"} })
 		a := s.app(front)
 		s.serves(front, a)

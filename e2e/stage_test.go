@@ -40,6 +40,24 @@ func onEveryHAProxy(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 	}
 }
 
+// onEverySet runs a test of processes on each installed HAProxy with the seed's
+// two workers and, where they are processes, with one; with four too by E2E_LONG.
+func onEverySet(t *testing.T, test func(*testing.T, rig.HAProxy)) {
+	t.Helper()
+	onEveryHAProxy(t, test)
+	sizes := []int{1}
+	if os.Getenv("E2E_LONG") != "" {
+		sizes = append(sizes, 4)
+	}
+	for _, h := range shared.haproxies {
+		for _, n := range sizes {
+			if h.Workers = n; h.Nbproc {
+				t.Run(fmt.Sprintf("%s-nbproc-%d", h.Name, n), func(t *testing.T) { test(t, h) })
+			}
+		}
+	}
+}
+
 // newStage prepares the seed's configuration, changed by change, in a home and
 // on a ZooKeeper path of its own. Nothing is started.
 func newStage(t *testing.T, h rig.HAProxy, change func(*rig.SeedConfig)) *stage {
@@ -57,7 +75,7 @@ func newStage(t *testing.T, h rig.HAProxy, change func(*rig.SeedConfig)) *stage 
 	path := "/" + filepath.Base(home) + "/${group}/instances"
 	groups := rig.SeedGroups()
 	groups[1].ZKPath = path
-	s := &stage{t: t, home: home, config: &rig.SeedConfig{ZKAddr: shared.zookeeper.Addr(), HAProxy: h.Path, ZKPath: path, Groups: groups}}
+	s := &stage{t: t, home: home, config: &rig.SeedConfig{ZKAddr: shared.zookeeper.Addr(), HAProxy: h.Path, ZKPath: path, Groups: groups, Workers: h.Workers}}
 	if change != nil {
 		change(s.config)
 	}
