@@ -414,6 +414,29 @@ func atoi(text string) (n int) {
 	return n
 }
 
+// What a terminal, an engine or an operator may send besides changes nothing.
+func TestOtherSignalsDoNothing(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, nil)
+		a := s.app(front)
+		s.serves(front, a)
+		before := s.pids()
+		load := s.load(rig.Target{Path: "/", App: front})
+		for _, sig := range []syscall.Signal{
+			syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGPIPE, syscall.SIGWINCH, syscall.SIGALRM,
+			syscall.SIGURG, syscall.SIGCHLD, syscall.SIGCONT, syscall.SIGIO, syscall.SIGPWR,
+		} {
+			s.signal(sig)
+		}
+		b := s.app(front)
+		s.serves(front, a, b)
+		s.eventually("both are used", func() error { return used(load, []*rig.App{a, b}) })
+		s.keepsPIDs(before)
+		s.lost(load)
+		s.stopped()
+	})
+}
+
 func TestStopsThatCut(t *testing.T) {
 	for _, tt := range []struct {
 		name    string

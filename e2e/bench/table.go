@@ -1,10 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
 func printHeader(rounds int) {
@@ -53,18 +54,21 @@ func printReloadRow(haproxy string, slots int, rounds []reloadRound) {
 }
 
 func printLoadHeader() {
-	fmt.Print("\nRequests per second without and with reloads, in turn; the pair of the median ratio\n\n")
+	fmt.Print("\nRequests per second in windows without and with a reload, in turn; medians, and that of the pairs' ratios\n\n")
 	fmt.Println("| HAProxy | reloads | without | with | ratio | requests | failures |")
 	fmt.Println("|---|---|---|---|---|---|---|")
 }
 
-func printLoadRow(haproxy string, reloads int, got []loadPair) {
-	requests, failures := 0, 0
-	for _, p := range got {
-		requests += p.quiet.Requests + p.busy.Requests
-		failures += p.quiet.Failures + p.busy.Failures
+func printLoadRow(haproxy string, got []loadPair, whole rig.Result) {
+	median := func(of func(loadPair) float64) float64 {
+		var all []float64
+		for _, p := range got {
+			all = append(all, of(p))
+		}
+		slices.Sort(all)
+		return all[len(all)/2]
 	}
-	sorted := slices.SortedFunc(slices.Values(got), func(a, b loadPair) int { return cmp.Compare(a.ratio(), b.ratio()) })
-	p := sorted[len(sorted)/2]
-	fmt.Printf("| %s | %d | %.0f | %.0f | %.2f | %d | %d |\n", haproxy, reloads, perSecond(p.quiet), perSecond(p.busy), p.ratio(), requests, failures)
+	fmt.Printf("| %s | %d | %.0f | %.0f | %.2f | %d | %d |\n", haproxy, len(got),
+		median(func(p loadPair) float64 { return p.quiet }), median(func(p loadPair) float64 { return p.busy }), median(loadPair.ratio),
+		whole.Requests, whole.Failures)
 }
