@@ -389,7 +389,7 @@ func TestZooKeeperMovesWithoutALostRequest(t *testing.T) {
 }
 
 func TestOtherFilesRestartTheProxy(t *testing.T) {
-	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
