@@ -74,13 +74,24 @@ func (c *Controller) apply(ctx context.Context) {
 	}
 }
 
-// sweep reads what every worker really has. What an operator changed on one of
-// them is wanted on all from then on; anything else that differs is repaired.
-func (c *Controller) sweep(ctx context.Context) {
+// sweep looks at everything.
+func (c *Controller) sweep(ctx context.Context) { c.look(ctx, c.groups) }
+
+// look reads what every worker really has of some groups. What an operator
+// changed on one of them is wanted on all from then on; anything else that
+// differs is repaired.
+func (c *Controller) look(ctx context.Context, groups []*group) {
+	if len(groups) == 0 {
+		return
+	}
+	only := groups
+	if len(groups) == len(c.groups) {
+		only = nil
+	}
 	states := make(map[*worker]ServersState, len(c.workers))
 	var mu sync.Mutex
 	errs := c.each(func(w *worker) error {
-		state, err := w.state(ctx)
+		state, err := w.state(ctx, only...)
 		mu.Lock()
 		states[w] = state
 		mu.Unlock()
@@ -91,7 +102,7 @@ func (c *Controller) sweep(ctx context.Context) {
 			w.stale = true // apply reads again, counts and logs
 			continue
 		}
-		for _, g := range c.groups {
+		for _, g := range groups {
 			have := w.have[g]
 			for s := range have {
 				actual, found := states[w][g.backend.Name][g.backend.Servers.name(s)]
@@ -105,6 +116,7 @@ func (c *Controller) sweep(ctx context.Context) {
 					c.Logger.Warn("a server was changed behind our back, repairing it", "pid", w.pid, "server", g.server(s), "state", actual.Admin, "address", actual.Addr)
 				case seen.operator:
 					slot.Operator = actual.Admin
+					slot.until = time.Time{} // of one that leaves, its sessions end
 					if actual.Admin == Ready {
 						slot.Operator = ""
 					}
@@ -114,21 +126,21 @@ func (c *Controller) sweep(ctx context.Context) {
 			}
 		}
 	}
-	c.noteHealth(errs)
+	c.noteHealth(groups, errs)
 }
 
 // noteHealth marks the slots that the health check of every worker found dead
 // that answered, which is where errs is nil: what another one said last is old.
-func (c *Controller) noteHealth(errs []error) {
-	for _, g := range c.groups {
+func (c *Controller) noteHealth(groups []*group, errs []error) {
+	for _, g := range groups {
 		for s := range g.table.Slots {
 			slot := &g.table.Slots[s]
-			if !slot.Used || slot.Operator != "" {
+			if !slot.placed() || slot.Operator != "" {
 				continue
 			}
 			down, known := true, false
 			for i, w := range c.workers {
-				if have := w.have[g]; errs[i] == nil && s < len(have) && have[s].Admin == Ready && have[s].Addr == slot.Addr {
+				if have := w.have[g]; errs[i] == nil && s < len(have) && have[s].Admin == slot.admin() && have[s].Addr == slot.Addr {
 					down, known = down && have[s].Down, true
 				}
 			}

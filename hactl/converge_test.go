@@ -248,7 +248,7 @@ func TestHealthIsThatOfTheWorkersThatAnswer(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
 	s.set("web", 1, 2)
-	s.absorb()
+	s.absorb(t.Context())
 	if err := s.reload(t.Context(), "start"); err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func diff(g *group, have []Server) (off, on []operation) {
 		server := g.server(i)
 		state := want.admin()
 		switch {
-		case !want.Used:
+		case !want.placed():
 			// An operator's weight leaves with the instance that it was for.
 			off = append(off, operation{g, i, []Command{setState(server, string(Maint)), {server, "weight", "100%"}}, Server{Addr: h.Addr, Admin: Maint}})
 		case h.Addr == want.Addr && state != Ready:
@@ -97,7 +97,7 @@ type observation struct {
 	// drift is true when the worker had confirmed what is wanted and has something else.
 	drift bool
 	// operator is true when an operator changed the administrative state of a
-	// server whose address is right.
+	// server whose address is right; of one that is leaving, took it out.
 	operator bool
 }
 
@@ -106,7 +106,7 @@ func observe(want Slot, believed, actual Server) observation {
 	switch {
 	case want.matches(actual) || !want.matches(believed):
 		return observation{}
-	case want.Used && actual.Addr == want.Addr:
+	case actual.Addr == want.Addr && (want.Used || want.leaving() && actual.Admin == Maint):
 		return observation{operator: true}
 	}
 	return observation{drift: true}

@@ -33,12 +33,12 @@ func TestDiscoveredGroupsStory(t *testing.T) {
 	t.Parallel()
 	s := discovering(t)
 	s.set("web", 1)
-	s.absorb()
+	s.absorb(t.Context())
 	if s.complete() {
 		t.Error("complete before it is known which groups there are")
 	}
 	s.SetGroups([]string{"b", "web-admin", "a", "web", "un safe", "public"})
-	s.absorb()
+	s.absorb(t.Context())
 	same(t, "groups", []string{"web", "web-admin", "a", "b"}, s.names()) // public is the template's frontend
 	if s.complete() {
 		t.Error("complete before the discovered groups were read")
@@ -46,7 +46,7 @@ func TestDiscoveredGroupsStory(t *testing.T) {
 	for i, name := range []string{"web-admin", "a", "b"} {
 		s.set(name, 10+i)
 	}
-	s.absorb()
+	s.absorb(t.Context())
 	if !s.complete() {
 		t.Error("not complete")
 	}
@@ -58,7 +58,7 @@ func TestDiscoveredGroupsStory(t *testing.T) {
 	s.SetGroups([]string{"web-admin", "c", "longest"})
 	s.set("c", 20)
 	s.set("longest", 21)
-	s.absorb()
+	s.absorb(t.Context())
 	same(t, "groups", []string{"web", "web-admin", "longest", "a", "b", "c"}, s.names())
 	same(t, "the reload that is wanted", "groups", s.reloadCause)
 	s.retire()
@@ -71,7 +71,7 @@ func TestDiscoveredGroupsStory(t *testing.T) {
 	same(t, "longest", [][]int{{21, 0}, {21, 0}}, s.ha.serving("longest"))
 
 	s.set("a", 30) // read before the path went
-	s.absorb()
+	s.absorb(t.Context())
 	s.retire()
 	same(t, "the reload that is wanted", "", s.reloadCause)
 	if wait := time.Until(s.retireAt); wait <= 0 || wait > emptyFor {
@@ -97,7 +97,7 @@ func TestNothingDiscoveredIsComplete(t *testing.T) {
 	s := discovering(t)
 	s.set("web")
 	s.SetGroups(nil)
-	s.absorb()
+	s.absorb(t.Context())
 	if !s.complete() {
 		t.Error("not complete")
 	}

@@ -196,7 +196,9 @@ func (w *fakeWorker) run(request string) string {
 	case request == "show info":
 		return fmt.Sprintf("Name: HAProxy\nVersion: 2.2.9\nNbproc: 2\nPid: %d\nUptime: 0d 0h00m00s", w.pid)
 	case request == "show servers state":
-		return w.state()
+		return w.state("")
+	case len(words) == 4 && strings.HasPrefix(request, "show servers state "):
+		return w.state(words[3])
 	case len(words) == 5 && strings.HasPrefix(request, "show stat ") && words[3] == "4":
 		return w.stat(words[2], words[4])
 	case len(words) > 4 && strings.HasPrefix(request, "set server "):
@@ -205,7 +207,7 @@ func (w *fakeWorker) run(request string) string {
 	return "Unknown command. Please enter one of the following commands only :"
 }
 
-func (w *fakeWorker) state() string {
+func (w *fakeWorker) state(of string) string {
 	out := "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord"
 	var lines strings.Builder
 	for i, name := range w.names {
@@ -214,6 +216,9 @@ func (w *fakeWorker) state() string {
 			up = 2
 		}
 		backend, server, _ := strings.Cut(name, "/")
+		if of != "" && of != backend {
+			continue
+		}
 		fmt.Fprintf(&lines, "\n3 %s %d %s %s %d %d 1 1 0 1 0 0 14 0 0 0 - %d -", backend, i+1, server, s.ip, up, s.admin, s.port)
 	}
 	return out + lines.String()

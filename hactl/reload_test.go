@@ -198,7 +198,7 @@ func TestWorkerOfASettledGenerationIsReplacedAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
 	s.set("web", 1)
-	s.absorb()
+	s.absorb(t.Context())
 	s.sweepAt = time.Now().Add(time.Hour)
 	if err := s.reload(t.Context(), "start"); err != nil {
 		t.Fatal(err)

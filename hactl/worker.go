@@ -107,12 +107,28 @@ func (w *worker) read(ctx context.Context) error {
 	return nil
 }
 
-func (w *worker) state(ctx context.Context) (ServersState, error) {
-	replies, err := w.ask(ctx, "show servers state")
+// state is what the worker says of the servers of some groups, or of all.
+func (w *worker) state(ctx context.Context, of ...*group) (ServersState, error) {
+	requests := []string{"show servers state"}
+	if len(of) > 0 {
+		requests = requests[:0]
+		for _, g := range of {
+			requests = append(requests, "show servers state "+g.backend.Name)
+		}
+	}
+	replies, err := w.ask(ctx, requests...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseServersState(replies[0])
+	all := make(ServersState)
+	for _, reply := range replies {
+		state, err := ParseServersState(reply)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(all, state)
+	}
+	return all, nil
 }
 
 // Up to one slot in so many is asked for by itself: the statistics of a whole

@@ -64,6 +64,19 @@ func TestReady(t *testing.T) {
 			body:   `{"ready":false,"proxies":{"a":{"ready":true,"zookeeper":"connected"},"b":{"ready":false,"zookeeper":"connected","problem":"ask worker 1: connection refused"}}}`,
 		},
 		{
+			name: "instances that are not as registered",
+			proxies: []Proxy{with(well("a"), func(p *proxy) {
+				p.snapshot.Store(&registry.Snapshot{Proxy: "a", Remarks: []registry.Remark{
+					{Group: "b", Instance: instance("10.0.0.1:1"), Kind: registry.Held},
+					{Group: "b", Instance: instance("10.0.0.2:1"), Kind: registry.Held},
+					{Group: "a", Instance: instance("10.0.0.3:1"), Kind: registry.Damped},
+					{Group: "a", Instance: instance("10.0.0.4:1"), Kind: registry.Operator, Text: "drain"},
+				}})
+			})},
+			status: http.StatusOK,
+			body:   `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"connected","held":{"b":["10.0.0.1:1","10.0.0.2:1"]},"damped":{"a":["10.0.0.3:1"]},"operator":{"a":{"10.0.0.4:1":"drain"}}}}}`,
+		},
+		{
 			name:    "stopping",
 			proxies: []Proxy{well("a")},
 			stop:    true,

@@ -1,0 +1,141 @@
+package hactl
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
+)
+
+// protect decides who is meant to be in service, and tells whether that changed.
+// Where somebody is held it asks the workers whether they are alive.
+func (c *Controller) protect(ctx context.Context) (changed bool) {
+	now := time.Now()
+	var ask []*group
+	many := manyLost(c.groups)
+	for _, g := range c.groups {
+		g.guard.forget(now)
+		if c.reloaded.IsZero() || !g.checked() || !g.guard.excessive(len(g.seen.Instances), many) {
+			continue
+		}
+		g.guard.hold(g.inService, many, now)
+		g.begun = true
+		ask = append(ask, g)
+	}
+	due := !c.holdAt.IsZero() && !c.holdAt.After(now)
+	for _, g := range c.groups {
+		if due && len(g.guard.held) > 0 && !g.begun {
+			ask = append(ask, g)
+		}
+	}
+	c.look(ctx, ask)
+	c.review(now)
+	c.dampAt = time.Time{}
+	for _, g := range c.groups {
+		moved, damped := g.decide(now)
+		changed = moved || changed || len(damped) > 0
+		for _, i := range damped {
+			c.Logger.Warn("an instance comes and goes, its return is delayed", "group", g.backend.Name, "instance", i.String(), "until", g.damper.flaps[i].until)
+		}
+		if next := g.damper.next(); c.dampAt.IsZero() || !next.IsZero() && next.Before(c.dampAt) {
+			c.dampAt = next
+		}
+	}
+	return changed
+}
+
+// review lets go of the instances that are not to be held any longer.
+func (c *Controller) review(now time.Time) {
+	c.holdAt = time.Time{}
+	var registered map[registry.Instance]*group
+	for _, g := range c.groups {
+		if g.guard.since.IsZero() {
+			continue
+		}
+		if registered == nil {
+			registered = c.registered()
+		}
+		over := g.guard.review(g.up, func(i registry.Instance) bool { return registered[i] != nil && registered[i] != g }, now)
+		log := c.Logger.With("group", g.backend.Name)
+		switch {
+		case g.begun && over == "":
+			log.Warn("too many instances have left at once, holding those that are alive", "held", len(g.guard.held), "registered", len(g.seen.Instances))
+		case over != "" && !g.begun:
+			log.Warn("instances that left are held no longer", "reason", over)
+		}
+		g.begun = false
+		if over != "" {
+			continue
+		}
+		next := now.Add(holdEvery)
+		if end := g.guard.since.Add(holdFor); end.Before(next) {
+			next = end
+		}
+		if c.holdAt.IsZero() || next.Before(c.holdAt) {
+			c.holdAt = next
+		}
+	}
+}
+
+// registered tells in which group each instance is.
+func (c *Controller) registered() map[registry.Instance]*group {
+	in := make(map[registry.Instance]*group)
+	for _, g := range c.groups {
+		for _, i := range g.seen.Instances {
+			in[i] = g
+		}
+	}
+	return in
+}
+
+// decide makes meant what it is to be, and tells whether that changed it, and who
+// begins to be damped.
+func (g *group) decide(now time.Time) (changed bool, damped []registry.Instance) {
+	meant := g.seen.Instances
+	g.table.doubted = nil
+	if len(g.guard.held) > 0 {
+		meant = slices.Clone(meant)
+		for _, h := range g.guard.held {
+			meant = append(meant, h.instance)
+			if h.doubted {
+				if g.table.doubted == nil {
+					g.table.doubted = make(map[registry.Instance]bool)
+				}
+				g.table.doubted[h.instance] = true
+			}
+		}
+		meant = registry.Sort(meant)
+	}
+	if slices.Equal(g.meant, meant) {
+		return false, nil
+	}
+	if meant, damped = g.damper.filter(g.meant, meant, now); slices.Equal(g.meant, meant) {
+		return false, damped
+	}
+	if len(meant) == 0 {
+		g.emptied = now
+	}
+	g.meant = meant
+	return true, damped
+}
+
+// remark adds what is to be said of the group's instances.
+func (g *group) remark(remarks []registry.Remark) []registry.Remark {
+	first := len(remarks)
+	for _, h := range g.guard.held {
+		remarks = append(remarks, registry.Remark{Group: g.backend.Name, Instance: h.instance, Kind: registry.Held})
+	}
+	if g.damper.waiting > 0 {
+		for _, i := range g.seen.Instances {
+			if g.damper.damps(i) {
+				remarks = append(remarks, registry.Remark{Group: g.backend.Name, Instance: i, Kind: registry.Damped})
+			}
+		}
+	}
+	slices.SortFunc(remarks[first:], func(a, b registry.Remark) int {
+		return cmp.Or(a.Instance.Addr.Compare(b.Instance.Addr), cmp.Compare(a.Kind, b.Kind))
+	})
+	return remarks
+}
