@@ -30,7 +30,9 @@ func TestInstanceThatFlapsIsDamped(t *testing.T) {
 		leave()
 		began := time.Now()
 		s.again(front, a)
-		s.eventually("it is damped", func() error { return s.metric(`haproxyzk_instances{group="web-ngboss",proxy="ngboss",state="damped"} 1`) })
+		s.eventually("it is damped", func() error {
+			return s.metric(`haproxyzk_instances{group="web-ngboss",proxy="ngboss",state="damped"} 1`)
+		})
 		if err := s.metric(`haproxyzk_instances{group="web-ngboss",proxy="ngboss",state="registered"} 2`); err != nil {
 			t.Error(err)
 		}

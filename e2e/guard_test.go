@@ -213,6 +213,9 @@ func TestWipedEnsembleKeepsServing(t *testing.T) {
 		s.held("/", "5")
 		s.serves(front, a...)
 		s.serves(base, b...)
+		// A new server refuses clients that have seen more than it has: the
+		// applications begin anew.
+		s.connect()
 		s.again(front, a...)
 		s.again(base, b...)
 		s.held("/", "")

@@ -71,6 +71,8 @@ type Controller struct {
 
 	// listed is true once it is known which groups there are to discover.
 	listed bool
+	// recalled is what an HAProxy that ran already had, of groups not read yet.
+	recalled map[string]map[netip.AddrPort]Slot
 	// refused are the discovered names that cannot be groups, logged once.
 	refused map[string]bool
 
@@ -156,6 +158,7 @@ func (c *Controller) Run(ctx context.Context, started func()) error {
 	if !c.awaitGroups(ctx) {
 		return nil
 	}
+	c.recall(ctx)
 	if err := c.reload(ctx, "start"); err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -303,6 +306,7 @@ func (c *Controller) assignAll() (unplaced int) {
 		unplaced += g.table.Assign(g.meant)
 	}
 	c.settle()
+	c.remember()
 	return unplaced
 }
 

@@ -97,6 +97,7 @@ func (c *Controller) look(ctx context.Context, groups []*group) {
 		mu.Unlock()
 		return err
 	})
+	changed := false
 	for i, w := range c.workers {
 		if errs[i] != nil {
 			w.stale = true // apply reads again, counts and logs
@@ -109,24 +110,29 @@ func (c *Controller) look(ctx context.Context, groups []*group) {
 				if !found {
 					continue
 				}
+				actual = g.heed(actual, have[s])
 				slot := &g.table.Slots[s]
 				switch seen := observe(*slot, have[s], actual); {
 				case seen.drift:
 					c.Metrics.drift.WithLabelValues(c.Proxy).Inc()
 					c.Logger.Warn("a server was changed behind our back, repairing it", "pid", w.pid, "server", g.server(s), "state", actual.Admin, "address", actual.Addr)
 				case seen.operator:
-					slot.Operator = actual.Admin
+					changed, g.touched = true, true
+					slot.Operator, slot.Weight = actual.Admin, actual.Weight
 					slot.until = time.Time{} // of one that leaves, its sessions end
 					if actual.Admin == Ready {
 						slot.Operator = ""
 					}
-					c.Logger.Info("an operator changed a server, all workers follow", "pid", w.pid, "server", g.server(s), "state", actual.Admin)
+					c.Logger.Info("an operator changed a server, all workers follow", "pid", w.pid, "server", g.server(s), "state", actual.Admin, "weight", actual.Weight.String())
 				}
 				have[s] = actual
 			}
 		}
 	}
 	c.noteHealth(groups, errs)
+	if changed {
+		c.publish()
+	}
 }
 
 // noteHealth marks the slots that the health check of every worker found dead

@@ -212,13 +212,15 @@ func TestOperatorsWeightLeavesWithTheInstance(t *testing.T) {
 	s.set("web", 1)
 	s.serve(t)
 	w := s.ha.worker(0)
-	w.do("set server web/web1 weight 30%")
+	w.do("set server web/web1 weight 30")
 	s.set("web", 1, 2)
 	s.serves(t, "another one enters", "web", 1, 2, 0)
-	same(t, "weight", "30%", w.weight("web/web1"))
+	same(t, "weight", 30, w.weight("web/web1"))
 	s.set("web", 2)
 	s.serves(t, "it leaves", "web", 0, 2, 0)
-	same(t, "weight", "100%", w.weight("web/web1"))
+	s.set("web", 1, 2)
+	s.serves(t, "it registers anew", "web", 1, 2, 0)
+	same(t, "weight", 1, w.weight("web/web1"))
 	s.endsWith(t, "start")
 }
 

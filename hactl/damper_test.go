@@ -2,6 +2,7 @@ package hactl
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -26,18 +27,18 @@ func TestDamper(t *testing.T) {
 		{after: s, now: []int{1, 2, 3, 4}, serve: []int{1, 2, 3, 4}},
 	}
 	for name, steps := range map[string][]step{
-		"the third return is delayed": append(twice[:len(twice):len(twice)], []step{
+		"the third return is delayed": append(slices.Clip(twice), []step{
 			{after: s, now: []int{2, 3, 4}, serve: []int{2, 3, 4}},
 			{after: s, now: []int{1, 2, 3, 4}, serve: []int{2, 3, 4}, damped: []int{1}},
 			{after: 4 * s, now: []int{1, 2, 3, 4}, serve: []int{2, 3, 4}},
 			{after: s, now: []int{1, 2, 3, 4}, serve: []int{1, 2, 3, 4}},
 			{after: time.Hour, now: []int{1, 2, 3, 4}, serve: []int{1, 2, 3, 4}},
 		}...),
-		"not when it took longer than a minute": append(twice[:len(twice):len(twice)], []step{
+		"not when it took longer than a minute": append(slices.Clip(twice), []step{
 			{after: s, now: []int{2, 3, 4}, serve: []int{2, 3, 4}},
 			{after: 58 * s, now: []int{1, 2, 3, 4}, serve: []int{1, 2, 3, 4}},
 		}...),
-		"the delay grows, its end is the longest": append(twice[:len(twice):len(twice)], []step{
+		"the delay grows, its end is the longest": append(slices.Clip(twice), []step{
 			{after: s, now: []int{2, 3, 4}, serve: []int{2, 3, 4}},
 			{after: s, now: []int{1, 2, 3, 4}, serve: []int{2, 3, 4}, damped: []int{1}},
 			{after: 5 * s, now: []int{1, 2, 3, 4}, serve: []int{1, 2, 3, 4}},
@@ -56,24 +57,31 @@ func TestDamper(t *testing.T) {
 			{after: 62 * s, now: []int{2, 3, 4}, serve: []int{2, 3, 4}},
 			{after: s, now: []int{1, 2, 3, 4}, serve: []int{1, 2, 3, 4}}, // it had stayed
 		}...),
-		"others are not concerned": append(twice[:len(twice):len(twice)], []step{
+		"others are not concerned": append(slices.Clip(twice), []step{
 			{after: s, now: []int{3, 4}, serve: []int{3, 4}},
 			{after: s, now: []int{1, 2, 3, 4, 5}, serve: []int{2, 3, 4, 5}, damped: []int{1}},
 		}...),
 		"a group of one": {
 			{now: []int{1}, serve: []int{1}},
-			{after: time.Hour}, {after: s, now: []int{1}, serve: []int{1}},
-			{after: s}, {after: s, now: []int{1}, serve: []int{1}},
-			{after: s}, {after: s, now: []int{1}, serve: []int{1}},
-			{after: s}, {after: s, now: []int{1}, serve: []int{1}},
+			{after: time.Hour},
+			{after: s, now: []int{1}, serve: []int{1}},
+			{after: s},
+			{after: s, now: []int{1}, serve: []int{1}},
+			{after: s},
+			{after: s, now: []int{1}, serve: []int{1}},
+			{after: s},
+			{after: s, now: []int{1}, serve: []int{1}},
 		},
 		"a group that comes and goes together": {
 			{now: []int{1, 2, 3}, serve: []int{1, 2, 3}},
-			{after: time.Hour}, {after: s, now: []int{1, 2, 3}, serve: []int{1, 2, 3}},
-			{after: s}, {after: s, now: []int{1, 2, 3}, serve: []int{1, 2, 3}},
-			{after: s}, {after: s, now: []int{1, 2, 3}, serve: []int{1, 2, 3}},
+			{after: time.Hour},
+			{after: s, now: []int{1, 2, 3}, serve: []int{1, 2, 3}},
+			{after: s},
+			{after: s, now: []int{1, 2, 3}, serve: []int{1, 2, 3}},
+			{after: s},
+			{after: s, now: []int{1, 2, 3}, serve: []int{1, 2, 3}},
 		},
-		"too few are left without it": append(twice[:len(twice):len(twice)], []step{
+		"too few are left without it": append(slices.Clip(twice), []step{
 			{after: s, now: []int{2, 3, 4}, serve: []int{2, 3, 4}},
 			{after: s, now: []int{1, 2, 3, 4}, serve: []int{2, 3, 4}, damped: []int{1}},
 			{after: s, now: []int{1, 2}, serve: []int{2}},

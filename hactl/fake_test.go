@@ -101,7 +101,7 @@ type fakeServer struct {
 	port     int
 	admin    int
 	up       bool
-	weight   string
+	weight   int // of 1 in the configuration
 	sessions int
 	late     int // as many more begin just before it goes to maint
 }
@@ -130,7 +130,7 @@ func newFakeWorker(pid int, config []byte) *fakeWorker {
 
 func (w *fakeWorker) add(backend, name, address string, words []string) {
 	addr := netip.MustParseAddrPort(address)
-	s := &fakeServer{ip: addr.Addr(), port: int(addr.Port()), up: true, weight: "100%"}
+	s := &fakeServer{ip: addr.Addr(), port: int(addr.Port()), up: true, weight: 1}
 	if slices.Contains(words, "disabled") {
 		s.admin, s.up = adminForcedMaint|4, false
 	}
@@ -219,7 +219,7 @@ func (w *fakeWorker) state(of string) string {
 		if of != "" && of != backend {
 			continue
 		}
-		fmt.Fprintf(&lines, "\n3 %s %d %s %s %d %d 1 1 0 1 0 0 14 0 0 0 - %d -", backend, i+1, server, s.ip, up, s.admin, s.port)
+		fmt.Fprintf(&lines, "\n3 %s %d %s %s %d %d %d 1 0 1 0 0 14 0 0 0 - %d -", backend, i+1, server, s.ip, up, s.admin, s.weight, s.port)
 	}
 	return out + lines.String()
 }
@@ -254,10 +254,15 @@ func (w *fakeWorker) set(name, verb string, values []string) string {
 	case verb == "state":
 		return s.setState(values[0])
 	case verb == "weight":
-		if n, err := strconv.Atoi(strings.TrimSuffix(values[0], "%")); err != nil || n > 256 {
+		number, percent := strings.CutSuffix(values[0], "%")
+		n, err := strconv.Atoi(number)
+		if err != nil || n > 256 {
 			return "Absolute weight can only be between 0 and 256 inclusive."
 		}
-		s.weight = values[0]
+		if percent {
+			n /= 100
+		}
+		s.weight = n
 		return ""
 	case verb == "health":
 		if s.admin&adminForcedMaint == 0 {
@@ -341,7 +346,7 @@ func (w *fakeWorker) lateSession(server string) {
 	w.servers[server].late++
 }
 
-func (w *fakeWorker) weight(server string) string {
+func (w *fakeWorker) weight(server string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.servers[server].weight

@@ -19,8 +19,11 @@ type group struct {
 	meant  []registry.Instance
 	guard  guard
 	damper damper
-	// begun is true while a hold has begun that nobody has been told of.
-	begun bool
+	// begun is true between a loss that is too much and the review of it, told
+	// while the log's last word is that somebody is held.
+	begun, told bool
+	// touched is true while an operator's wish may stand in a slot.
+	touched bool
 	// filled is true once it was read.
 	filled bool
 	shown  *figures
@@ -48,12 +51,21 @@ func newGroup(b Backend, discovered bool) *group {
 
 // see takes in what is registered now.
 func (g *group) see(now registry.Group, at time.Time) {
-	g.guard.see(g.seen.Instances, g.meant, now.Instances, at)
+	g.guard.see(g.seen.Instances, g.meant, now.Instances, g.up, at)
 	g.seen, g.filled = now, true
 }
 
 // checked tells whether HAProxy checks the health of the group's servers.
 func (g *group) checked() bool { return slices.Contains(g.backend.Servers.Params, "check") }
+
+// heed is what counts of a server as a worker has it: an agent's weights are
+// nobody's wish.
+func (g *group) heed(actual, believed Server) Server {
+	if slices.Contains(g.backend.Servers.Params, "agent-check") {
+		actual.Weight = believed.Weight
+	}
+	return actual
+}
 
 // inService tells whether an instance occupies a slot.
 func (g *group) inService(i registry.Instance) bool { return g.table.find(i) != nil }

@@ -17,6 +17,11 @@ const (
 	lossWindow = 2 * time.Second
 	// holdFor is how long instances are held at most.
 	holdFor = 60 * time.Second
+	// trustFor is how long one that left is believed to be as well as it was.
+	trustFor = 100 * time.Millisecond
+	// The last of a group stay so much longer where there are other groups, in case
+	// those follow: that takes no request from anybody.
+	emptyWait = 100 * time.Millisecond
 	// holdEvery is how often the health of those that are held is asked for.
 	holdEvery = time.Second
 	// One that was out of service already when the others left comes back if a
@@ -33,6 +38,8 @@ type guard struct {
 	// left are those that went within lossWindow, came those that were new.
 	left, came []movement
 	held       []holding
+	// waiting is true while those of held only wait for what other groups do.
+	waiting bool
 	// since is when the first of held began to be; zero while nobody is held.
 	since time.Time
 	// proved counts who was found up since then, failed who was not in time.
@@ -44,25 +51,27 @@ type guard struct {
 type movement struct {
 	instance registry.Instance
 	at       time.Time
+	// well is true for one that was up when it left.
+	well bool
 }
 
 // holding is one instance that is held.
 type holding struct {
 	movement
-	// doubted is true for one that was out of service when it began to be held:
-	// nobody has checked its health since.
-	doubted bool
-	up      bool
+	// out is true for one that was out of service when it began to be held, doubted
+	// if nobody has checked its health for too long.
+	out, doubted bool
+	up           bool
 }
 
 // see takes in a new list of what is registered, after before; served are those
-// in service until now, with those that are held.
-func (g *guard) see(before, served, now []registry.Instance, at time.Time) {
+// in service until now, with those that are held, up tells which of them are well.
+func (g *guard) see(before, served, now []registry.Instance, up func(registry.Instance) bool, at time.Time) {
 	registered, known := setOf(now), setOf(before)
 	for _, i := range served {
 		known[i.Addr] = true
 		if !registered[i.Addr] && !g.holds(i) {
-			g.left = append(g.left, movement{i, at})
+			g.left = append(g.left, movement{i, at, up(i)})
 		}
 	}
 	for _, m := range g.left {
@@ -74,7 +83,8 @@ func (g *guard) see(before, served, now []registry.Instance, at time.Time) {
 	g.came = slices.DeleteFunc(g.came, func(m movement) bool { return !back(m.instance) })
 	for _, i := range now {
 		if !known[i.Addr] {
-			g.came = append(g.came, movement{i, at})
+			g.came = append(g.came, movement{instance: i, at: at})
+			g.left = nil // whose place it takes
 		}
 	}
 }
@@ -97,7 +107,7 @@ func (g *guard) lost() int { return len(g.left) + len(g.held) }
 func (g *guard) excessive(registered int, many bool) bool {
 	all := g.lost() + registered
 	switch {
-	case len(g.left) == 0:
+	case len(g.left) == 0 && !g.waiting:
 		return false
 	case registered == 0 && many:
 		return true
@@ -111,17 +121,42 @@ func (g *guard) excessive(registered int, many bool) bool {
 	return all >= guardFrom && g.lost()*100 >= share*all
 }
 
-// hold begins to hold who left. One that is not in service any more is to prove
-// itself first.
+// hold begins to hold who left. One that has been out of service for some time is
+// to prove itself first.
 func (g *guard) hold(inService func(registry.Instance) bool, many bool, at time.Time) {
 	g.many = g.many || many
-	if g.since.IsZero() {
-		g.since = at
+	if g.since.IsZero() || g.waiting {
+		g.since, g.waiting = at, false
 	}
 	for _, m := range g.left {
-		g.held = append(g.held, holding{movement: movement{m.instance, at}, doubted: !inService(m.instance)})
+		out := !inService(m.instance)
+		doubted := out && (!m.well || at.Sub(m.at) > trustFor)
+		g.held = append(g.held, holding{movement: movement{instance: m.instance, at: at}, out: out, doubted: doubted})
 	}
 	g.left = nil
+}
+
+// wait keeps the last of the group for a moment.
+func (g *guard) wait(inService func(registry.Instance) bool, at time.Time) {
+	if !g.since.IsZero() || !slices.ContainsFunc(g.left, func(m movement) bool { return inService(m.instance) }) {
+		return
+	}
+	g.since, g.waiting = at, true
+	g.left = slices.DeleteFunc(g.left, func(m movement) bool {
+		if !inService(m.instance) {
+			return false
+		}
+		g.held = append(g.held, holding{movement: m})
+		return true
+	})
+}
+
+// holding are those that are held, none while they only wait.
+func (g *guard) holding() []holding {
+	if g.waiting {
+		return nil
+	}
+	return g.held
 }
 
 // review lets go who was found down, or is registered elsewhere, and everybody
@@ -130,7 +165,7 @@ func (g *guard) review(up, elsewhere func(registry.Instance) bool, at time.Time)
 	if g.since.IsZero() {
 		return ""
 	}
-	if len(g.held) == 0 {
+	if len(g.held) == 0 && !g.waiting {
 		return g.release("all have come back")
 	}
 	for i := range g.held {
@@ -143,7 +178,7 @@ func (g *guard) review(up, elsewhere func(registry.Instance) bool, at time.Time)
 		switch {
 		case elsewhere(h.instance):
 			return true
-		case up(h.instance), h.doubted && !h.up && at.Sub(h.at) < proveWithin:
+		case up(h.instance), h.doubted && !h.up && at.Sub(h.at) < proveWithin, h.out && at.Equal(h.at):
 			return false
 		case h.doubted && !h.up:
 			g.failed++
@@ -151,6 +186,17 @@ func (g *guard) review(up, elsewhere func(registry.Instance) bool, at time.Time)
 		return true
 	})
 	switch {
+	case g.waiting && (len(g.held) == 0 || len(g.came) > 0 || at.Sub(g.since) >= emptyWait):
+		left := g.left // for what may follow yet
+		for _, h := range g.held {
+			left = append(left, h.movement)
+		}
+		if g.release(""); len(g.came) == 0 {
+			g.left = left
+		}
+		return ""
+	case g.waiting:
+		return ""
 	case len(g.held) == 0:
 		return g.release("nobody is left who is up")
 	case len(g.came) > 0:
@@ -177,10 +223,9 @@ func (g *guard) clone() guard {
 	return c
 }
 
-// manyLost tells whether more than half of the groups that had instances lose
-// all of theirs at once. One alone is judged by its size.
-func manyLost(groups []*group) bool {
-	lost, all := 0, 0
+// countLost counts the groups that had instances, and those of them that lose
+// all of theirs at once.
+func countLost(groups []*group) (lost, all int) {
 	for _, g := range groups {
 		switch {
 		case len(g.seen.Instances) > 0:
@@ -189,8 +234,12 @@ func manyLost(groups []*group) bool {
 			lost, all = lost+1, all+1
 		}
 	}
-	return lost > 1 && lost*2 > all
+	return lost, all
 }
+
+// many tells whether so many of so many groups are too many. One alone is judged
+// by its size.
+func many(lost, all int) bool { return lost > 1 && 2*lost > all }
 
 func setOf(instances []registry.Instance) map[netip.AddrPort]bool {
 	set := make(map[netip.AddrPort]bool, len(instances))

@@ -47,7 +47,8 @@ func TestGuard(t *testing.T) {
 		}},
 		"two are too few": {steps: []step{
 			{now: []int{1, 2}, want: []int{1, 2}},
-			{after: time.Hour},
+			{after: time.Hour, want: []int{1, 2}}, // a moment, in case others follow
+			{after: 100 * ms},
 		}},
 		"two of three are not all": {steps: []step{
 			{now: []int{1, 2, 3}, want: []int{1, 2, 3}},
@@ -65,7 +66,8 @@ func TestGuard(t *testing.T) {
 			{now: []int{1, 2, 3}, want: []int{1, 2, 3}},
 			{after: 3 * time.Second, now: []int{2, 3}, want: []int{2, 3}},
 			{after: 3 * time.Second, now: []int{3}, want: []int{3}},
-			{after: 3 * time.Second},
+			{after: 3 * time.Second, want: []int{3}},
+			{after: 100 * ms},
 		}},
 		"a quick rolling stop": {steps: []step{
 			{now: []int{1, 2, 3}, want: []int{1, 2, 3}},
@@ -107,6 +109,17 @@ func TestGuard(t *testing.T) {
 			{now: []int{1, 2, 3}, want: []int{1, 2, 3}},
 			{after: time.Hour, now: []int{4, 5, 6}, want: []int{4, 5, 6}},
 		}},
+		"one after another, each alone": {steps: []step{
+			{now: []int{1}, want: []int{1}},
+			{want: []int{1}},
+			{now: []int{2}, want: []int{2}},
+			{want: []int{2}},
+			{now: []int{3}, want: []int{3}},
+			{want: []int{3}},
+			{now: []int{4}, want: []int{4}},
+			{want: []int{4}},
+			{after: 100 * ms},
+		}},
 		"the new ones vanish with the old": {steps: []step{
 			{now: []int{1, 2, 3}, want: []int{1, 2, 3}},
 			{after: time.Hour, now: []int{1, 2, 3, 4}, want: []int{1, 2, 3, 4}},
@@ -119,9 +132,23 @@ func TestGuard(t *testing.T) {
 		}},
 		"it turns out later that many groups are lost": {steps: []step{
 			{now: []int{1, 2}, want: []int{1, 2}},
-			{after: time.Hour},
+			{after: time.Hour, want: []int{1, 2}},
+			{after: 50 * ms, many: true, want: []int{1, 2}},
+			{after: 59 * time.Second, many: true, want: []int{1, 2}},
+			{after: time.Second, many: true, over: "the time is over"},
+		}},
+		"it turns out when they are out already": {steps: []step{
+			{now: []int{1, 2}, want: []int{1, 2}},
+			{after: time.Hour, want: []int{1, 2}},
+			{after: 100 * ms},
 			{after: time.Second, many: true, want: []int{1, 2}},
 			{after: 10 * time.Second, many: true, down: []int{2}, want: []int{1}},
+		}},
+		"the last one wait, and come back": {steps: []step{
+			{now: []int{1, 2}, want: []int{1, 2}},
+			{after: time.Hour, want: []int{1, 2}},
+			{after: 50 * ms, now: []int{2}, want: []int{1, 2}},
+			{after: 50 * ms, now: []int{2}, want: []int{2}},
 		}},
 		"a share": {share: 70, steps: []step{
 			{now: []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, want: []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}},
@@ -162,10 +189,16 @@ func TestGuard(t *testing.T) {
 					g.see(registry.Group{Name: "web", Instances: now}, at)
 				}
 				g.guard.forget(at)
-				if n > 0 && g.checked() && g.guard.excessive(len(s.now), s.many) {
+				switch {
+				case n == 0 || !g.checked():
+				case g.guard.excessive(len(s.now), s.many):
 					g.guard.hold(g.inService, s.many, at)
+				case len(s.now) == 0 && len(g.guard.left) > 0:
+					g.guard.wait(g.inService, at)
 				}
-				up := func(i registry.Instance) bool { return !slices.Contains(s.down, lastOf([]registry.Instance{i})[0]) }
+				up := func(i registry.Instance) bool {
+					return g.inService(i) && !slices.Contains(s.down, lastOf([]registry.Instance{i})[0])
+				}
 				over := g.guard.review(up, func(i registry.Instance) bool {
 					return slices.Contains(story.elsewhere, lastOf([]registry.Instance{i})[0])
 				}, at)
@@ -195,9 +228,11 @@ func TestGuardDoubtsWhoWasOutOfService(t *testing.T) {
 		g.table.Assign(g.meant)
 	}
 	step(1, 2, 3)
+	step(2, 3)
+	at = at.Add(200 * time.Millisecond)
 	step(3)
 	step()
-	for last, down := range map[int]bool{1: true, 2: true, 3: false} {
+	for last, down := range map[int]bool{1: true, 2: false, 3: false} {
 		if s := g.table.find(instances(last)[0]); s == nil || s.Down != down {
 			t.Errorf("instance %d: %+v, want down %v", last, s, down)
 		}
@@ -228,7 +263,7 @@ func TestManyLost(t *testing.T) {
 		add(test.lost, func(g *group) { fill(g); g.see(registry.Group{}, at) })
 		add(test.full, fill)
 		add(test.empty, func(*group) {})
-		if got := manyLost(groups); got != test.want {
+		if got := many(countLost(groups)); got != test.want {
 			t.Errorf("%+v: got %v", test, got)
 		}
 	}

@@ -14,19 +14,24 @@ import (
 func (c *Controller) protect(ctx context.Context) (changed bool) {
 	now := time.Now()
 	var ask []*group
-	many := manyLost(c.groups)
+	lost, all := countLost(c.groups)
 	for _, g := range c.groups {
 		g.guard.forget(now)
-		if c.reloaded.IsZero() || !g.checked() || !g.guard.excessive(len(g.seen.Instances), many) {
+		if c.reloaded.IsZero() || !g.checked() {
 			continue
 		}
-		g.guard.hold(g.inService, many, now)
-		g.begun = true
-		ask = append(ask, g)
+		switch registered := len(g.seen.Instances); {
+		case g.guard.excessive(registered, many(lost, all)):
+			g.guard.hold(g.inService, many(lost, all), now)
+			g.begun = true
+			ask = append(ask, g)
+		case registered == 0 && all > 1 && len(g.guard.left) > 0:
+			g.guard.wait(g.inService, now)
+		}
 	}
 	due := !c.holdAt.IsZero() && !c.holdAt.After(now)
 	for _, g := range c.groups {
-		if due && len(g.guard.held) > 0 && !g.begun {
+		if due && len(g.guard.holding()) > 0 && !g.begun {
 			ask = append(ask, g)
 		}
 	}
@@ -60,18 +65,24 @@ func (c *Controller) review(now time.Time) {
 		over := g.guard.review(g.up, func(i registry.Instance) bool { return registered[i] != nil && registered[i] != g }, now)
 		log := c.Logger.With("group", g.backend.Name)
 		switch {
-		case g.begun && over == "":
+		case g.begun && over == "" && !g.told:
+			g.told = true
 			log.Warn("too many instances have left at once, holding those that are alive", "held", len(g.guard.held), "registered", len(g.seen.Instances))
-		case over != "" && !g.begun:
+		case over != "" && g.told:
+			g.told = false
 			log.Warn("instances that left are held no longer", "reason", over)
 		}
 		g.begun = false
-		if over != "" {
+		var next time.Time
+		switch since := g.guard.since; {
+		case since.IsZero():
 			continue
-		}
-		next := now.Add(holdEvery)
-		if end := g.guard.since.Add(holdFor); end.Before(next) {
-			next = end
+		case g.guard.waiting:
+			next = since.Add(emptyWait)
+		case since.Add(holdFor).Before(now.Add(holdEvery)):
+			next = since.Add(holdFor)
+		default:
+			next = now.Add(holdEvery)
 		}
 		if c.holdAt.IsZero() || next.Before(c.holdAt) {
 			c.holdAt = next
@@ -124,13 +135,21 @@ func (g *group) decide(now time.Time) (changed bool, damped []registry.Instance)
 // remark adds what is to be said of the group's instances.
 func (g *group) remark(remarks []registry.Remark) []registry.Remark {
 	first := len(remarks)
-	for _, h := range g.guard.held {
+	for _, h := range g.guard.holding() {
 		remarks = append(remarks, registry.Remark{Group: g.backend.Name, Instance: h.instance, Kind: registry.Held})
 	}
 	if g.damper.waiting > 0 {
 		for _, i := range g.seen.Instances {
 			if g.damper.damps(i) {
 				remarks = append(remarks, registry.Remark{Group: g.backend.Name, Instance: i, Kind: registry.Damped})
+			}
+		}
+	}
+	if g.touched {
+		meant := setOf(g.meant)
+		for _, s := range g.table.Slots {
+			if text := s.operator(); text != "" && meant[s.Addr] {
+				remarks = append(remarks, registry.Remark{Group: g.backend.Name, Instance: registry.Instance{Addr: s.Addr}, Kind: registry.Operator, Text: text})
 			}
 		}
 	}

@@ -192,18 +192,56 @@ func TestDampedInstanceComesBack(t *testing.T) {
 	s := newStory(t, backendOf("web", 3))
 	s.set("web", 1, 2)
 	s.serve(t)
-	for range 3 {
+	for range 2 {
 		s.set("web", 2)
 		s.serves(t, "it left", "web", 0, 2, 0)
 		s.set("web", 1, 2)
-		becomes(t, "taken in", 2, func() float64 { return s.metric(t, "haproxyzk_instances", "web", "registered") })
+		s.serves(t, "it came back", "web", 1, 2, 0)
 	}
+	s.set("web", 2)
+	s.serves(t, "it left", "web", 0, 2, 0)
 	from := time.Now()
+	s.set("web", 1, 2)
 	becomes(t, "damped", []int{1}, func() []int { return s.remarks(registry.Damped) })
 	s.serves(t, "its time is over", "web", 1, 2, 0)
 	if took := time.Since(from); took < dampFirst-time.Second {
 		t.Errorf("it came back after %v", took)
 	}
 	becomes(t, "damped", nil, func() []int { return s.remarks(registry.Damped) })
+	s.endsWith(t, "start")
+}
+
+// A path is wiped child by child: those that went first are out of service before
+// it is clear that all go.
+func TestLossThatIsSeenInPieces(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 4))
+	s.set("web", 1, 2, 3, 4)
+	s.serve(t)
+	s.set("web", 3, 4)
+	s.serves(t, "two have left", "web", 0, 0, 3, 4)
+	s.set("web")
+	s.serves(t, "all go on", "web", 1, 2, 3, 4)
+	same(t, "held", []int{1, 2, 3, 4}, s.held())
+	s.endsWith(t, "start")
+}
+
+// The last of a group wait for a moment, and the other groups follow.
+func TestSmallGroupsThatAreLostTogether(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("a", 1), backendOf("b", 1), backendOf("c", 1))
+	for i, name := range []string{"a", "b", "c"} {
+		s.set(name, i+1)
+	}
+	s.serve(t)
+	registered := func() float64 { return s.metric(t, "haproxyzk_instances", "a", "registered") }
+	becomes(t, "registered", 1, registered)
+	s.set("a")
+	becomes(t, "registered", 0, registered)
+	s.set("b")
+	becomes(t, "held", []int{1, 2}, s.held)
+	for i := range 2 {
+		same(t, "writes to a worker", nil, s.ha.worker(i).changes())
+	}
 	s.endsWith(t, "start")
 }

@@ -25,8 +25,12 @@ func (c *Controller) publish() {
 }
 
 func sameGroup(a, b registry.Group) bool {
-	// The lists are immutable: the same first element is the same list.
-	return a.Name == b.Name && len(a.Instances) == len(b.Instances) && (len(a.Instances) == 0 || &a.Instances[0] == &b.Instances[0])
+	return a.Name == b.Name && sameList(a.Instances, b.Instances)
+}
+
+// sameList tells whether two lists, which are immutable, are one and the same.
+func sameList(a, b []registry.Instance) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // figures are the gauges of one group.
@@ -36,7 +40,7 @@ type figures struct{ registered, serving, held, damped, draining, skipped, free 
 func (c *Controller) measure() {
 	for _, g := range c.groups {
 		name, used := g.backend.Name, g.table.Used()
-		now := figures{registered: len(g.seen.Instances), serving: used, held: len(g.guard.held), damped: g.damper.waiting, draining: g.table.Leaving(), skipped: g.seen.Skipped, free: len(g.table.Slots) - used}
+		now := figures{registered: len(g.seen.Instances), serving: used, held: len(g.guard.holding()), damped: g.damper.waiting, draining: g.table.Leaving(), skipped: g.seen.Skipped, free: len(g.table.Slots) - used}
 		if g.shown != nil && *g.shown == now {
 			continue
 		}

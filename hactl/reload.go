@@ -46,6 +46,7 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 		}
 	}
 	c.settle()
+	c.remember()
 	if len(c.workers) > 0 {
 		c.sweep(ctx) // for what is down, and what operators did
 	}
@@ -114,7 +115,7 @@ func (c *Controller) rendered() map[*group][]Server {
 			have[g][i] = Server{Admin: Maint}
 			if s.placed() {
 				have[g][i].Addr = s.Addr
-				if !s.Down && s.Operator == "" {
+				if s.serves() {
 					have[g][i].Admin = Ready
 				}
 			}

@@ -172,7 +172,7 @@ func (b Backend) render(out *bytes.Buffer, table *Table) {
 	for i := 0; i < len(table.Slots); i++ {
 		if s := table.Slots[i]; s.placed() {
 			disabled := ""
-			if s.Down || s.Operator != "" {
+			if !s.serves() {
 				disabled = " disabled"
 			}
 			fmt.Fprintf(out, "    server %s %s%s%s\n", b.Servers.name(i), s.Addr, params, disabled)

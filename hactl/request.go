@@ -175,6 +175,7 @@ func (c *Controller) hear() {
 	for _, g := range c.groups {
 		if slices.Contains(let, g.backend.Name) && !g.guard.since.IsZero() {
 			c.Logger.Warn("instances that left are held no longer", "group", g.backend.Name, "reason", g.guard.release("an operator releases them"))
+			g.told = false
 		}
 	}
 	switch {
@@ -255,6 +256,7 @@ func (c *Controller) install(ctx context.Context, s *Source) {
 func (g *group) follow(before *group) {
 	share := g.guard.share
 	g.seen, g.meant, g.emptied, g.table = before.seen, before.meant, before.emptied, before.table
+	g.told, g.touched = before.told, before.touched
 	g.guard, g.damper = before.guard.clone(), before.damper.clone()
 	g.guard.share = share
 }

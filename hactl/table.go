@@ -2,6 +2,7 @@ package hactl
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
@@ -19,6 +20,8 @@ type Slot struct {
 	// Operator is the administrative state that an operator gave it; empty, or
 	// Maint or Drain until they say ready or the instance leaves.
 	Operator Admin
+	// Weight is what an operator gave it, until the instance leaves.
+	Weight Weight
 
 	// until is when an instance that left loses its sticky sessions; zero is that
 	// it has none.
@@ -28,9 +31,6 @@ type Slot struct {
 	// requests to the instance that left (HAProxy 2.2 and 2.6 keep the server
 	// connection in the slot's idle pool).
 	draining bool
-	// weighed is true when an operator may have left a weight behind that the
-	// next instance must not inherit.
-	weighed bool
 	// freed orders free slots by when their instance left; 0 is never used.
 	freed uint64
 }
@@ -40,6 +40,17 @@ func (s Slot) leaving() bool { return !s.until.IsZero() }
 
 // placed tells whether the slot's server is to have the slot's address.
 func (s Slot) placed() bool { return s.Used || s.leaving() }
+
+// serves tells whether a new worker may send it requests from its start on.
+func (s Slot) serves() bool { return !s.Down && s.Operator == "" && s.Weight != NoWeight }
+
+// weight is what the slot's server is to have.
+func (s Slot) weight() Weight {
+	if !s.Used {
+		return NoWeight // the mark that it is not an operator who took it out
+	}
+	return s.Weight
+}
 
 // admin is the administrative state that the slot's server is to have.
 func (s Slot) admin() Admin {
@@ -54,9 +65,25 @@ func (s Slot) admin() Admin {
 	return Ready
 }
 
+// operator says what an operator has made of the slot's server; empty is nothing.
+func (s Slot) operator() string {
+	if !s.Used {
+		return ""
+	}
+	text := string(s.Operator)
+	if s.Weight != 0 {
+		text = strings.TrimSpace(text + " weight " + s.Weight.String())
+	}
+	return text
+}
+
 // matches tells whether a server is as the slot wants it.
 func (s Slot) matches(h Server) bool {
-	return h.Admin == s.admin() && (!s.placed() || h.Addr == s.Addr)
+	if !s.placed() {
+		// Who was out of service already may lack the mark.
+		return h.Admin == Maint && (h.Weight == NoWeight || h.Addr != s.Addr || !s.Addr.IsValid())
+	}
+	return h.Admin == s.admin() && h.Addr == s.Addr && h.Weight == s.weight()
 }
 
 // Table gives the instances of one group their slots. An instance keeps its
@@ -68,7 +95,11 @@ type Table struct {
 
 	at    map[netip.AddrPort]int // where each address is, used or not
 	clock uint64
-	wait  bool
+	// want is what was assigned last, which nobody changes, placed is true when
+	// all of it has slots.
+	want   []registry.Instance
+	placed bool
+	wait   bool
 	// drain is how long an instance that leaves keeps its sessions.
 	drain time.Duration
 	// ends is when the first of those that are leaving is to be out; zero is that
@@ -88,6 +119,9 @@ func NewTable(size int, wait bool) *Table {
 // many instances found no slot: they have none until the table grows or a slot
 // that sessions still run on is [Table.Release]d.
 func (t *Table) Assign(want []registry.Instance) (unplaced int) {
+	if t.placed && sameList(t.want, want) {
+		return 0
+	}
 	wanted := make(map[netip.AddrPort]bool, len(want))
 	for _, w := range want {
 		wanted[w.Addr] = true
@@ -95,7 +129,7 @@ func (t *Table) Assign(want []registry.Instance) (unplaced int) {
 	for i := range t.Slots {
 		if s := &t.Slots[i]; s.Used && !wanted[s.Addr] {
 			t.clock++
-			left := Slot{Addr: s.Addr, draining: true, weighed: s.weighed || s.Operator != "", freed: t.clock}
+			left := Slot{Addr: s.Addr, draining: true, freed: t.clock}
 			if t.drain > 0 && s.Operator != Maint {
 				left.Down, left.until = s.Down, time.Now().Add(t.drain)
 				if t.ends.IsZero() || left.until.Before(t.ends) {
@@ -127,8 +161,9 @@ func (t *Table) Assign(want []registry.Instance) (unplaced int) {
 		if s.leaving() {
 			down = s.Down // it was checked all the time
 		}
-		*s = Slot{Addr: w.Addr, Used: true, Down: down, weighed: s.weighed}
+		*s = Slot{Addr: w.Addr, Used: true, Down: down}
 	}
+	t.want, t.placed = want, unplaced == 0
 	return unplaced
 }
 

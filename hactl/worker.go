@@ -100,7 +100,7 @@ func (w *worker) read(ctx context.Context) error {
 			if !found {
 				return fmt.Errorf("process %d has no server %s", w.pid, g.server(i))
 			}
-			have[i] = actual
+			have[i] = g.heed(actual, have[i])
 		}
 	}
 	w.stale = false
