@@ -233,7 +233,18 @@ func (s *stage) serves(group string, apps ...*rig.App) {
 	s.eventually("group "+group, func() error { return s.compare(group, want) })
 }
 
-func (s *stage) compare(group string, want []string) error {
+// compareWorkers returns nil when exactly these instances serve a group in every
+// worker.
+func (s *stage) compareWorkers(group string, apps ...*rig.App) error {
+	want := []string{}
+	for _, a := range apps {
+		want = append(want, a.Addr())
+	}
+	slices.Sort(want)
+	return s.inWorkers(group, want)
+}
+
+func (s *stage) inWorkers(group string, want []string) error {
 	for _, socket := range s.config.Sockets() {
 		servers, err := rig.ServersState(socket)
 		if err != nil {
@@ -242,6 +253,13 @@ func (s *stage) compare(group string, want []string) error {
 		if diff := cmp.Diff(want, append([]string{}, rig.Serving(servers, group)...)); diff != "" {
 			return fmt.Errorf("worker behind %s: -want +got\n%s", socket, diff)
 		}
+	}
+	return nil
+}
+
+func (s *stage) compare(group string, want []string) error {
+	if err := s.inWorkers(group, want); err != nil {
+		return err
 	}
 	code, body := s.get("/" + s.proxy() + "/" + group)
 	var document map[string]map[string]struct{ Instances []string }

@@ -314,9 +314,7 @@ func (c *Controller) assignAll() (unplaced int) {
 func (c *Controller) settle() {
 	c.drainAt = time.Time{}
 	for _, g := range c.groups {
-		g.table.Settle(time.Now(), func(addr netip.AddrPort) bool {
-			return slices.ContainsFunc(c.groups, func(other *group) bool { return other.inService(registry.Instance{Addr: addr}) })
-		})
+		g.table.Settle(time.Now(), func(addr netip.AddrPort) bool { return c.servesElsewhere(g, addr) })
 		if ends := g.table.ends; c.drainAt.IsZero() || !ends.IsZero() && ends.Before(c.drainAt) {
 			c.drainAt = ends
 		}

@@ -356,8 +356,9 @@ func TestAddressThatMovesNeverServesTwoGroups(t *testing.T) {
 	s.serves(t, "it entered", "api", 1, 0, 0)
 	s.serves(t, "it left", "web", 0, 2, 3)
 	for i := range 2 {
+		// Every worker has let it go before any lets it in.
 		writes := s.ha.worker(i).changes()
-		same(t, "the last write to a worker", write(leaves("web/web1"), enters("api/api1", 1)), writes[len(writes)-1])
+		same(t, "the last writes to a worker", [][]string{write(leaves("web/web1")), write(enters("api/api1", 1))}, writes[len(writes)-2:])
 	}
 }
 
@@ -502,4 +503,28 @@ func BenchmarkApply(b *testing.B) {
 	if !slices.Equal(s.ha.causes(), []string{"start"}) {
 		b.Errorf("reloads: %v", s.ha.causes())
 	}
+}
+
+func TestAddressMovesOnceAllWorkersHaveLetItGo(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("api", 3), backendOf("web", 3))
+	s.set("api")
+	s.set("web", 1, 2)
+	s.absorb(t.Context())
+	s.sweepAt = time.Now().Add(time.Hour)
+	if err := s.reload(t.Context(), "start"); err != nil {
+		t.Fatal(err)
+	}
+	prompt, late := s.ha.worker(0), s.ha.worker(1)
+	release := late.stopAnswering(true)
+	s.set("api", 1)
+	s.set("web", 2)
+	stepped := make(chan struct{})
+	go func() { s.step(t.Context()); close(stepped) }()
+	becomes(t, "one worker is late", 1, late.hanging)
+	becomes(t, "writes to the other one", [][]string{write(leaves("web/web1"))}, prompt.changes)
+	release()
+	awaited(t, "the step ends", stepped)
+	s.serves(t, "it entered", "api", 1, 0, 0)
+	s.serves(t, "it left", "web", 0, 2, 0)
 }

@@ -3,9 +3,12 @@ package hactl
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 // errFailing stands for a worker that was not asked because it failed last time.
@@ -31,6 +34,7 @@ func (c *Controller) each(do func(*worker) error) []error {
 // apply makes every worker's servers those of the tables. A worker that cannot
 // be made so is tried again, and replaced when that does not help.
 func (c *Controller) apply(ctx context.Context) {
+	c.vacate(ctx)
 	counts, errs := make([]int, len(c.workers)), make([]error, len(c.workers))
 	var converging sync.WaitGroup
 	for i, w := range c.workers {
@@ -45,6 +49,16 @@ func (c *Controller) apply(ctx context.Context) {
 	}
 	converging.Wait()
 	c.retryAt = time.Time{}
+	for _, w := range c.workers {
+		for _, o := range w.noticed {
+			c.obey(w, o)
+			c.retryAt = time.Now() // the others follow
+		}
+		if len(w.noticed) > 0 {
+			w.noticed = nil
+			c.publish()
+		}
+	}
 	for i, w := range c.workers {
 		c.Metrics.commands.WithLabelValues(c.Proxy, "ok").Add(float64(counts[i]))
 		if w.failures >= maxFailures {
@@ -72,6 +86,53 @@ func (c *Controller) apply(ctx context.Context) {
 		c.Metrics.apply.WithLabelValues(c.Proxy).Observe(time.Since(c.seen).Seconds())
 		c.seen = time.Time{}
 	}
+}
+
+// vacate takes addresses that enter another group out of the one they leave, in
+// every worker before any of them lets them in: until then one worker would serve
+// the new group while another still serves the old. What fails is left to apply.
+func (c *Controller) vacate(ctx context.Context) {
+	entered := make(map[netip.AddrPort]*group)
+	for _, g := range c.groups {
+		for _, addr := range g.table.entered {
+			entered[addr] = g
+		}
+		g.table.entered = nil
+	}
+	type place struct {
+		group *group
+		slot  int
+	}
+	var left []place
+	for addr, in := range entered {
+		for _, g := range c.groups {
+			if i, known := g.table.at[addr]; known && g != in && !g.table.Slots[i].placed() {
+				left = append(left, place{g, i})
+			}
+		}
+	}
+	if len(left) == 0 || len(c.workers) < 2 {
+		return // the order within one write is enough
+	}
+	c.each(func(w *worker) error {
+		var off []operation
+		for _, p := range left {
+			if have := w.have[p.group]; p.slot < len(have) && have[p.slot].Admin != Maint && !w.stale {
+				off = append(off, vacating(p.group, p.slot, have[p.slot]))
+			}
+		}
+		if len(off) == 0 {
+			return nil
+		}
+		_, err := w.carryOut(ctx, off)
+		w.stale = w.stale || err != nil
+		return err
+	})
+}
+
+// servesElsewhere tells whether an address is in service in another group.
+func (c *Controller) servesElsewhere(g *group, addr netip.AddrPort) bool {
+	return slices.ContainsFunc(c.groups, func(other *group) bool { return other != g && other.inService(registry.Instance{Addr: addr}) })
 }
 
 // sweep looks at everything.
@@ -117,13 +178,8 @@ func (c *Controller) look(ctx context.Context, groups []*group) {
 					c.Metrics.drift.WithLabelValues(c.Proxy).Inc()
 					c.Logger.Warn("a server was changed behind our back, repairing it", "pid", w.pid, "server", g.server(s), "state", actual.Admin, "address", actual.Addr)
 				case seen.operator:
-					changed, g.touched = true, true
-					slot.Operator, slot.Weight = actual.Admin, actual.Weight
-					slot.until = time.Time{} // of one that leaves, its sessions end
-					if actual.Admin == Ready {
-						slot.Operator = ""
-					}
-					c.Logger.Info("an operator changed a server, all workers follow", "pid", w.pid, "server", g.server(s), "state", actual.Admin, "weight", actual.Weight.String())
+					changed = true
+					c.obey(w, wish{g, s, actual})
 				}
 				have[s] = actual
 			}
@@ -133,6 +189,19 @@ func (c *Controller) look(ctx context.Context, groups []*group) {
 	if changed {
 		c.publish()
 	}
+}
+
+// obey makes what an operator has done on one worker what is wanted of all.
+func (c *Controller) obey(w *worker, o wish) {
+	slot := &o.group.table.Slots[o.slot]
+	o.group.touched = true
+	slot.Operator, slot.Weight = o.server.Admin, o.server.Weight
+	slot.until = time.Time{} // of one that leaves, its sessions end
+	if o.server.Admin == Ready {
+		slot.Operator = ""
+	}
+	w.have[o.group][o.slot] = o.server
+	c.Logger.Info("an operator changed a server, all workers follow", "pid", w.pid, "server", o.group.server(o.slot), "state", o.server.Admin, "weight", o.server.Weight.String())
 }
 
 // noteHealth marks the slots that the health check of every worker found dead

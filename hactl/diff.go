@@ -29,7 +29,7 @@ func diff(g *group, have []Server) (off, on []operation) {
 		state := want.admin()
 		switch {
 		case !want.placed():
-			off = append(off, operation{g, i, []Command{setState(server, string(Maint)), setWeight(server, want.weight())}, Server{Addr: h.Addr, Admin: Maint, Weight: want.weight()}})
+			off = append(off, vacating(g, i, h))
 		case h.Addr == want.Addr && (state != Ready || h.Admin == Ready):
 			off = append(off, operation{g, i, adjust(server, want, h), Server{Addr: h.Addr, Admin: state, Weight: want.weight()}})
 		default:
@@ -46,6 +46,13 @@ func diff(g *group, have []Server) (off, on []operation) {
 		}
 	}
 	return off, on
+}
+
+// vacating takes a server out of service, with the mark that it is not an operator
+// who does.
+func vacating(g *group, slot int, have Server) operation {
+	server := g.server(slot)
+	return operation{g, slot, []Command{setState(server, string(Maint)), setWeight(server, NoWeight)}, Server{Addr: have.Addr, Admin: Maint, Weight: NoWeight}}
 }
 
 // sequence puts the operations of all backends in the order in which a worker

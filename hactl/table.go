@@ -99,7 +99,9 @@ type Table struct {
 	// all of it has slots.
 	want   []registry.Instance
 	placed bool
-	wait   bool
+	// entered are the addresses that were given slots since somebody looked.
+	entered []netip.AddrPort
+	wait    bool
 	// drain is how long an instance that leaves keeps its sessions.
 	drain time.Duration
 	// ends is when the first of those that are leaving is to be out; zero is that
@@ -162,6 +164,7 @@ func (t *Table) Assign(want []registry.Instance) (unplaced int) {
 			down = s.Down // it was checked all the time
 		}
 		*s = Slot{Addr: w.Addr, Used: true, Down: down}
+		t.entered = append(t.entered, w.Addr)
 	}
 	t.want, t.placed = want, unplaced == 0
 	return unplaced

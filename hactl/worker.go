@@ -18,8 +18,17 @@ type worker struct {
 	have   map[*group][]Server
 	// stale is true when have is not known to be so: read before the next diff.
 	stale bool
+	// noticed is what operators were found to have done when it was read.
+	noticed []wish
 	// failures counts what went wrong in a row.
 	failures int
+}
+
+// wish is a server as an operator has made it.
+type wish struct {
+	group  *group
+	slot   int
+	server Server
 }
 
 // ask is [Client.Ask], sure of who answers: each write ends with a `show info`.
@@ -88,7 +97,8 @@ func (w *worker) carryOut(ctx context.Context, operations []operation) (done int
 	return done, errors.Join(problems...)
 }
 
-// read replaces what is believed by what the worker says.
+// read replaces what is believed by what the worker says, but for what an operator
+// has done, which the loop has to hear of first.
 func (w *worker) read(ctx context.Context) error {
 	state, err := w.state(ctx)
 	if err != nil {
@@ -100,7 +110,12 @@ func (w *worker) read(ctx context.Context) error {
 			if !found {
 				return fmt.Errorf("process %d has no server %s", w.pid, g.server(i))
 			}
-			have[i] = g.heed(actual, have[i])
+			actual = g.heed(actual, have[i])
+			if observe(g.table.Slots[i], have[i], actual).operator {
+				w.noticed = append(w.noticed, wish{g, i, actual})
+				continue
+			}
+			have[i] = actual
 		}
 	}
 	w.stale = false
