@@ -346,3 +346,24 @@ func haproxiesOfLongTests() []rig.HAProxy {
 	}
 	return shared.haproxies[:1]
 }
+
+func TestLossOfAShareIsHeld(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, func(c *rig.SeedConfig) { c.Groups[0].Extra = map[string]any{"loss_guard": "70%"} })
+		a := s.apps(4, front)
+		s.serves(front, a...)
+		load := s.load(rig.Target{Path: "/", App: front})
+		s.together(front, false, a[:2]...)
+		s.promptly(front, a[2:]...)
+		s.together(front, true, a[:2]...)
+		s.promptly(front, a...)
+		s.together(front, false, a[:3]...)
+		s.held("/ngboss/"+front, "3")
+		s.serves(front, a...)
+		s.anew(a, rig.Target{Path: "/", App: front})
+		b := s.app(front)
+		s.promptly(front, a[3], b)
+		s.held("/ngboss", "")
+		s.lost(load)
+	})
+}

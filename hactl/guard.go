@@ -225,13 +225,16 @@ func (g *guard) clone() guard {
 
 // countLost counts the groups that had instances, and those of them that lose
 // all of theirs at once.
-func countLost(groups []*group) (lost, all int) {
+func countLost(groups []*group, at time.Time) (lost, all int) {
 	for _, g := range groups {
 		switch {
 		case len(g.seen.Instances) > 0:
 			all++
 		case g.guard.lost() > 0:
-			lost, all = lost+1, all+1
+			all++
+			if len(g.guard.left) > 0 || at.Sub(g.guard.since) <= lossWindow {
+				lost++
+			}
 		}
 	}
 	return lost, all

@@ -241,14 +241,16 @@ func TestGuardDoubtsWhoWasOutOfService(t *testing.T) {
 
 func TestManyLost(t *testing.T) {
 	for _, test := range []struct {
-		lost, full, empty int
-		want              bool
+		held, lost, full, empty int
+		want                    bool
 	}{
-		{1, 0, 5, false}, // one alone is judged by its size
-		{2, 0, 5, true},  // who never had an instance does not count
-		{2, 2, 0, false},
-		{3, 2, 0, true},
-		{0, 3, 0, false},
+		{lost: 1, empty: 5},             // one alone is judged by its size
+		{lost: 2, empty: 5, want: true}, // who never had an instance does not count
+		{lost: 2, full: 2},
+		{lost: 3, full: 2, want: true},
+		{full: 3},
+		{held: 1, lost: 1}, // it was lost before
+		{held: 1, lost: 2, want: true},
 	} {
 		var groups []*group
 		add := func(n int, change func(*group)) {
@@ -259,11 +261,17 @@ func TestManyLost(t *testing.T) {
 			}
 		}
 		at := time.Unix(0, 0)
+		before := at.Add(-time.Minute)
 		fill := func(g *group) { g.see(registry.Group{Instances: instances(1)}, at); g.decide(at) }
+		add(test.held, func(g *group) {
+			fill(g)
+			g.see(registry.Group{}, before)
+			g.guard.hold(g.inService, false, before)
+		})
 		add(test.lost, func(g *group) { fill(g); g.see(registry.Group{}, at) })
 		add(test.full, fill)
 		add(test.empty, func(*group) {})
-		if got := many(countLost(groups)); got != test.want {
+		if got := many(countLost(groups, at)); got != test.want {
 			t.Errorf("%+v: got %v", test, got)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 func (c *Controller) protect(ctx context.Context) (changed bool) {
 	now := time.Now()
 	var ask []*group
-	lost, all := countLost(c.groups)
+	lost, all := countLost(c.groups, now)
 	for _, g := range c.groups {
 		g.guard.forget(now)
 		if c.reloaded.IsZero() || !g.checked() {
