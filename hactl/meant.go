@@ -53,6 +53,10 @@ func (c *Controller) protect(ctx context.Context) (changed bool) {
 
 // review lets go of the instances that are not to be held any longer.
 func (c *Controller) review(now time.Time) {
+	ask := now.Add(holdEvery)
+	if c.holdAt.After(now) && c.holdAt.Before(ask) {
+		ask = c.holdAt // whatever else happens
+	}
 	c.holdAt = time.Time{}
 	var registered map[registry.Instance]*group
 	for _, g := range c.groups {
@@ -79,10 +83,10 @@ func (c *Controller) review(now time.Time) {
 			continue
 		case g.guard.waiting:
 			next = since.Add(emptyWait)
-		case since.Add(holdFor).Before(now.Add(holdEvery)):
+		case since.Add(holdFor).Before(ask):
 			next = since.Add(holdFor)
 		default:
-			next = now.Add(holdEvery)
+			next = ask
 		}
 		if c.holdAt.IsZero() || next.Before(c.holdAt) {
 			c.holdAt = next

@@ -245,3 +245,21 @@ func TestSmallGroupsThatAreLostTogether(t *testing.T) {
 	}
 	s.endsWith(t, "start")
 }
+
+func TestHeldInstancesAreAskedForWhateverElseHappens(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3), backendOf("api", 3))
+	s.set("web", 1, 2, 3)
+	s.set("api", 9)
+	s.serve(t)
+	s.set("web")
+	becomes(t, "held", []int{1, 2, 3}, s.held)
+	for i := range 2 {
+		s.ha.worker(i).do("set server web/web2 health down")
+	}
+	becomes(t, "one is let go", []int{1, 3}, func() []int {
+		s.set("api", 9, 8) // the loop never rests
+		return s.held()
+	})
+	s.endsWith(t, "start")
+}

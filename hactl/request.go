@@ -173,7 +173,7 @@ func (c *Controller) hear() {
 		c.change, c.changeAt = joined, time.Now()
 	}
 	for _, g := range c.groups {
-		if slices.Contains(let, g.backend.Name) && !g.guard.since.IsZero() {
+		if slices.Contains(let, g.backend.Name) && g.told {
 			c.Logger.Warn("instances that left are held no longer", "group", g.backend.Name, "reason", g.guard.release("an operator releases them"))
 			g.told = false
 		}
