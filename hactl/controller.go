@@ -66,7 +66,7 @@ type Controller struct {
 	retryAt   time.Time // zero: no worker is stale
 	retireAt  time.Time // zero: no discovered group is empty
 	holdAt    time.Time // zero: nobody is held
-	dampAt    time.Time // zero: nobody is damped
+	enterAt   time.Time // zero: nobody waits to enter
 	drainAt   time.Time // zero: nobody who left keeps its sessions
 
 	// listed is true once it is known which groups there are to discover.
@@ -213,7 +213,7 @@ func (c *Controller) awaitGroups(ctx context.Context) bool {
 // next is when there is something to do, whatever comes in.
 func (c *Controller) next() time.Time {
 	at := c.sweepAt
-	for _, t := range []time.Time{c.releaseAt, c.retryAt, c.retireAt, c.holdAt, c.dampAt, c.drainAt} {
+	for _, t := range []time.Time{c.releaseAt, c.retryAt, c.retireAt, c.holdAt, c.enterAt, c.drainAt} {
 		if !t.IsZero() && t.Before(at) {
 			at = t
 		}

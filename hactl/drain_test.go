@@ -17,10 +17,10 @@ func TestTableKeepsTheSessionsOfWhoLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := NewTable(3, false)
 		table.drain = time.Minute
-		nowhere := func(netip.AddrPort) bool { return false }
+		staying := func(netip.AddrPort) bool { return false }
 		settle := func(what string, leaving int, admin ...Admin) {
 			t.Helper()
-			table.Settle(time.Now(), nowhere)
+			table.Settle(time.Now(), staying)
 			same(t, what+": leaving", leaving, table.Leaving())
 			var got []Admin
 			for _, s := range table.Slots {

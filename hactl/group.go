@@ -19,6 +19,8 @@ type group struct {
 	meant  []registry.Instance
 	guard  guard
 	damper damper
+	// arriving wait until it is clear that they have left another group.
+	arriving arrivals
 	// begun is true between a loss that is too much and the review of it, told
 	// while the log's last word is that somebody is held.
 	begun, told bool

@@ -20,6 +20,8 @@ func lastOf(instances []registry.Instance) []int {
 	return out
 }
 
+func nowhere(registry.Instance) bool { return false }
+
 // TestGuard tells stories of one group: what is registered, who is up, and who
 // is in service then.
 func TestGuard(t *testing.T) {
@@ -202,7 +204,7 @@ func TestGuard(t *testing.T) {
 				over := g.guard.review(up, func(i registry.Instance) bool {
 					return slices.Contains(story.elsewhere, lastOf([]registry.Instance{i})[0])
 				}, at)
-				g.decide(at)
+				g.decide(nowhere, at)
 				g.table.Assign(g.meant)
 				what := fmt.Sprintf("step %d", n)
 				if diff := cmp.Diff(s.want, lastOf(g.meant)); diff != "" {
@@ -224,7 +226,7 @@ func TestGuardDoubtsWhoWasOutOfService(t *testing.T) {
 		if g.guard.excessive(len(last), false) {
 			g.guard.hold(g.inService, false, at)
 		}
-		g.decide(at)
+		g.decide(nowhere, at)
 		g.table.Assign(g.meant)
 	}
 	step(1, 2, 3)
@@ -262,7 +264,7 @@ func TestManyLost(t *testing.T) {
 		}
 		at := time.Unix(0, 0)
 		before := at.Add(-time.Minute)
-		fill := func(g *group) { g.see(registry.Group{Instances: instances(1)}, at); g.decide(at) }
+		fill := func(g *group) { g.see(registry.Group{Instances: instances(1)}, at); g.decide(nowhere, at) }
 		add(test.held, func(g *group) {
 			fill(g)
 			g.see(registry.Group{}, before)

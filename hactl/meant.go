@@ -37,18 +37,28 @@ func (c *Controller) protect(ctx context.Context) (changed bool) {
 	}
 	c.look(ctx, ask)
 	c.review(now)
-	c.dampAt = time.Time{}
+	c.enterAt = time.Time{}
 	for _, g := range c.groups {
-		moved, damped := g.decide(now)
+		moved, damped := g.decide(func(i registry.Instance) bool { return c.registeredElsewhere(g, i) }, now)
 		changed = moved || changed || len(damped) > 0
 		for _, i := range damped {
 			c.Logger.Warn("an instance comes and goes, its return is delayed", "group", g.backend.Name, "instance", i.String(), "until", g.damper.flaps[i].until)
 		}
-		if next := g.damper.next(); c.dampAt.IsZero() || !next.IsZero() && next.Before(c.dampAt) {
-			c.dampAt = next
+		for _, next := range []time.Time{g.damper.next(), g.arriving.next()} {
+			if c.enterAt.IsZero() || !next.IsZero() && next.Before(c.enterAt) {
+				c.enterAt = next
+			}
 		}
 	}
 	return changed
+}
+
+// registeredElsewhere tells whether an instance was last seen in another group too.
+// Before HAProxy serves it does not matter.
+func (c *Controller) registeredElsewhere(g *group, i registry.Instance) bool {
+	return !c.reloaded.IsZero() && slices.ContainsFunc(c.groups, func(other *group) bool {
+		return other != g && slices.Contains(other.seen.Instances, i)
+	})
 }
 
 // review lets go of the instances that are not to be held any longer.
@@ -107,7 +117,7 @@ func (c *Controller) registered() map[registry.Instance]*group {
 
 // decide makes meant what it is to be, and tells whether that changed it, and who
 // begins to be damped.
-func (g *group) decide(now time.Time) (changed bool, damped []registry.Instance) {
+func (g *group) decide(elsewhere func(registry.Instance) bool, now time.Time) (changed bool, damped []registry.Instance) {
 	meant := g.seen.Instances
 	g.table.doubted = nil
 	if len(g.guard.held) > 0 {
@@ -124,9 +134,11 @@ func (g *group) decide(now time.Time) (changed bool, damped []registry.Instance)
 		meant = registry.Sort(meant)
 	}
 	if slices.Equal(g.meant, meant) {
+		g.arriving = nil
 		return false, nil
 	}
-	if meant, damped = g.damper.filter(g.meant, meant, now); slices.Equal(g.meant, meant) {
+	meant, damped = g.damper.filter(g.meant, meant, now)
+	if meant = g.arriving.filter(g.meant, meant, elsewhere, now); slices.Equal(g.meant, meant) {
 		return false, damped
 	}
 	if len(meant) == 0 {
