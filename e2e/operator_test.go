@@ -136,11 +136,13 @@ func TestOperatorsWishesReachAllWorkersAndLast(t *testing.T) {
 		s.operate(1, front, a[2], "weight 100%")
 		s.reload()
 		s.serves(front, append(a, more)...)
-		for _, app := range a {
-			if err := errors.Join(s.operated(front, app, "ready", 1), s.told(app, "")); err != nil {
-				t.Error(err)
+		s.eventually("nothing is left of it", func() error {
+			var problems []error
+			for _, app := range a {
+				problems = append(problems, s.operated(front, app, "ready", 1), s.told(app, ""))
 			}
-		}
+			return errors.Join(problems...)
+		})
 		if err := s.metric(`haproxyzk_drift_repaired_total{proxy="ngboss"} 1`); err == nil {
 			t.Error("something was taken for drift")
 		}

@@ -54,6 +54,9 @@ func newGroup(b Backend, discovered bool) *group {
 // see takes in what is registered now.
 func (g *group) see(now registry.Group, at time.Time) {
 	g.guard.see(g.seen.Instances, g.meant, now.Instances, g.up, at)
+	if !g.filled {
+		g.guard.came = nil // they were there before
+	}
 	g.seen, g.filled = now, true
 }
 
