@@ -198,6 +198,9 @@ func (w *fakeWorker) run(request string) string {
 	case request == "show servers state":
 		return w.state("")
 	case len(words) == 4 && strings.HasPrefix(request, "show servers state "):
+		if !w.backends[words[3]] {
+			return "Can't find backend."
+		}
 		return w.state(words[3])
 	case len(words) == 5 && strings.HasPrefix(request, "show stat ") && words[3] == "4":
 		return w.stat(words[2], words[4])

@@ -263,3 +263,36 @@ func TestHeldInstancesAreAskedForWhateverElseHappens(t *testing.T) {
 	})
 	s.endsWith(t, "start")
 }
+
+// A group may be lost before the reload that brings its backend.
+func TestGroupThatNoWorkerHasYetIsLost(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 1))
+	s.Discover = func(name string) (Backend, error) { return backendOf(name, 3), nil }
+	s.listed = false
+	s.SetGroups(nil)
+	s.set("web", 9)
+	s.serve(t)
+	release := s.ha.holdReload()
+	s.SetGroups([]string{"new"})
+	becomes(t, "reloads", []string{"start", "groups"}, s.ha.causes)
+	release()
+	becomes(t, "discovered", 2, func() int { return len(s.Snapshot().Groups) })
+	s.end(t)
+	// From here on step by step.
+	g := s.groups[1]
+	for _, w := range s.workers {
+		delete(w.have, g)
+	}
+	s.set("new", 1, 2, 3)
+	s.absorb(t.Context())
+	s.assign(t.Context())
+	s.set("new")
+	s.absorb(t.Context())
+	same(t, "held", []int{1, 2, 3}, s.held())
+	for _, w := range s.workers {
+		if w.stale {
+			t.Error("a worker is taken for stale")
+		}
+	}
+}

@@ -122,13 +122,16 @@ func (w *worker) read(ctx context.Context) error {
 	return nil
 }
 
-// state is what the worker says of the servers of some groups, or of all.
+// state is what the worker says of the servers of some groups, or of all. Groups
+// that it has not got yet are left out: asked for one HAProxy says no table.
 func (w *worker) state(ctx context.Context, of ...*group) (ServersState, error) {
 	requests := []string{"show servers state"}
 	if len(of) > 0 {
 		requests = requests[:0]
 		for _, g := range of {
-			requests = append(requests, "show servers state "+g.backend.Name)
+			if w.have[g] != nil {
+				requests = append(requests, "show servers state "+g.backend.Name)
+			}
 		}
 	}
 	replies, err := w.ask(ctx, requests...)
