@@ -129,10 +129,13 @@ func groupSettings() []setting {
 			does: "`option http-server-close`: without it those versions keep a client on an instance that has left",
 		},
 		{
-			key: "drain_timeout", variable: "DRAIN_TIMEOUT", fallback: defaultDrainTimeout, allowed: "0 in this version",
-			does: "how long an instance that leaves keeps its sessions; 0 sends it straight to maintenance, where running requests finish",
+			key: "drain_timeout", variable: "DRAIN_TIMEOUT", fallback: defaultDrainTimeout, allowed: duration(0).give,
+			does: "how long an instance that leaves still gets the requests of its sticky sessions; 0 sends it straight to maintenance, where running requests finish",
 		},
-		{key: "loss_guard", variable: "LOSS_GUARD", later: true},
+		{
+			key: "loss_guard", variable: "LOSS_GUARD", fallback: defaultLossGuard, allowed: percentage().give,
+			does: "how much of a group of three or more must leave at once to be held in service while health checks find it up",
+		},
 	}
 }
 

@@ -129,7 +129,7 @@ func TestReloadKeepsWhatIsLive(t *testing.T) {
 // whatever else is registered.
 func (s *stage) served(group string, apps ...*rig.App) {
 	s.t.Helper()
-	s.eventually("group "+group, func() error { return s.workersServe(group, addrs(apps)) })
+	s.eventually("group "+group, func() error { return s.compareWorkers(group, apps...) })
 }
 
 // Replaced generations are seen, and ended in time by their pids.

@@ -259,7 +259,13 @@ func addrs(apps []*rig.App) []string {
 	return sorted
 }
 
-func (s *stage) workersServe(group string, want []string) error {
+// compareWorkers returns nil when exactly these instances serve a group in every
+// worker.
+func (s *stage) compareWorkers(group string, apps ...*rig.App) error {
+	return s.inWorkers(group, addrs(apps))
+}
+
+func (s *stage) inWorkers(group string, want []string) error {
 	for _, socket := range s.config.Sockets() {
 		servers, err := rig.ServersState(socket)
 		if err != nil {
@@ -273,7 +279,7 @@ func (s *stage) workersServe(group string, want []string) error {
 }
 
 func (s *stage) compare(group string, want []string) error {
-	if err := s.workersServe(group, want); err != nil {
+	if err := s.inWorkers(group, want); err != nil {
 		return err
 	}
 	code, body := s.get("/" + s.proxy() + "/" + group)

@@ -9,7 +9,7 @@ func TestDroppedLogsAreCounted(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 2))
 	s.set("web", 1)
-	s.absorb()
+	s.absorb(t.Context())
 	if err := s.reload(t.Context(), "start"); err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}, []string{"proxy"}),
 		instances: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "haproxyzk_instances",
-			Help: "Instances of a group: registered in ZooKeeper, serving in HAProxy, held although they left, skipped because their name is no ip:port.",
+			Help: "Instances of a group: registered in ZooKeeper, serving in HAProxy, held although they left, damped because they come and go, draining because their sessions go on, skipped because their name is no ip:port.",
 		}, []string{"proxy", "group", "state"}),
 		slots: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "haproxyzk_slots",

@@ -59,10 +59,12 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 	c.dropEmptied()
 	for _, g := range c.groups {
 		// Slots on which sessions still run are no room: once may not be enough.
-		for unplaced := g.table.Assign(g.seen.Instances); unplaced > 0; unplaced = g.table.Assign(g.seen.Instances) {
+		for unplaced := g.table.Assign(g.meant); unplaced > 0; unplaced = g.table.Assign(g.meant) {
 			g.table.Grow(unplaced)
 		}
 	}
+	c.settle()
+	c.remember()
 	if len(c.workers) > 0 {
 		c.sweep(ctx) // for what is down, and what operators did
 	}
@@ -132,9 +134,9 @@ func (c *Controller) rendered() map[*group][]Server {
 		have[g] = make([]Server, len(g.table.Slots))
 		for i, s := range g.table.Slots {
 			have[g][i] = Server{Admin: Maint}
-			if s.Used {
+			if s.placed() {
 				have[g][i].Addr = s.Addr
-				if !s.Down && s.Operator == "" {
+				if s.serves() {
 					have[g][i].Admin = Ready
 				}
 			}

@@ -202,7 +202,7 @@ func TestWorkerOfASettledGenerationIsReplacedAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
 	s.set("web", 1)
-	s.absorb()
+	s.absorb(t.Context())
 	s.sweepAt = time.Now().Add(time.Hour)
 	if err := s.reload(t.Context(), "start"); err != nil {
 		t.Fatal(err)
@@ -262,7 +262,7 @@ func TestCrowdedReloadWaitsUnlessItIsUrgent(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 2))
 	s.set("web", 1)
-	s.absorb()
+	s.absorb(t.Context())
 	s.sweepAt = time.Now().Add(time.Hour)
 	if err := s.reload(t.Context(), "start"); err != nil {
 		t.Fatal(err)

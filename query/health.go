@@ -3,6 +3,8 @@ package query
 import (
 	"net/http"
 	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 // condition is one proxy in the body of /readyz.
@@ -13,6 +15,34 @@ type condition struct {
 	Problem   string   `json:"problem,omitempty"`
 	// Generations are HAProxy's that live, the serving one first.
 	Generations []generation `json:"generations,omitempty"`
+	// What of the instances is not as ZooKeeper alone would have it, by group.
+	Held     map[string][]string          `json:"held,omitempty"`
+	Damped   map[string][]string          `json:"damped,omitempty"`
+	Operator map[string]map[string]string `json:"operator,omitempty"`
+}
+
+// remark adds what is said of one instance.
+func (c *condition) remark(r registry.Remark) {
+	add := func(to *map[string][]string) {
+		if *to == nil {
+			*to = make(map[string][]string)
+		}
+		(*to)[r.Group] = append((*to)[r.Group], r.Instance.String())
+	}
+	switch r.Kind {
+	case registry.Held:
+		add(&c.Held)
+	case registry.Damped:
+		add(&c.Damped)
+	case registry.Operator:
+		if c.Operator == nil {
+			c.Operator = make(map[string]map[string]string)
+		}
+		if c.Operator[r.Group] == nil {
+			c.Operator[r.Group] = make(map[string]string)
+		}
+		c.Operator[r.Group][r.Instance.String()] = r.Text
+	}
 }
 
 // generation is a [supervisor.Generation].
@@ -69,6 +99,9 @@ func examine(p Proxy) (name string, c condition) {
 	}
 	for _, g := range p.Generations() {
 		c.Generations = append(c.Generations, generation{g.PIDs, g.Draining, g.Since.UTC().Truncate(time.Millisecond)})
+	}
+	for _, r := range snapshot.Remarks {
+		c.remark(r)
 	}
 	c.Ready = err == nil && len(c.Waiting) == 0
 	return snapshot.Proxy, c

@@ -76,6 +76,19 @@ func TestReady(t *testing.T) {
 				`{"pids":[12,13],"since":"2026-01-02T02:04:05.678Z"},{"pids":[9],"draining":true,"since":"2026-01-02T02:04:06.678Z"}]}}}`,
 		},
 		{
+			name: "instances that are not as registered",
+			proxies: []Proxy{with(well("a"), func(p *proxy) {
+				p.snapshot.Store(&registry.Snapshot{Proxy: "a", Remarks: []registry.Remark{
+					{Group: "b", Instance: instance("10.0.0.1:1"), Kind: registry.Held},
+					{Group: "b", Instance: instance("10.0.0.2:1"), Kind: registry.Held},
+					{Group: "a", Instance: instance("10.0.0.3:1"), Kind: registry.Damped},
+					{Group: "a", Instance: instance("10.0.0.4:1"), Kind: registry.Operator, Text: "drain"},
+				}})
+			})},
+			status: http.StatusOK,
+			body:   `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"connected","held":{"b":["10.0.0.1:1","10.0.0.2:1"]},"damped":{"a":["10.0.0.3:1"]},"operator":{"a":{"10.0.0.4:1":"drain"}}}}}`,
+		},
+		{
 			name:    "stopping",
 			proxies: []Proxy{well("a")},
 			stop:    true,

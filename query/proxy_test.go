@@ -36,10 +36,14 @@ func serving(name string, groups ...registry.Group) *proxy {
 	return p
 }
 
+func instance(addr string) registry.Instance {
+	return registry.Instance{Addr: netip.MustParseAddrPort(addr)}
+}
+
 func group(name string, addrs ...string) registry.Group {
 	g := registry.Group{Name: name}
 	for _, a := range addrs {
-		g.Instances = append(g.Instances, registry.Instance{Addr: netip.MustParseAddrPort(a)})
+		g.Instances = append(g.Instances, instance(a))
 	}
 	return g
 }

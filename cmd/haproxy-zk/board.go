@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"sync/atomic"
 
 	"github.com/haproxy-zk/haproxy-zk/hactl"
@@ -92,6 +93,19 @@ func (b *board) reload(cause string) {
 			now.Reload(cause)
 		}
 	}
+}
+
+// release lets go the instances of a group that are held.
+func (b *board) release(proxy, group string) (held int, err error) {
+	p := b.place(proxy)
+	if p == nil {
+		return 0, fmt.Errorf("there is no proxy %q", proxy)
+	}
+	now := p.now.Load()
+	if now == nil {
+		return 0, fmt.Errorf("the proxy %q has not been started yet", proxy)
+	}
+	return now.Release(group)
 }
 
 func (p *place) put(c *hactl.Controller, h *supervisor.HAProxy, zk *syncer.Syncer) {

@@ -91,6 +91,8 @@ func newBackend(g config.Group, v hactl.Version) (hactl.Backend, error) {
 		Default:      g.DefaultBackend,
 		ServerClose:  serverClose(g, v),
 		WaitCheck:    g.WaitCheck,
+		LossGuard:    g.LossGuard,
+		DrainTimeout: g.DrainTimeout,
 		ListenerPort: g.ListenerPort,
 		Servers:      servers,
 	}, err

@@ -97,6 +97,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		newStatus(&s),
 		newHealthcheck(&s),
 		newGet(&s),
+		newRelease(&s),
 		&cobra.Command{
 			Use:   "version",
 			Short: "print the version",

@@ -110,8 +110,9 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 			stopProxies()
 			return nil
 		},
-		Level:  s.logLevel,
-		Logger: log.With("component", "control"),
+		Release: rooms.board.release,
+		Level:   s.logLevel,
+		Logger:  log.With("component", "control"),
 	})
 
 	var g oklog.Group
