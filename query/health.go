@@ -1,6 +1,9 @@
 package query
 
-import "net/http"
+import (
+	"cmp"
+	"net/http"
+)
 
 // condition is one proxy in the body of /readyz.
 type condition struct {
@@ -45,11 +48,11 @@ func (s *Server) answerReady(w http.ResponseWriter) {
 func examine(p Proxy) (name string, c condition) {
 	snapshot := p.Snapshot()
 	c = condition{ZooKeeper: "connected", Waiting: snapshot.Waiting}
-	if contact := p.Contact(); !contact.Connected {
-		c.ZooKeeper = contact.Problem
-		if c.ZooKeeper == "" {
-			c.ZooKeeper = "not connected"
-		}
+	switch contact := p.Contact(); {
+	case !contact.Connected:
+		c.ZooKeeper = cmp.Or(contact.Problem, "not connected")
+	case contact.Denied != "":
+		c.ZooKeeper = "connected, but " + contact.Denied
 	}
 	err := p.Ready()
 	if err != nil {

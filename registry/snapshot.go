@@ -20,4 +20,6 @@ type Contact struct {
 	Last time.Time
 	// Problem says why there is no connection; empty when there is one.
 	Problem string
+	// Denied says what may not be read, and what to do; empty when all may.
+	Denied string
 }

@@ -103,12 +103,16 @@ func (c *conn) awaitWatches() {
 	c.waiting = nil
 }
 
-// receive reads the answer to the handshake.
+// receive reads the answer to the handshake and, within the same deadline, has
+// the server know who reads.
 func (c *conn) receive() error {
 	answer, err := readAnswer(c.Conn)
 	if err == nil {
 		c.answer = answer
 		c.session, c.timeout, err = parseAnswer(answer)
+	}
+	if err == nil && c.session != 0 && c.dialer.auth != "" {
+		err = sendAuth(c.Conn, c.dialer.auth)
 	}
 	if err != nil {
 		c.dialer.problem(fmt.Sprintf("no session with %s: %s", c.address, reason(err)))

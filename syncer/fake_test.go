@@ -28,7 +28,15 @@ type fakeServer struct {
 	sessions map[int64]bool
 	last     int64 // session
 	granted  time.Duration
+	// auth is who may read, as "USER:PASSWORD"; empty is everybody.
+	auth string
+	// refuses is true when no credentials are taken.
+	refuses bool
 
+	// asked counts the operations of each kind, marks are those of the watches
+	// that were set again.
+	asked  map[int32]int
+	marks  []int64
 	dials  []time.Time
 	peers  map[*peer]bool
 	closed int // sessions closed by their client
@@ -38,13 +46,14 @@ type fakeServer struct {
 type peer struct {
 	net.Conn
 	watched map[string]bool // paths whose children it watches
+	reads   bool            // it may
 	out     chan []byte
 }
 
 func newFakeServer() *fakeServer {
 	return &fakeServer{
 		mode: serve, children: make(map[string][]string), zxid: 10, granted: 10 * time.Second,
-		sessions: make(map[int64]bool), peers: make(map[*peer]bool),
+		sessions: make(map[int64]bool), peers: make(map[*peer]bool), asked: make(map[int32]int),
 	}
 }
 
@@ -152,8 +161,22 @@ func (f *fakeServer) reply(p *peer, request []byte) bool {
 	}
 	xid, operation := binary.BigEndian.Uint32(request), int32(binary.BigEndian.Uint32(request[4:]))
 	stat := make([]byte, 68)
+	f.asked[operation]++
 	switch operation {
+	case opAuth:
+		if f.refuses {
+			f.send(p, xid, -115, nil)
+			return false
+		}
+		scheme, rest := cutText(request[12:])
+		credentials, _ := cutText(rest)
+		p.reads = scheme == "digest" && credentials == f.auth
+		f.send(p, xid, 0, nil)
 	case 3, 12: // exists, getChildren2
+		if f.auth != "" && !p.reads {
+			f.send(p, xid, -102, nil)
+			return true
+		}
 		length := binary.BigEndian.Uint32(request[8:])
 		path, watch := string(request[12:12+length]), request[12+length] != 0
 		names, exists := f.children[path]
@@ -196,6 +219,11 @@ func (f *fakeServer) send(p *peer, xid uint32, code int32, body []byte) {
 
 func appendText(b []byte, text string) []byte {
 	return append(binary.BigEndian.AppendUint32(b, uint32(len(text))), text...)
+}
+
+func cutText(b []byte) (text string, rest []byte) {
+	end := 4 + binary.BigEndian.Uint32(b)
+	return string(b[4:end]), b[end:]
 }
 
 func readFrame(r io.Reader) ([]byte, error) {

@@ -40,6 +40,7 @@ type group struct {
 	path string
 	// deliver takes the children's names, sorted, whenever they are others.
 	deliver func(names []string)
+	contact *contact
 	reads   *prometheus.CounterVec // by result
 	log     *slog.Logger
 	safety  time.Duration
@@ -55,6 +56,7 @@ type group struct {
 
 // run follows the path over one session until ctx is done.
 func (g *group) run(ctx context.Context, t tree, ls *links) {
+	defer g.contact.allow(g.path)
 	g.watch = nil
 	for {
 		l := ls.await(ctx)
@@ -158,6 +160,7 @@ func (g *group) hand(names []string) {
 // succeed notes a read that worked.
 func (g *group) succeed(l listing) {
 	g.retry.Reset()
+	g.contact.allow(g.path)
 	if g.trouble != "" {
 		g.trouble = ""
 		g.log.Info("path can be read again", "path", g.path)
@@ -178,7 +181,8 @@ func (g *group) succeed(l listing) {
 func (g *group) fail(err error) time.Duration {
 	if errors.Is(err, zk.ErrNoAuth) {
 		g.reads.WithLabelValues(resultDenied).Inc()
-		g.complainOnce(resultDenied, err, "hint", "grant read to world:anyone")
+		g.contact.deny(g.path)
+		g.complainOnce(resultDenied, err, "hint", g.contact.remedy)
 		return jitter(retryDenied)
 	}
 	g.reads.WithLabelValues(resultError).Inc()

@@ -119,7 +119,7 @@ func newRig(t *testing.T, tree *fakeTree) *rig {
 	r := &rig{T: t, tree: tree, links: &links{link: newLink()}}
 	m := NewMetrics(prometheus.NewRegistry())
 	r.group = &group{
-		path: "/web", deliver: (&instances{group: "web", sink: r, log: slog.New(slog.DiscardHandler)}).deliver, reads: m.add("p", &contact{}).reads, log: slog.New(slog.DiscardHandler),
+		path: "/web", deliver: (&instances{group: "web", sink: r, log: slog.New(slog.DiscardHandler)}).deliver, contact: &contact{}, reads: m.add("p", &contact{}).reads, log: slog.New(slog.DiscardHandler),
 		safety: time.Minute, spread: spread(1), retry: newBackOff(retryMin, retryMax),
 	}
 	ctx, cancel := context.WithCancel(t.Context())

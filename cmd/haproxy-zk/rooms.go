@@ -124,6 +124,8 @@ func (r *rooms) follow(pl *plan, sink syncer.Sink, log *slog.Logger) *following 
 		Servers:        pl.ZooKeeper.Servers,
 		Chroot:         pl.ZooKeeper.Chroot,
 		SessionTimeout: pl.SessionTimeout,
+		Auth:           pl.ZooKeeper.Auth.Reveal(),
+		Secure:         secure(pl.ZooKeeper.TLS),
 		Groups:         groups,
 		Discover:       pl.discovery(),
 		Sink:           sink,

@@ -173,12 +173,13 @@ func (pl *plan) layout() hactl.Layout {
 }
 
 // fingerprint stands for everything in the plan: what is configured, HAProxy's
-// version, and what the template and the secrets become in HAProxy's configuration.
+// version, what the template and the secrets become in HAProxy's configuration,
+// and the secret for ZooKeeper.
 func (pl *plan) fingerprint() string {
 	configured, err := json.Marshal(pl.Proxy)
 	if err != nil {
 		panic(err) // it is made of plain values
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s", configured, pl.executable, pl.frame.Version, pl.render()))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s\n%s", configured, pl.ZooKeeper.Auth.Reveal(), pl.executable, pl.frame.Version, pl.render()))
 	return hex.EncodeToString(sum[:])
 }

@@ -102,13 +102,15 @@ func (s *settings) configuration() (*config.Config, []config.Problem, error) {
 		return nil, nil, usageError{fmt.Errorf("read the configuration: %w", err)}
 	}
 	others := maps.Clone(s.environment)
-	cfg, warnings, err := config.Load(file, data, config.Environment{RunDir: s.RunDir, Lookup: func(name string) (string, bool) {
+	cfg, warnings, err := config.Load(file, data, config.Environment{RunDir: s.RunDir, ReadFile: os.ReadFile, Lookup: func(name string) (string, bool) {
 		delete(others, name) // the file asks for it
-		return os.LookupEnv(name)
+		text, set := s.environment[name]
+		return text, set
 	}})
 	if err != nil {
 		return nil, warnings, usageError{err}
 	}
+	forgetSecrets(cfg.SecretVariables...)
 	if names := config.EnvironmentConflicts(others); len(names) > 0 {
 		return nil, warnings, usageError{fmt.Errorf("%s and the environment (%s) both configure proxies: unset the variables, or write \"${%s}\" in the file instead", file, strings.Join(names, ", "), names[0])}
 	}
@@ -116,8 +118,8 @@ func (s *settings) configuration() (*config.Config, []config.Problem, error) {
 }
 
 // forgetSecrets keeps the secrets of the environment from HAProxy, which gets the rest.
-func forgetSecrets() {
-	for _, name := range []string{"ADMIN_PASSWORD", "ZK_AUTH"} {
+func forgetSecrets(more ...string) {
+	for _, name := range append(more, "ADMIN_PASSWORD", "ZK_AUTH") {
 		_ = os.Unsetenv(name) // it fails for no name that is one
 	}
 }
