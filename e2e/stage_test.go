@@ -118,6 +118,12 @@ func (s *stage) run(env ...string) {
 func (s *stage) connect() {
 	s.t.Helper()
 	registry, err := rig.ConnectRegistry(s.t.Context(), s.config.ZKAddr, 5*time.Second)
+	s.use(registry, err)
+}
+
+// use makes a session the applications'.
+func (s *stage) use(registry *rig.Registry, err error) {
+	s.t.Helper()
 	if err != nil {
 		s.t.Fatal(err)
 	}

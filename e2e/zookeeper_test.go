@@ -11,9 +11,10 @@ import (
 )
 
 // ownZooKeeper starts a ZooKeeper that the test may stop and kill.
-func ownZooKeeper(t *testing.T) *rig.ZooKeeper {
+func ownZooKeeper(t *testing.T, options rig.ZooKeeperOptions) *rig.ZooKeeper {
 	t.Helper()
-	z, err := rig.StartZooKeeper(t.Context(), t.TempDir())
+	options.Dir = t.TempDir()
+	z, err := rig.StartZooKeeper(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +27,7 @@ func ownZooKeeper(t *testing.T) *rig.ZooKeeper {
 }
 
 func TestStartWithoutZooKeeper(t *testing.T) {
-	z := ownZooKeeper(t)
+	z := ownZooKeeper(t, rig.ZooKeeperOptions{})
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		if err := z.Stop(); err != nil {
 			t.Fatal(err)
@@ -64,7 +65,7 @@ func TestStartWithoutZooKeeper(t *testing.T) {
 }
 
 func TestZooKeeperIsKilledAndComesBack(t *testing.T) {
-	z := ownZooKeeper(t)
+	z := ownZooKeeper(t, rig.ZooKeeperOptions{})
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.ZKAddr = z.Addr() })
 		a, b := s.app(front), s.app(base)

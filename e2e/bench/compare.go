@@ -31,7 +31,7 @@ func compare(ctx context.Context, h rig.HAProxy, rounds int) (ours, floor figure
 		return figures{}, figures{}, err
 	}
 	defer os.RemoveAll(dir)
-	zk, err := rig.StartZooKeeper(ctx, dir)
+	zk, err := rig.StartZooKeeper(ctx, rig.ZooKeeperOptions{Dir: dir})
 	if err != nil {
 		return figures{}, figures{}, err
 	}

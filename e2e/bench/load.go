@@ -55,7 +55,7 @@ func measureLoad(ctx context.Context, h rig.HAProxy) (got []loadPair, reloads in
 		return nil, 0, err
 	}
 	defer os.RemoveAll(dir)
-	zk, err := rig.StartZooKeeper(ctx, dir)
+	zk, err := rig.StartZooKeeper(ctx, rig.ZooKeeperOptions{Dir: dir})
 	if err != nil {
 		return nil, 0, err
 	}

@@ -35,7 +35,7 @@ func (s *show) zookeeper(ctx context.Context) (err error) {
 	if s.dir, err = os.MkdirTemp("", "hz-demo-"); err != nil {
 		return err
 	}
-	if s.zk, err = rig.StartZooKeeper(ctx, s.dir); err != nil {
+	if s.zk, err = rig.StartZooKeeper(ctx, rig.ZooKeeperOptions{Dir: s.dir}); err != nil {
 		return err
 	}
 	s.say("zookeeper serves at %s", s.zk.Addr())
