@@ -75,18 +75,7 @@ func TestZooKeeperIsKilledAndComesBack(t *testing.T) {
 		if err := z.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		s.eventually("it knows that ZooKeeper is away, and stays ready", func() error {
-			response, err := http.Get("http://" + s.http + "/ngboss")
-			if err != nil {
-				return err
-			}
-			response.Body.Close()
-			code, body := s.get("/readyz")
-			if response.Header.Get("Haproxy-Zk-Stale") != "1" || code != http.StatusOK {
-				return fmt.Errorf("%v, readyz %d %s", response.Header, code, body)
-			}
-			return nil
-		})
+		s.away()
 		s.serves(front, a)
 		if err := z.Start(t.Context()); err != nil {
 			t.Fatal(err)
@@ -95,5 +84,22 @@ func TestZooKeeperIsKilledAndComesBack(t *testing.T) {
 		s.serves(front, a, c)
 		s.serves(base, b)
 		s.lost(load)
+	})
+}
+
+// away waits until the daemon knows that ZooKeeper is, and stays ready.
+func (s *stage) away() {
+	s.t.Helper()
+	s.eventually("it knows that ZooKeeper is away, and stays ready", func() error {
+		response, err := http.Get("http://" + s.http + "/ngboss")
+		if err != nil {
+			return err
+		}
+		response.Body.Close()
+		code, body := s.get("/readyz")
+		if response.Header.Get("Haproxy-Zk-Stale") != "1" || code != http.StatusOK {
+			return fmt.Errorf("%v, readyz %d %s", response.Header, code, body)
+		}
+		return nil
 	})
 }
