@@ -66,11 +66,13 @@ func TestTLS(t *testing.T) {
 		"everything": {
 			"ZK_TLS_CA=/tls/ca.pem\nZK_TLS_CERT=/tls/cert.pem\nZK_TLS_KEY=/tls/key.pem\nZK_TLS_SERVER_NAME=10.0.0.1",
 			`{"ca": "/tls/ca.pem", "cert": "/tls/cert.pem", "key": "/tls/key.pem", "server_name": "10.0.0.1"}`,
-			TLS{"/tls/ca.pem", "/tls/cert.pem", "/tls/key.pem", "10.0.0.1"}, 1, true,
+			TLS{"/tls/ca.pem", "/tls/cert.pem", "/tls/key.pem", "10.0.0.1"},
+			1, true,
 		},
 		"one file": {
 			"ZK_TLS_CERT=/tls/both.pem\nZK_TLS_KEY=/tls/both.pem", `{"cert": "/tls/both.pem", "key": "/tls/both.pem"}`,
-			TLS{Cert: "/tls/both.pem", Key: "/tls/both.pem"}, 1, false,
+			TLS{Cert: "/tls/both.pem", Key: "/tls/both.pem"},
+			1, false,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -51,6 +51,7 @@ type dialer struct {
 	tried       int // servers of this round
 	established time.Time
 	session     int64 // the last one established
+	mark        *mark // of its last connection; nil before the first
 	forgiven    bool
 
 	mu   sync.Mutex
@@ -131,6 +132,7 @@ func (d *dialer) keep(c *conn) (net.Conn, error) {
 func (d *dialer) connected() {
 	d.established = time.Now()
 	d.session = d.open.session
+	d.mark = &d.open.mark
 	d.forgiven = false
 }
 

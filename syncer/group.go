@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -23,11 +24,12 @@ const (
 	moment = 100 * time.Millisecond
 
 	spreadEach = 2 * time.Millisecond
-	spreadMax  = time.Second
+	// With the dialer's longest pause it stays below two seconds.
+	spreadMax = 500 * time.Millisecond
 )
 
 // spread is the time over which that many groups read again after a reconnect.
-func spread(groups int) time.Duration {
+func spread(groups int64) time.Duration {
 	return min(time.Duration(groups)*spreadEach, spreadMax)
 }
 
@@ -44,7 +46,7 @@ type group struct {
 	reads   *prometheus.CounterVec // by result
 	log     *slog.Logger
 	safety  time.Duration
-	spread  time.Duration
+	crowd   *atomic.Int64 // how many groups are followed, this one included
 
 	watch   <-chan zk.Event // nil: the list is to be read again
 	handed  []string        // what was delivered last
@@ -56,6 +58,8 @@ type group struct {
 
 // run follows the path over one session until ctx is done.
 func (g *group) run(ctx context.Context, t tree, ls *links) {
+	g.crowd.Add(1)
+	defer g.crowd.Add(-1)
 	defer g.contact.allow(g.path)
 	g.watch = nil
 	for {
@@ -70,13 +74,15 @@ func (g *group) run(ctx context.Context, t tree, ls *links) {
 // follow follows the path until the link is lost, the session has expired, or
 // ctx is done.
 //
-// A watch that survived a reconnect was set again by the library, which tells
-// the server up to which change it has seen everything. An answer that came on
-// an earlier reconnect may have moved that mark too far: hence one read soon.
+// A watch that survived a reconnect was set again by the library and fires for
+// what has happened meanwhile: there is nothing to read.
 func (g *group) follow(ctx context.Context, t tree, l *link) {
 	var delay time.Duration
-	if g.known {
-		delay = rand.N(g.spread + 1)
+	switch {
+	case g.watch != nil:
+		delay = jitter(g.safety)
+	case g.known:
+		delay = rand.N(spread(g.crowd.Load()) + 1)
 	}
 	g.retry.Reset()
 	due := time.NewTimer(delay)

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
@@ -73,6 +74,7 @@ type Syncer struct {
 	options Options
 	connect connectFunc
 	contact contact
+	crowd   atomic.Int64
 }
 
 // New returns a syncer that does nothing before Run. Sink, Metrics and Logger
@@ -160,7 +162,7 @@ func (s *Syncer) follow(path string, log *slog.Logger, n counters) *group {
 		reads:   n.reads,
 		log:     log,
 		safety:  s.options.SafetyReread,
-		spread:  spread(len(s.options.Groups)),
+		crowd:   &s.crowd,
 		retry:   newBackOff(retryMin, retryMax),
 	}
 }
