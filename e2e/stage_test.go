@@ -231,15 +231,26 @@ func used(load *rig.Load, apps []*rig.App) error {
 // in the query API.
 func (s *stage) serves(group string, apps ...*rig.App) {
 	s.t.Helper()
-	want := []string{}
+	s.eventually("group "+group, func() error { return s.compare(group, addresses(apps)) })
+}
+
+func addresses(apps []*rig.App) []string {
+	sorted := []string{}
 	for _, a := range apps {
-		want = append(want, a.Addr())
+		sorted = append(sorted, a.Addr())
 	}
-	slices.Sort(want)
-	s.eventually("group "+group, func() error { return s.compare(group, want) })
+	slices.Sort(sorted)
+	return sorted
 }
 
 func (s *stage) compare(group string, want []string) error {
+	if err := s.compareWorkers(group, want); err != nil {
+		return err
+	}
+	return s.compareAnswer(group, want)
+}
+
+func (s *stage) compareWorkers(group string, want []string) error {
 	for _, socket := range s.config.Sockets() {
 		servers, err := rig.ServersState(socket)
 		if err != nil {
@@ -249,6 +260,10 @@ func (s *stage) compare(group string, want []string) error {
 			return fmt.Errorf("worker behind %s: -want +got\n%s", socket, diff)
 		}
 	}
+	return nil
+}
+
+func (s *stage) compareAnswer(group string, want []string) error {
 	code, body := s.get("/" + s.proxy() + "/" + group)
 	var document map[string]map[string]struct{ Instances []string }
 	if err := json.Unmarshal([]byte(body), &document); err != nil || code != http.StatusOK {

@@ -81,8 +81,9 @@ func TestZooKeeperIsKilledAndComesBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := s.app(front)
-		s.serves(front, a, c)
-		s.serves(base, b)
+		deadline := time.Now().Add(promptly)
+		s.servesBy(deadline, front, a, c)
+		s.servesBy(deadline, base, b)
 		s.lost(load)
 	})
 }
