@@ -30,6 +30,7 @@ type stage struct {
 	http     string
 	daemon   *rig.Daemon
 	registry *rig.Registry
+	binary   string
 }
 
 // onEveryHAProxy runs a test on each installed HAProxy.
@@ -57,7 +58,7 @@ func newStage(t *testing.T, h rig.HAProxy, change func(*rig.SeedConfig)) *stage 
 	path := "/" + filepath.Base(home) + "/${group}/instances"
 	groups := rig.SeedGroups()
 	groups[1].ZKPath = path
-	s := &stage{t: t, home: home, config: &rig.SeedConfig{ZKAddr: shared.zookeeper.Addr(), HAProxy: h.Path, ZKPath: path, Groups: groups}}
+	s := &stage{t: t, home: home, binary: shared.binary, config: &rig.SeedConfig{ZKAddr: shared.zookeeper.Addr(), HAProxy: h.Path, ZKPath: path, Groups: groups}}
 	if change != nil {
 		change(s.config)
 	}
@@ -95,7 +96,7 @@ func (s *stage) run(env ...string) {
 	s.t.Helper()
 	var err error
 	s.daemon, err = rig.StartDaemon(rig.DaemonOptions{
-		Binary: shared.binary,
+		Binary: s.binary,
 		Args:   []string{"run", "--http-addr", s.http, "--run-dir", s.home + "/run"},
 		Env:    env,
 		Dir:    s.home,

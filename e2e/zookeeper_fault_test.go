@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -112,6 +113,34 @@ func TestConnectionToZooKeeperFails(t *testing.T) {
 	})
 }
 
+// TestStartBehindASilentNetwork accepts connections and says nothing.
+func TestStartBehindASilentNetwork(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s, w := wired(t, h, "10s")
+		a := s.app(front)
+		w.Silence()
+		s.start()
+		s.eventually("it says why it is not ready", func() error {
+			code, body := s.get("/readyz")
+			if code != http.StatusServiceUnavailable || !strings.Contains(body, "no session with "+w.Addr()+": timed out") {
+				return fmt.Errorf("%d %s", code, body)
+			}
+			return nil
+		})
+		// HAProxy serves, what is known: nothing.
+		s.workersServe(front)
+		deadline := forward(t, w)
+		s.servesBy(deadline, front, a)
+		s.ready()
+		w.Silence()
+		began := time.Now()
+		s.stopped()
+		if took := time.Since(began); took > promptly {
+			t.Errorf("SIGTERM took %v", took)
+		}
+	})
+}
+
 // TestSessionExpires at the server, behind a network that is silent.
 func TestSessionExpires(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
@@ -127,16 +156,7 @@ func TestSessionExpires(t *testing.T) {
 		load := s.load(through()...)
 		w.Silence()
 		s.unreachable("timed out")
-		s.eventually("the session has expired", func() error {
-			answer, err := shared.zookeeper.FourLetter("dump")
-			if err != nil {
-				return err
-			}
-			if strings.Contains(answer, s.session()) {
-				return fmt.Errorf("%s", answer)
-			}
-			return nil
-		})
+		s.expired()
 		c := s.app(front)
 		if err := b.Unregister(); err != nil {
 			t.Fatal(err)
@@ -149,6 +169,19 @@ func TestSessionExpires(t *testing.T) {
 			t.Errorf("%s sessions", n)
 		}
 		s.lost(load)
+	})
+}
+
+// expired waits until the server knows the daemon's session no more.
+func (s *stage) expired() {
+	s.t.Helper()
+	id := s.session()
+	s.eventually("the session has expired", func() error {
+		answer, err := shared.zookeeper.FourLetter("dump")
+		if err == nil && strings.Contains(answer, id) {
+			err = errors.New(answer)
+		}
+		return err
 	})
 }
 
