@@ -97,7 +97,7 @@ func (s *stage) run(env ...string) {
 	var err error
 	s.daemon, err = rig.StartDaemon(rig.DaemonOptions{
 		Binary: s.binary,
-		Args:   []string{"run", "--http-addr", s.http, "--run-dir", s.home + "/run"},
+		Args:   []string{"run", "--http-addr", s.http, "--run-dir", s.home + "/run", "--state-dir", s.home + "/state"},
 		Env:    env,
 		Dir:    s.home,
 	})

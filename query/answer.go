@@ -111,7 +111,7 @@ func tell(h http.Header, asked []Proxy) {
 	heard := len(asked) > 0
 	for _, p := range asked {
 		contact := p.Contact()
-		if !contact.Connected {
+		if !contact.Connected || len(contact.Recalled) > 0 {
 			h.Set("Haproxy-Zk-Stale", "1")
 		}
 		if contact.Last.IsZero() {

@@ -10,6 +10,7 @@ type condition struct {
 	Ready     bool     `json:"ready"`
 	ZooKeeper string   `json:"zookeeper"`
 	Waiting   []string `json:"waiting,omitempty"`
+	Recalled  []string `json:"recalled,omitempty"`
 	Problem   string   `json:"problem,omitempty"`
 }
 
@@ -48,7 +49,9 @@ func (s *Server) answerReady(w http.ResponseWriter) {
 func examine(p Proxy) (name string, c condition) {
 	snapshot := p.Snapshot()
 	c = condition{ZooKeeper: "connected", Waiting: snapshot.Waiting}
-	switch contact := p.Contact(); {
+	contact := p.Contact()
+	c.Recalled = contact.Recalled
+	switch {
 	case !contact.Connected:
 		c.ZooKeeper = cmp.Or(contact.Problem, "not connected")
 	case contact.Denied != "":

@@ -52,6 +52,14 @@ func TestReady(t *testing.T) {
 			body:   `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"connected, but no permission"}}}`,
 		},
 		{
+			name: "lists of the process before",
+			proxies: []Proxy{
+				with(well("a"), func(p *proxy) { p.contact = registry.Contact{Problem: "refused", Recalled: []string{"web"}} }),
+			},
+			status: http.StatusOK,
+			body:   `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"refused","recalled":["web"]}}}`,
+		},
+		{
 			name: "one waits",
 			proxies: []Proxy{
 				with(well("a"), func(p *proxy) {

@@ -22,4 +22,7 @@ type Contact struct {
 	Problem string
 	// Denied says what may not be read, and what to do; empty when all may.
 	Denied string
+	// Recalled names the groups whose lists are those of the process before:
+	// ZooKeeper has not told them yet.
+	Recalled []string
 }

@@ -115,7 +115,7 @@ func TestReadsAreSpread(t *testing.T) {
 
 // TestWatchThatDiedSilently loses all watches at the server.
 func TestWatchThatDiedSilently(t *testing.T) {
-	inCrowd(t, func(o *Options) { o.SafetyReread = 10 * time.Second }, func(t *testing.T, f *fakeServer, c *client) {
+	inCrowd(t, func(o *Options) { o.SafetyReread = 10 * time.Second }, func(_ *testing.T, f *fakeServer, c *client) {
 		f.lock(func() {
 			for p := range f.peers {
 				clear(p.watched)

@@ -7,7 +7,6 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/hactl"
 	"github.com/haproxy-zk/haproxy-zk/query"
 	"github.com/haproxy-zk/haproxy-zk/registry"
-	"github.com/haproxy-zk/haproxy-zk/syncer"
 )
 
 // board shows the query room what the proxies are doing now, in the
@@ -93,12 +92,12 @@ func (b *board) reload(cause string) {
 	}
 }
 
-func (p *place) put(c *hactl.Controller, zk *syncer.Syncer) { p.now.Store(&present{c, zk}) }
+func (p *place) put(c *hactl.Controller, zk *following) { p.now.Store(&present{c, zk}) }
 
 // present is a proxy whose rooms are there.
 type present struct {
 	*hactl.Controller
-	zk *syncer.Syncer
+	zk *following
 }
 
 func (p *present) Contact() registry.Contact { return p.zk.Contact() }

@@ -80,8 +80,10 @@ func (m *room) run(ctx context.Context, started func()) error {
 	var g oklog.Group
 	g.Add(func() error { return ended(log, "haproxy", haproxy.Run(ctx)) }, interrupt)
 	g.Add(func() error { return ended(log, "controller", controller.Run(ctx, started)) }, interrupt)
-	now := m.follow(pl, controller, log)
-	m.place.put(controller, now.Syncer)
+	now := m.follow(pl, controller, log, true)
+	now.recall(m.settings.StartWait)
+	now.keep()
+	m.place.put(controller, now)
 	g.Add(func() error {
 		return m.followPlan(ctx, now, controller, log, func(pl *plan) {
 			haproxy.SetLimits(pl.StopGrace, pl.HardStopAfter)
@@ -118,14 +120,15 @@ func (m *room) followPlan(ctx context.Context, now *following, controller *hactl
 				_ = next.stop() // it was never used
 			}
 			source := controller.Stage(pl.layout())
-			next, in = m.follow(pl, source, log), source.In()
+			next, in = m.follow(pl, source, log, false), source.In()
 		case <-in:
 			log.Info("what is registered was read for the new configuration")
 			if err := now.stop(); err != nil {
 				log.Warn("the syncer of the old configuration did not end cleanly", "error", err)
 			}
 			now, next, in = next, nil, nil
-			m.place.put(controller, now.Syncer)
+			now.keep()
+			m.place.put(controller, now)
 		}
 	}
 }

@@ -24,6 +24,7 @@ type settings struct {
 	Config    string        `env:"CONFIG"`
 	HTTPAddr  string        `env:"HTTP_ADDR" envDefault:":21000"`
 	RunDir    string        `env:"RUN_DIR" envDefault:"/run/haproxy-zk"`
+	StateDir  string        `env:"STATE_DIR" envDefault:"/var/lib/haproxy-zk"`
 	StartWait time.Duration `env:"START_WAIT" envDefault:"5s"`
 	LogLevel  slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
 	LogFormat string        `env:"LOG_FORMAT"`
@@ -39,6 +40,7 @@ func (s *settings) flags(cmd *cobra.Command) {
 	f.String("config", "", "configuration file (CONFIG; default "+defaultConfig+")")
 	f.String("http-addr", "", "address of the query API and metrics (HTTP_ADDR; default :21000)")
 	f.String("run-dir", "", "folder of sockets, pid files and rendered configurations (RUN_DIR; default /run/haproxy-zk)")
+	f.String("state-dir", "", "folder where what is registered is kept over restarts (STATE_DIR; default /var/lib/haproxy-zk)")
 	f.Duration("start-wait", 0, "how long HAProxy's start waits for ZooKeeper (START_WAIT; default 5s)")
 	f.String("log-level", "", "debug, info, warn or error (LOG_LEVEL; default info)")
 	f.String("log-format", "", "text or json (LOG_FORMAT; default text on a terminal, else json)")
@@ -56,7 +58,7 @@ func (s settings) level() slog.Leveler {
 func (s *settings) load(cmd *cobra.Command) error {
 	environment := env.ToMap(os.Environ())
 	for flag, variable := range map[string]string{
-		"config": "CONFIG", "http-addr": "HTTP_ADDR", "run-dir": "RUN_DIR",
+		"config": "CONFIG", "http-addr": "HTTP_ADDR", "run-dir": "RUN_DIR", "state-dir": "STATE_DIR",
 		"start-wait": "START_WAIT", "log-level": "LOG_LEVEL", "log-format": "LOG_FORMAT",
 	} {
 		if f := cmd.Flag(flag); f != nil && f.Changed {
@@ -71,8 +73,10 @@ func (s *settings) load(cmd *cobra.Command) error {
 	default:
 		return usageError{fmt.Errorf("LOG_FORMAT %q: it is text or json", s.LogFormat)}
 	}
-	if !filepath.IsAbs(s.RunDir) {
-		return usageError{fmt.Errorf("RUN_DIR %q: it is an absolute path", s.RunDir)}
+	for name, dir := range map[string]string{"RUN_DIR": s.RunDir, "STATE_DIR": s.StateDir} {
+		if !filepath.IsAbs(dir) {
+			return usageError{fmt.Errorf("%s %q: it is an absolute path", name, dir)}
+		}
 	}
 	s.environment = environment
 	return nil

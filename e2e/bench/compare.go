@@ -105,7 +105,7 @@ func startDaemon(ctx context.Context, config *rig.SeedConfig, dir string) (daemo
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
 	daemon, err = rig.StartDaemon(rig.DaemonOptions{
 		Binary: binary,
-		Args:   []string{"run", "--config", file, "--http-addr", addr, "--run-dir", dir + "/run"},
+		Args:   []string{"run", "--config", file, "--http-addr", addr, "--run-dir", dir + "/run", "--state-dir", dir + "/state"},
 		Dir:    dir,
 	})
 	if err != nil {
