@@ -203,7 +203,7 @@ func TestWipedDiscoveryKeepsServing(t *testing.T) {
 
 func TestWipedEnsembleKeepsServing(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
-		zookeeper, err := rig.StartZooKeeper(t.Context(), "")
+		zookeeper, err := rig.StartZooKeeper(t.Context(), rig.ZooKeeperOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

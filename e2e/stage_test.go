@@ -30,6 +30,7 @@ type stage struct {
 	http     string
 	daemon   *rig.Daemon
 	registry *rig.Registry
+	binary   string
 }
 
 // onEveryHAProxy runs a test on each installed HAProxy.
@@ -75,7 +76,7 @@ func newStage(t *testing.T, h rig.HAProxy, change func(*rig.SeedConfig)) *stage 
 	path := "/" + filepath.Base(home) + "/${group}/instances"
 	groups := rig.SeedGroups()
 	groups[1].ZKPath = path
-	s := &stage{t: t, home: home, config: &rig.SeedConfig{ZKAddr: shared.zookeeper.Addr(), HAProxy: h.Path, ZKPath: path, Groups: groups, Workers: h.Workers}}
+	s := &stage{t: t, home: home, binary: shared.binary, config: &rig.SeedConfig{ZKAddr: shared.zookeeper.Addr(), HAProxy: h.Path, ZKPath: path, Groups: groups, Workers: h.Workers}}
 	if change != nil {
 		change(s.config)
 	}
@@ -118,8 +119,8 @@ func (s *stage) run(env ...string) {
 func (s *stage) runAs(o rig.DaemonOptions) {
 	s.t.Helper()
 	var err error
-	o.Binary, o.Dir = shared.binary, s.home
-	o.Args = []string{"run", "--http-addr", s.http, "--run-dir", s.home + "/run"}
+	o.Binary, o.Dir = s.binary, s.home
+	o.Args = []string{"run", "--http-addr", s.http, "--run-dir", s.home + "/run", "--state-dir", s.home + "/state"}
 	s.daemon, err = rig.StartDaemon(o)
 	if err != nil {
 		s.t.Fatal(err)
@@ -139,6 +140,12 @@ func (s *stage) runAs(o rig.DaemonOptions) {
 func (s *stage) connect() {
 	s.t.Helper()
 	registry, err := rig.ConnectRegistry(s.t.Context(), s.config.ZKAddr, 5*time.Second)
+	s.use(registry, err)
+}
+
+// use makes a session the applications'.
+func (s *stage) use(registry *rig.Registry, err error) {
+	s.t.Helper()
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -282,6 +289,10 @@ func (s *stage) compare(group string, want []string) error {
 	if err := s.inWorkers(group, want); err != nil {
 		return err
 	}
+	return s.compareAnswer(group, want)
+}
+
+func (s *stage) compareAnswer(group string, want []string) error {
 	code, body := s.get("/" + s.proxy() + "/" + group)
 	var document map[string]map[string]struct{ Instances []string }
 	if err := json.Unmarshal([]byte(body), &document); err != nil || code != http.StatusOK {

@@ -115,7 +115,7 @@ func tell(h http.Header, asked []Proxy, group string) {
 	for _, p := range asked {
 		held += p.Snapshot().Held(group)
 		contact := p.Contact()
-		if !contact.Connected {
+		if !contact.Connected || len(contact.Recalled) > 0 {
 			h.Set("Haproxy-Zk-Stale", "1")
 		}
 		if contact.Last.IsZero() {

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"net/http"
 	"time"
 
@@ -12,6 +13,7 @@ type condition struct {
 	Ready     bool     `json:"ready"`
 	ZooKeeper string   `json:"zookeeper"`
 	Waiting   []string `json:"waiting,omitempty"`
+	Recalled  []string `json:"recalled,omitempty"`
 	Problem   string   `json:"problem,omitempty"`
 	// Generations are HAProxy's that live, the serving one first.
 	Generations []generation `json:"generations,omitempty"`
@@ -87,11 +89,13 @@ func (s *Server) answerReady(w http.ResponseWriter) {
 func examine(p Proxy) (name string, c condition) {
 	snapshot := p.Snapshot()
 	c = condition{ZooKeeper: "connected", Waiting: snapshot.Waiting}
-	if contact := p.Contact(); !contact.Connected {
-		c.ZooKeeper = contact.Problem
-		if c.ZooKeeper == "" {
-			c.ZooKeeper = "not connected"
-		}
+	contact := p.Contact()
+	c.Recalled = contact.Recalled
+	switch {
+	case !contact.Connected:
+		c.ZooKeeper = cmp.Or(contact.Problem, "not connected")
+	case contact.Denied != "":
+		c.ZooKeeper = "connected, but " + contact.Denied
 	}
 	err := p.Ready()
 	if err != nil {

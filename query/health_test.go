@@ -46,6 +46,22 @@ func TestReady(t *testing.T) {
 			body:   `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"zk:2181: \"no\" route"},"b":{"ready":true,"zookeeper":"not connected"}}}`,
 		},
 		{
+			name: "a path may not be read",
+			proxies: []Proxy{
+				with(well("a"), func(p *proxy) { p.contact = registry.Contact{Connected: true, Denied: "no permission"} }),
+			},
+			status: http.StatusOK,
+			body:   `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"connected, but no permission"}}}`,
+		},
+		{
+			name: "lists of the process before",
+			proxies: []Proxy{
+				with(well("a"), func(p *proxy) { p.contact = registry.Contact{Problem: "refused", Recalled: []string{"web"}} }),
+			},
+			status: http.StatusOK,
+			body:   `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"refused","recalled":["web"]}}}`,
+		},
+		{
 			name: "one waits",
 			proxies: []Proxy{
 				with(well("a"), func(p *proxy) {

@@ -57,4 +57,9 @@ type Contact struct {
 	Last time.Time
 	// Problem says why there is no connection; empty when there is one.
 	Problem string
+	// Denied says what may not be read, and what to do; empty when all may.
+	Denied string
+	// Recalled names the groups whose lists are those of the process before:
+	// ZooKeeper has not told them yet.
+	Recalled []string
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/query"
 	"github.com/haproxy-zk/haproxy-zk/registry"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
-	"github.com/haproxy-zk/haproxy-zk/syncer"
 )
 
 // board shows the query room what the proxies are doing now, in the
@@ -108,7 +107,7 @@ func (b *board) release(proxy, group string) (held int, err error) {
 	return now.Release(group)
 }
 
-func (p *place) put(c *hactl.Controller, h *supervisor.HAProxy, zk *syncer.Syncer) {
+func (p *place) put(c *hactl.Controller, h *supervisor.HAProxy, zk *following) {
 	p.now.Store(&present{c, h, zk})
 }
 
@@ -116,7 +115,7 @@ func (p *place) put(c *hactl.Controller, h *supervisor.HAProxy, zk *syncer.Synce
 type present struct {
 	*hactl.Controller
 	haproxy *supervisor.HAProxy
-	zk      *syncer.Syncer
+	zk      *following
 }
 
 func (p *present) Generations() []supervisor.Generation { return p.haproxy.Generations() }

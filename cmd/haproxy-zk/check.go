@@ -66,6 +66,11 @@ func check(ctx context.Context, s *settings, reaper *supervisor.Reaper, online b
 		return found
 	}
 	found.add(checkFolder("", "RUN_DIR", s.RunDir)...)
+	for _, f := range checkFolder("", "STATE_DIR", s.StateDir) {
+		f.Severity = isWarning
+		f.Text += ": a start without ZooKeeper will serve nothing"
+		found.add(f)
+	}
 	query := listening{network: "tcp", addr: s.HTTPAddr, where: "HTTP_ADDR"}
 	var listens []listening
 	for _, p := range cfg.Proxies {

@@ -81,8 +81,10 @@ func (m *room) run(ctx context.Context, started func()) error {
 	var g oklog.Group
 	g.Add(func() error { return ended(log, "haproxy", haproxy.Run(ctx)) }, interrupt)
 	g.Add(func() error { return ended(log, "controller", controller.Run(ctx, started)) }, interrupt)
-	now := m.follow(pl, controller, log)
-	m.place.put(controller, haproxy, now.Syncer)
+	now := m.follow(pl, controller, log, true)
+	now.recall(m.settings.StartWait)
+	now.keep()
+	m.place.put(controller, haproxy, now)
 	g.Add(func() error {
 		return m.followPlan(ctx, now, haproxy, controller, log, func(pl *plan) {
 			haproxy.SetLimits(pl.StopGrace, pl.HardStopAfter)
@@ -119,14 +121,15 @@ func (m *room) followPlan(ctx context.Context, now *following, haproxy *supervis
 				_ = next.stop() // it was never used
 			}
 			source := controller.Stage(pl.layout())
-			next, in = m.follow(pl, source, log), source.In()
+			next, in = m.follow(pl, source, log, false), source.In()
 		case <-in:
 			log.Info("what is registered was read for the new configuration")
 			if err := now.stop(); err != nil {
 				log.Warn("the syncer of the old configuration did not end cleanly", "error", err)
 			}
 			now, next, in = next, nil, nil
-			m.place.put(controller, haproxy, now.Syncer)
+			now.keep()
+			m.place.put(controller, haproxy, now)
 		}
 	}
 }
@@ -173,12 +176,13 @@ func (pl *plan) layout() hactl.Layout {
 }
 
 // fingerprint stands for everything in the plan: what is configured, HAProxy's
-// version, and what the template and the secrets become in HAProxy's configuration.
+// version, what the template and the secrets become in HAProxy's configuration,
+// and the secret for ZooKeeper.
 func (pl *plan) fingerprint() string {
 	configured, err := json.Marshal(pl.Proxy)
 	if err != nil {
 		panic(err) // it is made of plain values
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s", configured, pl.executable, pl.frame.Version, pl.render()))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s\n%s", configured, pl.ZooKeeper.Auth.Reveal(), pl.executable, pl.frame.Version, pl.render()))
 	return hex.EncodeToString(sum[:])
 }

@@ -52,6 +52,8 @@ func TestWhatChangesAProxy(t *testing.T) {
 		{"ZooKeeper", func(p *config.Proxy) { p.ZooKeeper.Servers = []string{"zk:2181"} }, true},
 		{"a secret", func(p *config.Proxy) { p.Admin = config.Admin{User: "u", Password: "one"} }, true},
 		{"another secret", func(p *config.Proxy) { p.Admin = config.Admin{User: "u", Password: "two"} }, true},
+		{"who reads", func(p *config.Proxy) { p.ZooKeeper.Auth = "one" }, true},
+		{"TLS", func(p *config.Proxy) { p.ZooKeeper.TLS = &config.TLS{} }, true},
 		{"a port", func(p *config.Proxy) { p.ListenerPort = 81 }, true},
 		{"the grace", func(p *config.Proxy) { p.StopGrace = 5 }, true},
 		{"discovery", func(p *config.Proxy) { p.Discover = &config.Discovery{Parent: "/", Entry: config.Group{Mode: "http"}} }, true},
@@ -74,6 +76,10 @@ func TestWhatChangesAProxy(t *testing.T) {
 	one, two := planOf(t, func(p *config.Proxy) { p.Admin = config.Admin{User: "u", Password: "one"} }), planOf(t, func(p *config.Proxy) { p.Admin = config.Admin{User: "u", Password: "two"} })
 	if one.fingerprint() == two.fingerprint() {
 		t.Error("the password does not count")
+	}
+	one, two = planOf(t, func(p *config.Proxy) { p.ZooKeeper.Auth = "one" }), planOf(t, func(p *config.Proxy) { p.ZooKeeper.Auth = "two" })
+	if one.fingerprint() == two.fingerprint() {
+		t.Error("the secret for ZooKeeper does not count")
 	}
 }
 

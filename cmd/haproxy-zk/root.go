@@ -52,6 +52,7 @@ Settings of the process (flags win over the environment):
   CONFIG       the configuration file (default ` + defaultConfig + `, if it is there)
   HTTP_ADDR    where the query API, /metrics, /healthz and /readyz listen (default :21000)
   RUN_DIR      sockets, pid files and rendered configurations (default /run/haproxy-zk)
+  STATE_DIR    what was registered last, for a start without ZooKeeper (default /var/lib/haproxy-zk)
   START_WAIT   how long HAProxy's start waits for ZooKeeper (default 5s)
   LOG_LEVEL    debug, info, warn or error (default info)
   LOG_FORMAT   text or json (default text on a terminal, else json)

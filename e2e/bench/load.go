@@ -51,7 +51,7 @@ func measureLoad(ctx context.Context, h rig.HAProxy) (got []loadPair, whole rig.
 		return nil, whole, err
 	}
 	defer os.RemoveAll(dir)
-	zk, err := rig.StartZooKeeper(ctx, dir)
+	zk, err := rig.StartZooKeeper(ctx, rig.ZooKeeperOptions{Dir: dir})
 	if err != nil {
 		return nil, whole, err
 	}
