@@ -165,9 +165,11 @@ func TestTwoGroupsExchangeTheirInstances(t *testing.T) {
 func TestSlotWithSessionsIsNotReAddressed(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.Groups[0].MaxServer = 2 })
-		a, b := s.app(front), s.app(front)
+		a := s.app(front)
+		s.serves(front, a)
+		slow := s.slow(a, 3*time.Second) // nobody else could answer
+		b := s.app(front)
 		s.serves(front, a, b)
-		slow := s.slow(a, 3*time.Second)
 		load := s.load(rig.Target{Path: "/", App: front})
 		if err := a.Unregister(); err != nil {
 			t.Fatal(err)
