@@ -5,7 +5,7 @@ VULNCHECK = go tool -modfile=build/tools/go.mod govulncheck
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: build
 build: ## Build the static binary bin/haproxy-zk
@@ -26,6 +26,11 @@ test: setup ## Run all tests with the race detector
 .PHONY: test-all
 test-all: setup ## Run all tests, the long ones in full
 	E2E_LONG=1 go test -race -timeout 2h ./...
+
+.PHONY: image
+image: ## Build the image for this machine; its base is pulled, or made from Debian's packages
+	@build/setup image
+	@VERSION=$(VERSION) build/image/image
 
 .PHONY: bench
 bench: setup ## Run the benchmarks, then measure from end to end
