@@ -35,7 +35,7 @@ type Registry struct {
 func ConnectRegistry(ctx context.Context, addr string, timeout time.Duration) (*Registry, error) {
 	r := &Registry{done: make(chan struct{})}
 	conn, events, err := zk.Connect(strings.Split(addr, ","), timeout,
-		zk.WithDialer(r.dial), zk.WithLogger(silence{}), zk.WithLogInfo(false))
+		zk.WithDialer(r.dial), zk.WithHostProvider(new(hosts)), zk.WithLogger(silence{}), zk.WithLogInfo(false))
 	if err != nil {
 		return nil, fmt.Errorf("connect to zookeeper: %w", err)
 	}
