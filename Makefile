@@ -24,13 +24,18 @@ test: setup ## Run all tests with the race detector
 	go test -race -timeout 25m ./...
 
 .PHONY: test-all
-test-all: setup ## Run all tests, the long ones in full
+test-all: setup image-test ## Run all tests, the long ones in full, and those of the image
 	E2E_LONG=1 go test -race -timeout 2h ./...
 
 .PHONY: image
 image: ## Build the image for this machine; its base is pulled, or made from Debian's packages
 	@build/setup image
 	@VERSION=$(VERSION) build/image/image
+
+.PHONY: image-test
+image-test: ## Test the image of this machine's architecture, in containers
+	@build/setup image nbproc
+	@build/image/test
 
 .PHONY: bench
 bench: setup ## Run the benchmarks, then measure from end to end
