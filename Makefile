@@ -3,6 +3,8 @@ FUZZTIME ?= 20s
 GOLANGCI  = go tool -modfile=build/tools/go.mod golangci-lint
 VULNCHECK = go tool -modfile=build/tools/go.mod govulncheck
 
+PLATFORMS = amd64 arm64 ppc64le
+
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -24,7 +26,7 @@ test: setup ## Run all tests with the race detector
 	go test -race -timeout 25m ./...
 
 .PHONY: test-all
-test-all: setup image-test ## Run all tests, the long ones in full, and those of the image
+test-all: setup image-test-all ## Run all tests, the long ones in full, and those of the images
 	E2E_LONG=1 go test -race -timeout 2h ./...
 
 .PHONY: image
@@ -32,10 +34,20 @@ image: ## Build the image for this machine; its base is pulled, or made from Deb
 	@build/setup image
 	@VERSION=$(VERSION) build/image/image
 
+.PHONY: image-all
+image-all: ## Build the images for amd64, arm64 and ppc64le
+	@build/setup image
+	@VERSION=$(VERSION) build/image/all $(PLATFORMS)
+
 .PHONY: image-test
 image-test: ## Test the image of this machine's architecture, in containers
 	@build/setup image nbproc
 	@build/image/test
+
+.PHONY: image-test-all
+image-test-all: ## Test the images of all architectures, those of others emulated
+	@build/setup image nbproc platforms
+	@build/image/test arm64 ppc64le
 
 .PHONY: bench
 bench: setup ## Run the benchmarks, then measure from end to end
