@@ -26,7 +26,7 @@ test: setup ## Run all tests with the race detector
 	go test -race -timeout 25m ./...
 
 .PHONY: test-all
-test-all: setup image-test-all ## Run all tests, the long ones in full, and those of the images
+test-all: setup image-test-all release-check ## Run all tests, the long ones in full, and those of images and release
 	E2E_LONG=1 go test -race -timeout 2h ./...
 
 .PHONY: image
@@ -48,6 +48,11 @@ image-test: ## Test the image of this machine's architecture, in containers
 image-test-all: ## Test the images of all architectures, those of others emulated
 	@build/setup image nbproc platforms
 	@build/image/test arm64 ppc64le
+
+.PHONY: release-check
+release-check: ## Make a release without publishing it, and look at it
+	@build/setup image release
+	@build/release/check
 
 .PHONY: bench
 bench: setup ## Run the benchmarks, then measure from end to end
