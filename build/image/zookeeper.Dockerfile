@@ -1,6 +1,7 @@
 # A stand-in for the official ZooKeeper image, made from the distribution's packages: one server, its data in /data.
 FROM scratch
-ADD rootfs.tar /
+ARG TARGETARCH
+ADD ${TARGETARCH}/rootfs.tar /
 ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 WORKDIR /data
 VOLUME /data
