@@ -59,6 +59,13 @@ bench: setup ## Run the benchmarks, then measure from end to end
 	go test -run '^$$' -bench . -benchmem ./...
 	go run ./e2e/bench
 
+.PHONY: bench-image
+bench-image: ## Measure how soon a new container serves, beside the plain base
+	@build/setup image
+	@build/image/fixtures
+	@build/image/image haproxy-2.6 haproxy-zk-test:2.6-$$(go env GOARCH)
+	go run ./e2e/coldstart -image haproxy-zk-test:2.6-$$(go env GOARCH)
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s)
 	@set -e; for package in $$(go list ./...); do \
@@ -84,5 +91,5 @@ fmt: ## Format the code
 	$(GOLANGCI) fmt ./...
 
 .PHONY: clean
-clean: ## Remove what was built
+clean: ## Remove what was built, but for the tools of packaging in the user's cache
 	rm -rf bin dist
