@@ -3,9 +3,11 @@ FUZZTIME ?= 20s
 GOLANGCI  = go tool -modfile=build/tools/go.mod golangci-lint
 VULNCHECK = go tool -modfile=build/tools/go.mod govulncheck
 
+PLATFORMS = amd64 arm64 ppc64le
+
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: build
 build: ## Build the static binary bin/haproxy-zk
@@ -24,13 +26,45 @@ test: setup ## Run all tests with the race detector
 	go test -race -timeout 25m ./...
 
 .PHONY: test-all
-test-all: setup ## Run all tests, the long ones in full
+test-all: setup image-test-all release-check ## Run all tests, the long ones in full, and those of images and release
 	E2E_LONG=1 go test -race -timeout 2h ./...
+
+.PHONY: image
+image: ## Build the image for this machine; its base is pulled, or made from Debian's packages
+	@build/setup image
+	@VERSION=$(VERSION) build/image/image
+
+.PHONY: image-all
+image-all: ## Build the images for amd64, arm64 and ppc64le
+	@build/setup image
+	@VERSION=$(VERSION) build/image/all $(PLATFORMS)
+
+.PHONY: image-test
+image-test: ## Test the image of this machine's architecture, in containers
+	@build/setup image nbproc
+	@build/image/test
+
+.PHONY: image-test-all
+image-test-all: ## Test the images of all architectures, those of others emulated
+	@build/setup image nbproc platforms
+	@build/image/test arm64 ppc64le
+
+.PHONY: release-check
+release-check: ## Make a release without publishing it, and look at it
+	@build/setup image release
+	@build/release/check
 
 .PHONY: bench
 bench: setup ## Run the benchmarks, then measure from end to end
 	go test -run '^$$' -bench . -benchmem ./...
 	go run ./e2e/bench
+
+.PHONY: bench-image
+bench-image: ## Measure how soon a new container serves, beside the plain base
+	@build/setup image
+	@build/image/fixtures
+	@build/image/image haproxy-2.6 haproxy-zk-test:2.6-$$(go env GOARCH)
+	go run ./e2e/coldstart -image haproxy-zk-test:2.6-$$(go env GOARCH)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s)
@@ -57,5 +91,5 @@ fmt: ## Format the code
 	$(GOLANGCI) fmt ./...
 
 .PHONY: clean
-clean: ## Remove what was built
+clean: ## Remove what was built, but for the tools of packaging in the user's cache
 	rm -rf bin dist

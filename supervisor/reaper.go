@@ -32,15 +32,18 @@ type Reaper struct {
 	orphans   int
 }
 
-// NewReaper makes the process the subreaper of its descendants, and keeps from
-// them the descriptors that it inherited. Children can be started at once; they
-// are waited for while Run runs.
+// NewReaper makes the process the subreaper of its descendants, which process 1
+// is without being asked, and keeps from them the descriptors that it inherited.
+// Children can be started at once; they are waited for while Run runs.
 func NewReaper(log *slog.Logger) (*Reaper, error) {
 	if err := keepDescriptors(); err != nil {
 		return nil, err
 	}
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		return nil, fmt.Errorf("become the subreaper of HAProxy's workers: %w", err)
+	// qemu-user, which runs images of another architecture, has no subreapers.
+	if os.Getpid() != 1 {
+		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+			return nil, fmt.Errorf("become the subreaper of HAProxy's workers: %w", err)
+		}
 	}
 	r := &Reaper{
 		log:      log,

@@ -23,7 +23,7 @@ const (
 	slowMax = time.Minute
 )
 
-// App is one instance of an application: an HTTP server on a loopback port. It
+// App is one instance of an application: an HTTP server. It
 // answers every path with its name and address, in the headers and the body.
 // Two paths do more, whatever stands before them: `…/probe.jsp` is the health
 // check, and `…/slow?ms=N` answers after N milliseconds, at most a minute.
@@ -42,13 +42,19 @@ type App struct {
 	node        string
 }
 
-// StartApp starts an instance of the application called name.
+// StartApp starts an instance of the application called name on a loopback port.
 func StartApp(name string) (*App, error) {
 	port, err := FreePort()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	return StartAppAt(name, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+}
+
+// StartAppAt starts an instance of the application called name at addr, `ip:port`,
+// which is also what it registers.
+func StartAppAt(name, addr string) (*App, error) {
+	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
@@ -81,7 +87,7 @@ func (a *App) Become(name string) {
 	a.name = name
 }
 
-// Addr is the instance's `127.0.0.1:port`, the name under which it registers.
+// Addr is the instance's `ip:port`, the name under which it registers.
 func (a *App) Addr() string { return a.addr }
 
 func (a *App) answer(w http.ResponseWriter, r *http.Request) {

@@ -108,13 +108,18 @@ func inspect(path string) (HAProxy, error) {
 	if err != nil {
 		return HAProxy{}, fmt.Errorf("run %s -v: %w: %s", path, err, output)
 	}
-	match := haproxyVersion.FindSubmatch(output)
+	return ParseHAProxy(path, string(output))
+}
+
+// ParseHAProxy reads what the binary at path printed for -v.
+func ParseHAProxy(path, output string) (HAProxy, error) {
+	match := haproxyVersion.FindStringSubmatch(output)
 	if match == nil {
 		return HAProxy{}, fmt.Errorf("%s -v tells no version: %s", path, output)
 	}
-	h := HAProxy{Path: path, Name: string(match[1])}
-	h.Major, _ = strconv.Atoi(string(match[2])) // digits by the pattern
-	h.Minor, _ = strconv.Atoi(string(match[3]))
+	h := HAProxy{Path: path, Name: match[1]}
+	h.Major, _ = strconv.Atoi(match[2]) // digits by the pattern
+	h.Minor, _ = strconv.Atoi(match[3])
 	h.Nbproc = h.Major < 2 || h.Major == 2 && h.Minor < 5
 	return h, nil
 }

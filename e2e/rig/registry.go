@@ -41,7 +41,7 @@ func ConnectRegistry(ctx context.Context, addr string, timeout time.Duration) (*
 func connectRegistry(ctx context.Context, addr string, timeout time.Duration, secure *tls.Config) (*Registry, error) {
 	r := &Registry{tls: secure, done: make(chan struct{})}
 	conn, events, err := zk.Connect(strings.Split(addr, ","), timeout,
-		zk.WithDialer(r.dial), zk.WithLogger(silence{}), zk.WithLogInfo(false))
+		zk.WithDialer(r.dial), zk.WithHostProvider(new(hosts)), zk.WithLogger(silence{}), zk.WithLogInfo(false))
 	if err != nil {
 		return nil, fmt.Errorf("connect to zookeeper: %w", err)
 	}

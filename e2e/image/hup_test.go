@@ -1,0 +1,68 @@
+//go:build image
+
+package image
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// docker kill -s HUP reads the mounted configuration again.
+func TestHangupReadsTheConfigurationAgain(t *testing.T) {
+	onEveryImage(t, func(t *testing.T, image Image) {
+		s := newStage(t, image)
+		folder := t.TempDir()
+		write := func(groups string) {
+			t.Helper()
+			text := fmt.Sprintf(`{"default": {"zk.addr": "zookeeper:2181", "zk.path": "%s/${group}/instances", "socket_files": [%s], "groups": {%s}}}`,
+				s.path, sockets(image), groups)
+			if err := os.WriteFile(filepath.Join(folder, "config.json"), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		const web, api = `"web": {"acls": ["path_beg -i /web"]}`, `"api": {"acls": ["path_beg -i /api"]}`
+		write(web)
+		a, other := s.app("web"), s.app("api")
+		b := s.configured("--volume", folder+":/etc/haproxy-zk:ro")
+		b.serves("web", a)
+		load := b.load("web")
+		hangup := func() {
+			t.Helper()
+			if _, err := docker(t.Context(), "kill", "--signal", "HUP", b.id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write(web + "," + api)
+		hangup()
+		b.serves("api", other)
+
+		write(`"web": {"mode": "carrier pigeon"}`)
+		hangup()
+		eventually(t, "it tells what is wrong", func() error {
+			if text := b.logs(); !strings.Contains(text, "carrier pigeon") {
+				return fmt.Errorf("it said:\n%s", text)
+			}
+			return nil
+		})
+		b.serves("web", a)
+		b.serves("api", other)
+		if code, body := get("http://" + b.listener() + "/api/"); code != http.StatusOK {
+			t.Errorf("/api/: %d %s", code, body)
+		}
+		s.lost(load)
+		isProcessOne(t, b)
+	})
+}
+
+// sockets are the elements of socket_files.
+func sockets(image Image) string {
+	var all []string
+	for n := range image.Workers() {
+		all = append(all, fmt.Sprintf(`"/run/haproxy-zk/default.%d.sock"`, n+1))
+	}
+	return strings.Join(all, ",")
+}

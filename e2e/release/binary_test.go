@@ -1,0 +1,78 @@
+//go:build release
+
+package release
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+)
+
+// One binary for each platform, wherever it is shipped.
+func TestSameBinaryEverywhere(t *testing.T) {
+	for _, p := range platforms() {
+		t.Run(p.arch, func(t *testing.T) {
+			archive, err := os.ReadFile(p.file("tar.gz"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			unzipped, err := gzip.NewReader(bytes.NewReader(archive))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := member(t, unzipped, "haproxy-zk")
+			// An rpm's names are absolute: it is not to be unpacked.
+			inRPM := output(t, "sh", "-c", `rpm2cpio "$1" | cpio --quiet --extract --to-stdout /usr/bin/haproxy-zk`, "sh", p.file("rpm"))
+			for where, got := range map[string][]byte{
+				"deb":   member(t, bytes.NewReader(output(t, "dpkg-deb", "--fsys-tarfile", p.file("deb"))), "usr/bin/haproxy-zk"),
+				"rpm":   inRPM,
+				"image": member(t, bytes.NewReader(output(t, "crane", "export", "--platform", "linux/"+p.arch, made.image, "-")), "usr/local/bin/haproxy-zk"),
+			} {
+				if !bytes.Equal(got, want) {
+					t.Errorf("the binary of the %s is %s, that of the archive %s", where, sum(got), sum(want))
+				}
+			}
+			if p.arch != "amd64" {
+				return
+			}
+			again, err := os.ReadFile(made.again)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(again, want) {
+				t.Errorf("built again the binary is %s, that of the archive %s", sum(again), sum(want))
+			}
+		})
+	}
+}
+
+func sum(b []byte) string { return fmt.Sprintf("%.8x (%d bytes)", sha256.Sum256(b), len(b)) }
+
+// member reads one file of a tar.
+func member(t *testing.T, r io.Reader, name string) []byte {
+	t.Helper()
+	for files := tar.NewReader(r); ; {
+		header, err := files.Next()
+		if errors.Is(err, io.EOF) {
+			t.Fatalf("there is no %s", name)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.TrimPrefix(strings.TrimPrefix(header.Name, "."), "/") != name {
+			continue
+		}
+		content, err := io.ReadAll(files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return content
+	}
+}

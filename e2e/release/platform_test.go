@@ -1,0 +1,26 @@
+//go:build release
+
+package release
+
+import (
+	"fmt"
+	"path/filepath"
+)
+
+// platform is one of those that a release is for, by each name that it has.
+type platform struct {
+	arch, deb, rpm string
+}
+
+func platforms() []platform {
+	return []platform{
+		{"amd64", "amd64", "x86_64"},
+		{"arm64", "arm64", "aarch64"},
+		{"ppc64le", "ppc64el", "ppc64le"},
+	}
+}
+
+// file is the archive or package with an extension.
+func (p platform) file(extension string) string {
+	return filepath.Join(made.dist, fmt.Sprintf("haproxy-zk_%s_linux_%s.%s", version, p.arch, extension))
+}
