@@ -33,6 +33,8 @@ func TestDiscoveredGroupsComeUnderLoad(t *testing.T) {
 		for path, want := range map[string]*rig.App{"/web": web, "/web/x": web, "/web-admin": admin, "/web-admin/x": admin, "/WEB-ADMIN/x": admin, "/webshop": a} {
 			s.eventually(path, func() error { return s.answers(path, want) })
 		}
+		// The generation before does not know the group, and may still accept.
+		s.eventually("one generation", func() error { return s.generations(1) })
 		more := s.load(rig.Target{Path: "/web/x", App: "web"}, rig.Target{Path: "/web-admin/x", App: "web-admin"})
 		next := s.app("api")
 		s.serves("api", next)
