@@ -203,6 +203,8 @@ func TestStatsPageOfOneWorkerReachesAll(t *testing.T) {
 		load := s.load(rig.Target{Path: "/", App: front})
 		act := func(action string) {
 			t.Helper()
+			// One that leaves may still accept, and takes no change any more.
+			s.eventually("one generation", func() error { return s.generations(1) })
 			server, err := s.find(s.config.Sockets()[0], front, a[0])
 			if err != nil {
 				t.Fatal(err)
