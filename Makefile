@@ -23,7 +23,7 @@ demo: setup ## Show a rolling replacement under load, with a real ZooKeeper and 
 
 .PHONY: test
 test: setup ## Run all tests with the race detector
-	go test -race -timeout 25m ./...
+	go test -race -timeout 40m ./...
 
 .PHONY: test-all
 test-all: setup image-test-all release-check ## Run all tests, the long ones in full, and those of images and release

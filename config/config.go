@@ -1,10 +1,15 @@
 package config
 
+import "errors"
+
 // Config is what a file or the environment asks for.
 type Config struct {
 	// Proxies are in the file's order; there is at least one, and of the
 	// environment exactly one.
 	Proxies []Proxy
+	// SecretVariables are the environment's variables that secrets of a file
+	// were made of: nobody else is to get them.
+	SecretVariables []string
 }
 
 // Environment is what a configuration depends on besides its file.
@@ -15,20 +20,28 @@ type Environment struct {
 	// RunDir is the absolute directory of the files that the configuration
 	// does not name: conf_file, pid_file and socket_files.
 	RunDir string
-	// ReadFile returns what a file of a secret holds, as os.ReadFile does.
-	// Only FromEnvironment calls it. It may be nil: then no file can be read.
+	// ReadFile returns what a file of a secret, a certificate or a key holds, as
+	// os.ReadFile does. It may be nil: then no file can be read.
 	ReadFile func(string) ([]byte, error)
 }
 
+// complete puts functions in the place of those that are nil.
+func (e *Environment) complete() {
+	if e.Lookup == nil {
+		e.Lookup = func(string) (string, bool) { return "", false }
+	}
+	if e.ReadFile == nil {
+		e.ReadFile = func(string) ([]byte, error) { return nil, errors.ErrUnsupported }
+	}
+}
+
 // Load parses data, the text of file, and returns the configuration and what
-// is suspicious in it. The name of the file is only for messages; nothing is
-// opened. If anything is wrong, the configuration is nil and the error is a
+// is suspicious in it. The name of the file is only for messages; it is
+// not opened. If anything is wrong, the configuration is nil and the error is a
 // *[Problems] with all there is to correct; the warnings are returned either
 // way. Both are in the file's order.
 func Load(file string, data []byte, env Environment) (*Config, []Problem, error) {
-	if env.Lookup == nil {
-		env.Lookup = func(string) (string, bool) { return "", false }
-	}
+	env.complete()
 	l := &loader{env: env, report: newReport(file, data)}
 	return l.result(l.load(data))
 }
@@ -39,6 +52,8 @@ type loader struct {
 
 	env    Environment
 	claims []claim
+	// secrets are the variables that went into secrets.
+	secrets []string
 	// variables are the names under which the environment knows the keys; nil
 	// for a file.
 	variables map[string]string
@@ -80,5 +95,11 @@ func (l *loader) load(data []byte) *Config {
 		}
 	}
 	l.settle()
+	cfg.SecretVariables = l.secrets
 	return cfg
+}
+
+func (l *loader) lookupSecret(name string) (string, bool) {
+	l.secrets = append(l.secrets, name)
+	return l.env.Lookup(name)
 }

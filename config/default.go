@@ -18,6 +18,7 @@ const (
 	defaultServerTemplate = "${group_name} 1-${max_server} ${ip_port} check inter 2000 rise 1 fall 2 disabled"
 	defaultMaxServer      = "10"
 	defaultDrainTimeout   = "0s"
+	defaultLossGuard      = "100%"
 	defaultFlag           = "false"
 
 	defaultProxyName = "default"

@@ -39,7 +39,8 @@ func TestDiscovery(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			test.want.Name, test.want.Balance, test.want.MaxServer, test.want.ServerTemplate = "web-a", "roundrobin", 10, defaultServerTemplate
+			test.want.Name, test.want.Balance, test.want.MaxServer, test.want.LossGuard = "web-a", "roundrobin", 10, 100
+			test.want.ServerTemplate = defaultServerTemplate
 			if diff := cmp.Diff(test.want, g); diff != "" {
 				t.Errorf("group (-want +got):\n%s", diff)
 			}

@@ -23,7 +23,7 @@ var (
 // TestDocumentTables compares the generated tables with the code; -update
 // writes them.
 func TestDocumentTables(t *testing.T) {
-	compareTables(t, document, 4)
+	compareTables(t, document, 3)
 	compareTables(t, readme, 3)
 }
 
@@ -41,7 +41,7 @@ func compareTables(t *testing.T, document string, wanted int) {
 		return parts[1] + table(t, parts[2]) + parts[3]
 	})
 	if len(sections) != wanted {
-		t.Errorf("%s has the generated sections %v: %d of proxy, group, environment and later are wanted", document, sections, wanted)
+		t.Errorf("%s has the generated sections %v: %d of proxy, group and environment are wanted", document, sections, wanted)
 	}
 	if *update {
 		if err := os.WriteFile(document, []byte(want), 0o644); err != nil {
@@ -58,17 +58,7 @@ func table(t *testing.T, section string) string {
 	t.Helper()
 	settings := map[string][]setting{
 		"proxy": proxySettings(), "group": groupSettings(), "environment": variableSettings(),
-		"later": append(proxySettings(), groupSettings()...),
 	}[section]
-	if section == "later" {
-		var names []string
-		for _, s := range settings {
-			if s.later {
-				names = append(names, code(s.key)+" ("+code(s.variable)+")")
-			}
-		}
-		return strings.Join(names, ", ") + ".\n"
-	}
 	var out strings.Builder
 	row := func(cells ...string) {
 		if section == "environment" {
@@ -79,13 +69,11 @@ func table(t *testing.T, section string) string {
 	row("key", "variable", "default", "allowed", "what it does")
 	row("---", "---", "---", "---", "---")
 	for _, s := range settings {
-		if !s.later {
-			fallback := code(s.fallback)
-			if fallback != "" && s.otherwise != "" {
-				fallback += "; "
-			}
-			row(code(s.key), code(s.variable), fallback+s.otherwise, s.allowed, s.does)
+		fallback := code(s.fallback)
+		if fallback != "" && s.otherwise != "" {
+			fallback += "; "
 		}
+		row(code(s.key), code(s.variable), fallback+s.otherwise, s.allowed, s.does)
 	}
 	return out.String()
 }

@@ -1,9 +1,7 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -12,17 +10,15 @@ import (
 // environment by name; env.Lookup is not used. A variable that is empty counts
 // as one that is not set. Everything else is as Load has it: the variables are
 // read as the keys for which they stand, ${NAME} in them is replaced (not in
-// passwords, nor by one), all that is wrong is told at once. The Key of a problem is the name of the variable.
+// secrets, nor by one), all that is wrong is told at once. The Key of a problem is the name of the variable.
 // Files of secrets are read through env.ReadFile.
 func FromEnvironment(env Environment, variables map[string]string) (*Config, []Problem, error) {
 	env.Lookup = func(name string) (string, bool) {
 		text, set := variables[name]
 		// Else a message could quote the secret as part of another variable.
-		return text, set && name != "ADMIN_PASSWORD"
+		return text, set && name != "ADMIN_PASSWORD" && name != "ZK_AUTH"
 	}
-	if env.ReadFile == nil {
-		env.ReadFile = func(string) ([]byte, error) { return nil, errors.ErrUnsupported }
-	}
+	env.complete()
 	e := &envReader{
 		loader: &loader{env: env, report: &report{file: "environment", lineless: true}, variables: variableNames()},
 		set:    variables,
@@ -43,19 +39,11 @@ func FromEnvironment(env Environment, variables map[string]string) (*Config, []P
 func EnvironmentConflicts(variables map[string]string) []string {
 	var names []string
 	for _, s := range slices.Concat(proxySettings(), groupSettings(), variableSettings()) {
-		names = append(names, setVariables(s, variables)...)
-	}
-	slices.Sort(names)
-	return names
-}
-
-// setVariables returns the variables of a setting that are set, sorted.
-func setVariables(s setting, variables map[string]string) (names []string) {
-	for _, name := range slices.Sorted(maps.Keys(variables)) {
-		if s.is(name) && variables[name] != "" {
-			names = append(names, name)
+		if s.variable != "" && variables[s.variable] != "" {
+			names = append(names, s.variable)
 		}
 	}
+	slices.Sort(names)
 	return names
 }
 
@@ -104,14 +92,6 @@ func (e *envReader) proxy() Proxy {
 
 // refuse reports what is set and does nothing.
 func (e *envReader) refuse() {
-	for _, s := range slices.Concat(proxySettings(), groupSettings()) {
-		if !s.later {
-			continue
-		}
-		for _, name := range setVariables(s, e.set) {
-			e.errorf(e.places[s.variable], name, notYet)
-		}
-	}
 	if v := e.get("SOCKET_FILES", ""); !v.missing() {
 		e.errorf(v.at, v.key, "it stands for no key: the sockets are RUN_DIR/PROXY_NAME.N.sock: set RUN_DIR and WORKERS")
 	}
@@ -122,10 +102,21 @@ func (e *envReader) refuse() {
 
 // members are the keys for which variables are set.
 func (e *envReader) members(settings []setting) (members []namedNode) {
+	tls := node{kind: isObject}
 	for _, s := range settings {
-		if v := e.get(s.variable, ""); s.variable != "" && !s.later && !v.missing() {
-			members = append(members, namedNode{name: s.key, node: v.node})
+		v := e.get(s.variable, "")
+		if s.variable == "" || v.missing() {
+			continue
 		}
+		if name, nested := strings.CutPrefix(s.key, tlsPrefix); nested {
+			tls.at = v.at
+			tls.members = append(tls.members, namedNode{name: name, node: v.node})
+			continue
+		}
+		members = append(members, namedNode{name: s.key, node: v.node})
+	}
+	if len(tls.members) > 0 {
+		members = append(members, namedNode{name: "zk.tls", node: tls})
 	}
 	return members
 }
@@ -156,7 +147,7 @@ func (e *envReader) name() string {
 func (e *envReader) admin() Admin {
 	v := e.get("ADMIN_USER", "")
 	user, _ := interpret(e.loader, v, userName())
-	password, set := e.secret("ADMIN_PASSWORD")
+	password, set := e.secret(e.get("ADMIN_PASSWORD", ""), e.get("ADMIN_PASSWORD_FILE", ""), secret())
 	switch {
 	case set && v.missing():
 		e.errorf(v.at, v.key, "the variable is missing, but there is a password: give %s", userName().give)
@@ -165,30 +156,4 @@ func (e *envReader) admin() Admin {
 		e.errorf(v.at, v.key, "the variable is missing, but there is ADMIN_USER: set it or ADMIN_PASSWORD_FILE")
 	}
 	return Admin{User: user, Password: password}
-}
-
-// secret reads a variable, or the file that the variable with _FILE behind its
-// name names.
-func (e *envReader) secret(name string) (got Secret, set bool) {
-	v, file := e.get(name, ""), e.get(name+"_FILE", "")
-	if file.missing() {
-		got, _ = interpret(e.loader, v, secret())
-		return got, !v.missing()
-	}
-	if !v.missing() {
-		e.errorf(file.at, file.key, "%s is set as well: set only one of them", name)
-		return "", true
-	}
-	path, ok := interpret(e.loader, file, plainFile())
-	if !ok {
-		return "", true
-	}
-	data, err := e.env.ReadFile(path)
-	if err != nil {
-		e.errorf(file.at, file.key, "%q cannot be read: %v: name a file that holds the secret", path, err)
-		return "", true
-	}
-	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
-	got, _ = interpret(e.loader, value{node: node{kind: isText, at: file.at, text: text}, key: file.key}, secret())
-	return got, true
 }

@@ -222,10 +222,12 @@ func parseVariables(text string) map[string]string {
 func secretFiles() Environment {
 	return Environment{RunDir: "/run/haproxy-zk", ReadFile: func(name string) ([]byte, error) {
 		text, ok := map[string]string{
-			"/run/secrets/admin":   "from a file\\\n",
-			"/run/secrets/windows": "typed there\r\n",
-			"/run/secrets/empty":   "\n",
-			"/run/secrets/lines":   "canary\n\n",
+			"/run/secrets/admin":      "from a file\\\n",
+			"/run/secrets/windows":    "typed there\r\n",
+			"/run/secrets/empty":      "\n",
+			"/run/secrets/lines":      "canary\n\n",
+			"/run/secrets/zk":         "digest:app:${b}\n",
+			"/run/secrets/zk-windows": "digest:app:typed\r\n",
 		}[name]
 		if !ok {
 			return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}

@@ -18,9 +18,11 @@ type form[T any] struct {
 	ours []string
 	// mayBeEmpty allows "".
 	mayBeEmpty bool
-	// secret is true for what no message may quote. It is taken as it stands:
-	// a password may have ${ in it.
+	// secret is true for what no message may quote. Of the environment it is
+	// taken as it stands: a password may have ${ in it.
 	secret bool
+	// literal is true for what is taken as it stands wherever it comes from.
+	literal bool
 	// parse gets a text without control characters; its error says what is
 	// wrong, but not what to give.
 	parse func(text string) (T, error)
@@ -56,8 +58,15 @@ func textOf[T any](l *loader, v value, f form[T]) (text string, ok bool) {
 		l.errorf(v.at, v.key, "found %s: give %s", v.kind, f.give)
 		return "", false
 	}
-	if text = v.text; !f.secret {
-		expanded, err := expand(text, f.ours, l.env.Lookup)
+	if text = v.text; !f.literal && (!f.secret || l.variables == nil) {
+		lookup := l.env.Lookup
+		if f.secret {
+			lookup = l.lookupSecret
+		}
+		expanded, err := expand(text, f.ours, lookup)
+		if err != nil && f.secret {
+			err = errSecretVariable
+		}
 		if err != nil {
 			l.errorf(v.at, v.key, "%v", err)
 			return "", false

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Group is one application: a backend of HAProxy and a path in ZooKeeper.
@@ -34,6 +35,11 @@ type Group struct {
 	WaitCheck bool
 	// ListenerPort is that of a frontend for this group alone; 0 is none.
 	ListenerPort uint16
+	// DrainTimeout is how long an instance that leaves keeps its sessions.
+	DrainTimeout time.Duration
+	// LossGuard is how many percent of the group's instances must leave at once
+	// to be held, 1 to 100.
+	LossGuard int
 	// ServerClose is `option http-server-close`; nil leaves it to what
 	// HAProxy's version needs.
 	ServerClose *bool
@@ -95,6 +101,8 @@ func (o *object) group(name, pattern string) Group {
 		DefaultBackend: read(o, "default_backend", boolean(), defaultFlag),
 		WaitCheck:      read(o, "wait_check", boolean(), defaultFlag),
 		ListenerPort:   o.ownPort("listener_port", ""),
+		DrainTimeout:   read(o, "drain_timeout", duration(0), defaultDrainTimeout),
+		LossGuard:      read(o, "loss_guard", percentage(), defaultLossGuard),
 		ServerClose:    read(o, "server_close", optional(boolean()), ""),
 	}
 	g.ServerTemplate = read(o, "server-template", serverTemplate(name, g.MaxServer), defaultServerTemplate)
@@ -106,10 +114,6 @@ func (o *object) group(name, pattern string) Group {
 	if g.ServerTemplate != "" && !slices.Contains(strings.Fields(g.ServerTemplate), "disabled") {
 		v := o.get("server-template", "")
 		o.warnf(v.at, v.key, "the option \"disabled\" is missing: free slots are disabled all the same; add it so that the file says so")
-	}
-	o.refuse("loss_guard")
-	if read(o, "drain_timeout", duration(0), defaultDrainTimeout) > 0 {
-		o.refuse("drain_timeout")
 	}
 	o.finish()
 	return g

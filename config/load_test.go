@@ -101,12 +101,13 @@ func load(t *testing.T, file string) (*Config, []Problem, Problems) {
 
 func environment() Environment {
 	variables := map[string]string{
-		"HOME":    "/home/proxy",
-		"ZK_ADDR": "zk1:2181, zk2:2181/cloud",
-		"ZK_PATH": "/services/${group}/instances",
-		"PORT":    "8443",
-		"EMPTY":   "",
-		"LINES":   "/run/a.pid\n/run/b.pid",
+		"HOME":        "/home/proxy",
+		"ZK_ADDR":     "zk1:2181, zk2:2181/cloud",
+		"ZK_PATH":     "/services/${group}/instances",
+		"PORT":        "8443",
+		"ZK_PASSWORD": "secret",
+		"EMPTY":       "",
+		"LINES":       "/run/a.pid\n/run/b.pid",
 	}
 	return Environment{
 		RunDir: "/run/haproxy-zk",

@@ -5,8 +5,6 @@ import (
 	"strconv"
 )
 
-const notYet = "not supported yet: remove it"
-
 // value is a JSON value and the path of its key. A key that is missing has its
 // default as value, in the place of the object that lacks it.
 type value struct {
@@ -120,13 +118,6 @@ func (o *object) require(key, give string) {
 			what = "variable"
 		}
 		o.errorf(v.at, v.key, "the %s is missing: give %s", what, give)
-	}
-}
-
-// refuse reports a key that is there but does nothing in this version.
-func (o *object) refuse(key string) {
-	if v := o.get(key, ""); !v.missing() {
-		o.errorf(v.at, v.key, notYet)
 	}
 }
 

@@ -58,9 +58,8 @@ func (o *object) proxy(name string) Proxy {
 		StopGrace:      read(o, "stop_grace", duration(0), defaultStopGrace),
 	}
 	p.HardStopAfter = read(o, "hard_stop_after", duration(0), defaultHardStop(groups, discovery))
-	for _, later := range []string{"zk.auth", "zk.auth_file", "zk.tls"} {
-		o.refuse(later)
-	}
+	p.ZooKeeper.Auth, _ = o.secret(o.get("zk.auth", ""), o.get("zk.auth_file", ""), zkAuth())
+	p.ZooKeeper.TLS = o.tls()
 	o.finish()
 	return p
 }
@@ -106,8 +105,10 @@ func (o *object) ownFile(key string, f form[string], fallback string) string {
 }
 
 // template reads the path of a file that others may read as well.
-func (o *object) template() string {
-	return o.claimFile(o.get("template", ""), plainFile(), true)
+func (o *object) template() string { return o.sharedFile("template") }
+
+func (o *object) sharedFile(key string) string {
+	return o.claimFile(o.get(key, ""), plainFile(), true)
 }
 
 func (o *object) socketFiles(fallback string) (paths []string) {

@@ -60,6 +60,21 @@ func count(most int) form[int] {
 	}
 }
 
+// percentage is a share of what there is.
+func percentage() form[int] {
+	return form[int]{
+		give: `a share from "1%" to "100%"`,
+		parse: func(text string) (int, error) {
+			number, percent := strings.CutSuffix(text, "%")
+			n, err := strconv.Atoi(number)
+			if err != nil || !percent || n < 1 || n > 100 {
+				return 0, fmt.Errorf("%q is no such share", text)
+			}
+			return n, nil
+		},
+	}
+}
+
 func boolean() form[bool] {
 	return form[bool]{
 		give:  "true or false",

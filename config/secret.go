@@ -55,7 +55,11 @@ func userName() form[string] {
 	}
 }
 
-var errSecretTooLong = errors.New("the secret is too long")
+var (
+	errSecretTooLong = errors.New("the secret is too long")
+	// errSecretVariable stands for an error that quotes the text.
+	errSecretVariable = errors.New("the secret has a ${ that is no variable, or one that the environment does not set: correct it, or name a file that holds the secret, which is taken as it stands")
+)
 
 func secret() form[Secret] {
 	return form[Secret]{
@@ -68,4 +72,29 @@ func secret() form[Secret] {
 			return Secret(text), nil
 		},
 	}
+}
+
+// secret reads what v has or the file that file names, whichever is there.
+func (l *loader) secret(v, file value, f form[Secret]) (got Secret, set bool) {
+	if file.missing() {
+		got, _ = interpret(l, v, f)
+		return got, !v.missing()
+	}
+	if !v.missing() {
+		l.errorf(file.at, file.key, "%s is set as well: set only one of them", v.key)
+		return "", true
+	}
+	path, ok := interpret(l, file, plainFile())
+	if !ok {
+		return "", true
+	}
+	data, err := l.env.ReadFile(path)
+	if err != nil {
+		l.errorf(file.at, file.key, "%q cannot be read: %v: name a file that holds the secret", path, err)
+		return "", true
+	}
+	f.literal = true
+	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+	got, _ = interpret(l, value{node: node{kind: isText, at: file.at, text: text}, key: file.key}, f)
+	return got, true
 }

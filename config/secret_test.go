@@ -9,7 +9,7 @@ import (
 )
 
 func TestSecretIsNeverPrinted(t *testing.T) {
-	p := &Proxy{Name: "web", Admin: Admin{User: "admin", Password: "canary"}}
+	p := &Proxy{Name: "web", Admin: Admin{User: "admin", Password: "canary"}, ZooKeeper: ZooKeeper{Auth: "canary"}}
 	var out strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%10.2s", "%z"} {
 		fmt.Fprintf(&out, verb+verb+verb+"\n", p, p.Admin, p.Admin.Password)

@@ -26,6 +26,7 @@ func TestSeedFile(t *testing.T) {
 				HTTPCheck:      "GET /probe.jsp",
 				ServerTemplate: "${group_name} 1-${max_server} ${ip_port} check inter 2000 rise 1 fall 2 disabled",
 				MaxServer:      10,
+				LossGuard:      100,
 				DefaultBackend: true,
 			},
 			{
@@ -37,6 +38,7 @@ func TestSeedFile(t *testing.T) {
 				HTTPCheck:      "GET /basecentre/probe.jsp",
 				ServerTemplate: "${group_name} 1-${max_server} 0.0.0.0:0 check inter 2000 rise 1 fall 2 disabled",
 				MaxServer:      20,
+				LossGuard:      100,
 			},
 		},
 		Exec:     "/home/proxy/sbin/haproxy",

@@ -15,8 +15,6 @@ type setting struct {
 	otherwise string
 	allowed   string
 	does      string
-	// later is true for what is refused in this version.
-	later bool
 }
 
 // proxySettings are the keys of a proxy.
@@ -74,9 +72,34 @@ func proxySettings() []setting {
 			key: "stop_grace", variable: "STOP_GRACE", fallback: defaultStopGrace, allowed: duration(0).give,
 			does: "how long connections may finish after SIGTERM",
 		},
-		{key: "zk.auth", variable: "ZK_AUTH", later: true},
-		{key: "zk.auth_file", variable: "ZK_AUTH_FILE", later: true},
-		{key: "zk.tls", variable: "ZK_TLS_*", later: true},
+		{
+			key: "zk.auth", variable: "ZK_AUTH", otherwise: "none", allowed: zkAuth().give,
+			does: "who reads; ZooKeeper gets it as it is, so it wants TLS on a network that others use",
+		},
+		{
+			key: "zk.auth_file", variable: "ZK_AUTH_FILE", otherwise: "none", allowed: plainFile().give,
+			does: "a file that holds `zk.auth`; a line break at its end is left out",
+		},
+		{
+			key: "zk.tls", otherwise: "none: in the clear", allowed: "an object of the four below, which may be empty",
+			does: "ZooKeeper is spoken to in TLS 1.2 or later, and its certificate is checked",
+		},
+		{
+			key: "zk.tls.ca", variable: "ZK_TLS_CA", otherwise: "the system's", allowed: plainFile().give,
+			does: "the authorities that sign ZooKeeper's certificates, in PEM",
+		},
+		{
+			key: "zk.tls.cert", variable: "ZK_TLS_CERT", otherwise: "none", allowed: plainFile().give,
+			does: "our certificate, for servers that ask for one, and those between it and the authority, in PEM",
+		},
+		{
+			key: "zk.tls.key", variable: "ZK_TLS_KEY", otherwise: "none", allowed: plainFile().give,
+			does: "its private key, in PEM, not encrypted",
+		},
+		{
+			key: "zk.tls.server_name", variable: "ZK_TLS_SERVER_NAME", otherwise: "the host of the server that is dialled", allowed: serverName().give,
+			does: "whom ZooKeeper's certificates are for",
+		},
 	}
 }
 
@@ -129,10 +152,13 @@ func groupSettings() []setting {
 			does: "`option http-server-close`: without it those versions keep a client on an instance that has left",
 		},
 		{
-			key: "drain_timeout", variable: "DRAIN_TIMEOUT", fallback: defaultDrainTimeout, allowed: "0 in this version",
-			does: "how long an instance that leaves keeps its sessions; 0 sends it straight to maintenance, where running requests finish",
+			key: "drain_timeout", variable: "DRAIN_TIMEOUT", fallback: defaultDrainTimeout, allowed: duration(0).give,
+			does: "how long an instance that leaves still gets the requests of its sticky sessions; 0 sends it straight to maintenance, where running requests finish",
 		},
-		{key: "loss_guard", variable: "LOSS_GUARD", later: true},
+		{
+			key: "loss_guard", variable: "LOSS_GUARD", fallback: defaultLossGuard, allowed: percentage().give,
+			does: "how much of a group of three or more must leave at once to be held in service while health checks find it up",
+		},
 	}
 }
 
@@ -186,16 +212,9 @@ func variableNames() map[string]string {
 		for _, s := range settings {
 			if s.variable != "" {
 				names[s.key] = s.variable
+				names[strings.TrimPrefix(s.key, tlsPrefix)] = s.variable
 			}
 		}
 	}
 	return names
-}
-
-// is tells whether a variable is that of the setting, whose name may end in *.
-func (s setting) is(variable string) bool {
-	if prefix, many := strings.CutSuffix(s.variable, "*"); many {
-		return strings.HasPrefix(variable, prefix)
-	}
-	return s.variable != "" && s.variable == variable
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -17,7 +18,13 @@ type ZooKeeper struct {
 	// Chroot is what every path begins with on these servers: empty, or
 	// absolute without a slash at its end.
 	Chroot string
+	// Auth is "USER:PASSWORD" of ZooKeeper's scheme digest; empty is nobody.
+	Auth Secret
+	// TLS is how the servers are spoken to; nil is in the clear.
+	TLS *TLS
 }
+
+var errNoDigest = errors.New("the secret has another form")
 
 var (
 	hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?$`)
@@ -62,6 +69,21 @@ func parseZooKeeper(text string) (ZooKeeper, error) {
 	return zk, nil
 }
 
+func zkAuth() form[Secret] {
+	f := secret()
+	short := f.parse
+	f.give = "digest:USER:PASSWORD, " + f.give
+	f.parse = func(text string) (Secret, error) {
+		credentials, isDigest := strings.CutPrefix(text, "digest:")
+		user, password, _ := strings.Cut(credentials, ":")
+		if !isDigest || user == "" || password == "" {
+			return "", errNoDigest
+		}
+		return short(credentials)
+	}
+	return f
+}
+
 // zkPath is the path of a group's instances, or a pattern for those of many.
 func zkPath() form[string] {
 	return form[string]{
@@ -102,8 +124,13 @@ func isHostPort(text string, lowest uint64) bool {
 	if n, err := strconv.ParseUint(number, 10, 16); err != nil || n < lowest {
 		return false
 	}
-	if _, err := netip.ParseAddr(host); err == nil {
+	if isAddress(host) {
 		return true
 	}
 	return hostName.MatchString(host) && !digitsAndDots.MatchString(host)
+}
+
+func isAddress(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -73,6 +74,19 @@ func (c *Client) PID(ctx context.Context) (int, error) {
 func (c *Client) Detach(ctx context.Context) error {
 	_, err := c.call(ctx, http.MethodPost, "/detach", "")
 	return err
+}
+
+// Release tells the process to let go the instances of PROXY/GROUP that the loss
+// guard holds, and returns how many those are.
+func (c *Client) Release(ctx context.Context, name string) (held int, err error) {
+	text, err := c.call(ctx, http.MethodPost, "/release", name)
+	if err != nil {
+		return 0, err
+	}
+	if held, err = strconv.Atoi(text); err != nil {
+		return 0, fmt.Errorf("/release: %w", err)
+	}
+	return held, nil
 }
 
 // Level returns the level of the process's log.

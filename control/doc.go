@@ -2,6 +2,7 @@
 // the haproxy-zk that runs there, in HTTP:
 //
 //	POST /detach        end, and leave HAProxy serving ([Options.Detach])
+//	POST /release       the body is PROXY/GROUP: let go what is held there
 //	GET  /loglevel      debug, info, warn or error
 //	PUT  /loglevel      the body becomes the level
 //	GET  /debug/pprof/  profiles of net/http/pprof

@@ -14,7 +14,8 @@ import (
 
 const (
 	shutdownGrace = 2 * time.Second
-	maxLevel      = 64 // bytes of a level's name
+	maxLevel      = 64   // bytes of a level's name
+	maxName       = 1024 // bytes of PROXY/GROUP
 )
 
 // Options are what a Server is made of. All of them are required.
@@ -23,6 +24,10 @@ type Options struct {
 	// any goroutine, maybe more than once, and must not wait for that end. Its
 	// error tells why it cannot be done; then nothing has happened.
 	Detach func() error
+	// Release lets go the instances of a group that the loss guard holds, and
+	// returns how many. It is called from any goroutine and must not block; its
+	// error tells what is not there.
+	Release func(proxy, group string) (held int, err error)
 	// Level is read and set by /loglevel.
 	Level *slog.LevelVar
 	// Logger takes who changed what, and at debug what happens on connections.
@@ -73,6 +78,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /detach", s.detach)
+	mux.HandleFunc("POST /release", s.release)
 	mux.HandleFunc("GET /loglevel", s.level)
 	mux.HandleFunc("PUT /loglevel", s.setLevel)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
@@ -90,6 +96,22 @@ func (s *Server) detach(w http.ResponseWriter, _ *http.Request) {
 	}
 	s.Logger.Info("told to end and to leave HAProxy serving")
 	w.WriteHeader(http.StatusAccepted)
+}
+
+func (s *Server) release(w http.ResponseWriter, r *http.Request) {
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxName))
+	proxy, group, both := strings.Cut(string(text), "/")
+	if err != nil || !both || proxy == "" || group == "" {
+		http.Error(w, "the body is PROXY/GROUP", http.StatusBadRequest)
+		return
+	}
+	held, err := s.Release(proxy, group)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	s.Logger.Info("told to let held instances go", "proxy", proxy, "group", group, "held", held)
+	fmt.Fprintln(w, held)
 }
 
 func (s *Server) level(w http.ResponseWriter, _ *http.Request) {

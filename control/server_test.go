@@ -142,3 +142,23 @@ func TestServeTellsABrokenListener(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestRelease(t *testing.T) {
+	c, _ := serve(t, Options{Level: new(slog.LevelVar), Release: func(proxy, group string) (int, error) {
+		if proxy != "ngboss" || group != "web/a" {
+			return 0, errors.New("there is no " + proxy + " with " + group)
+		}
+		return 3, nil
+	}})
+	if held, err := c.Release(t.Context(), "ngboss/web/a"); held != 3 || err != nil {
+		t.Errorf("%d, %v", held, err)
+	}
+	for name, want := range map[string]string{
+		"ngboss/b": "there is no ngboss with b", "": "PROXY/GROUP", "ngboss": "PROXY/GROUP", "/web": "PROXY/GROUP", "ngboss/": "PROXY/GROUP",
+		"ngboss/" + strings.Repeat("x", 2000): "PROXY/GROUP",
+	} {
+		if _, err := c.Release(t.Context(), name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.20s: %v, want %q", name, err, want)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
@@ -57,7 +58,7 @@ func (s *stage) replaced(old []int) {
 }
 
 func TestKilledWorkerIsReplaced(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -79,8 +80,81 @@ func TestKilledWorkerIsReplaced(t *testing.T) {
 	})
 }
 
+// A worker's death is mended within a second, and costs its own connections at
+// most. A client that keeps one may lose the request that runs.
+func TestKilledWorkerCostsItsOwnConnections(t *testing.T) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, nil)
+		a := s.app(front)
+		s.serves(front, a)
+		load := s.load(rig.Target{Path: "/", App: front})
+		s.eventually("it is used", func() error { return used(load, []*rig.App{a}) })
+		before := s.pids()
+		reloads := s.metric("haproxyzk_reloads_total", `result="ok"`)
+		begun := time.Now()
+		if err := syscall.Kill(before[0], syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		s.reaches(reloads+1, "haproxyzk_reloads_total", `result="ok"`)
+		if took := time.Since(begun); took > time.Second {
+			t.Errorf("the set was restored after %v", took)
+		}
+		s.replaced(before)
+		// Ten clients of the load: what each had open, and with one worker
+		// alone what came until it was replaced.
+		result := load.Stop()
+		if most := len(before); most > 1 && result.Failures > 10 {
+			t.Errorf("more than what the worker had was lost:\n%s", result)
+		}
+		after := s.load(rig.Target{Path: "/", App: front})
+		s.eventually("it is used", func() error { return used(after, []*rig.App{a}) })
+		s.lost(after)
+		s.reaches(1, "haproxyzk_worker_exits_total", `reason="died"`)
+		s.stopped()
+	})
+}
+
+// Each generation of workers that dies young is replaced later than the one
+// before; until then the proxy is not ready.
+func TestWorkersThatKeepDyingAreReplacedMoreAndMoreRarely(t *testing.T) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, nil)
+		a := s.app(front)
+		s.serves(front, a)
+		const first, deaths = 100 * time.Millisecond, 5
+		for n := range deaths {
+			before := s.pids()
+			begun := time.Now()
+			for _, pid := range before {
+				if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n > 1 {
+				s.eventually("not ready", func() error {
+					condition, err := s.condition()
+					if err == nil && condition.Problem != "worker died" {
+						err = fmt.Errorf("problem %q", condition.Problem)
+					}
+					return err
+				})
+			}
+			s.replaced(before)
+			// Half as much more or less than twice the last wait.
+			if took, atLeast := time.Since(begun), first<<n/2; took < atLeast {
+				t.Errorf("death %d: replaced after %v, not %v", n+1, took, atLeast)
+			}
+		}
+		s.says("a worker died, its connections were cut")
+		load := s.load(rig.Target{Path: "/", App: front})
+		s.eventually("it is used", func() error { return used(load, []*rig.App{a}) })
+		s.lost(load)
+		s.stopped()
+	})
+}
+
 func TestHangingWorkerIsReplaced(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)

@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -78,11 +77,7 @@ func (s *stage) answersAt(port int, path string, by *rig.App) error {
 // TestDiscoveredGroupGoes takes more than a minute, which is how long an empty
 // group stays: it runs once, and on every HAProxy with E2E_LONG.
 func TestDiscoveredGroupGoes(t *testing.T) {
-	haproxies := shared.haproxies[:1]
-	if os.Getenv("E2E_LONG") != "" {
-		haproxies = shared.haproxies
-	}
-	for _, h := range haproxies {
+	for _, h := range haproxiesOfLongTests() {
 		t.Run(h.Name, func(t *testing.T) {
 			t.Parallel()
 			s := begin(t, h, discovering)

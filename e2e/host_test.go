@@ -23,7 +23,7 @@ func (s *stage) command(args ...string) (code int, output string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	args = append(args, "--config", file, "--http-addr", s.http, "--run-dir", s.home+"/run", "--start-wait", "1s")
+	args = append(args, "--config", file, "--http-addr", s.http, "--run-dir", s.home+"/run", "--state-dir", s.home+"/state", "--start-wait", "1s")
 	s.daemon, err = rig.StartDaemon(rig.DaemonOptions{Binary: shared.binary, Args: args, Dir: s.home})
 	if err != nil {
 		s.t.Fatal(err)

@@ -33,7 +33,7 @@ func setUp(m *testing.M) int {
 		shared.binary, err = rig.Build(ctx, true)
 	}
 	if err == nil {
-		shared.zookeeper, err = rig.StartZooKeeper(ctx, dir)
+		shared.zookeeper, err = rig.StartZooKeeper(ctx, rig.ZooKeeperOptions{Dir: dir})
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "set up:", err)

@@ -70,12 +70,15 @@ func TestSeedConfigurationServes(t *testing.T) {
 	})
 }
 
-// workers is how many processes the seed's two socket files become.
+// workers is how many processes the socket files become, which are two in the seed.
 func workers(h rig.HAProxy) int {
-	if h.Nbproc {
-		return 2
+	switch {
+	case !h.Nbproc:
+		return 1
+	case h.Workers > 0:
+		return h.Workers
 	}
-	return 1
+	return 2
 }
 
 func TestRunningRequestsFinishOnStop(t *testing.T) {

@@ -138,25 +138,8 @@ func (s *stage) keepsPIDs(before []int) {
 	}
 }
 
-func TestReloadBySignalLosesNoRequest(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
-		s := begin(t, h, nil)
-		a, b := s.app(front), s.app(base)
-		s.serves(front, a)
-		s.serves(base, b)
-		load := s.load(through()...)
-		for range 10 {
-			before := s.pids()
-			s.signal(syscall.SIGUSR2)
-			s.renewed(before)
-		}
-		s.lost(load)
-		s.stopped()
-	})
-}
-
 func TestUnchangedConfigurationTouchesNothing(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		before := s.pids()
 		s.reread("ok")
@@ -169,7 +152,7 @@ func TestUnchangedConfigurationTouchesNothing(t *testing.T) {
 }
 
 func TestChangedGroupsLoseNoRequest(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a, b := s.app(front), s.app(base)
 		s.serves(front, a)
@@ -221,7 +204,7 @@ func TestChangedGroupsLoseNoRequest(t *testing.T) {
 }
 
 func TestWrongConfigurationChangesNothing(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -259,7 +242,7 @@ func TestWrongConfigurationChangesNothing(t *testing.T) {
 }
 
 func TestProxiesComeAndGo(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -306,7 +289,7 @@ func TestProxiesComeAndGo(t *testing.T) {
 }
 
 func TestAddedProxyThatCannotStartIsTriedAgain(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -332,7 +315,7 @@ func TestAddedProxyThatCannotStartIsTriedAgain(t *testing.T) {
 }
 
 func TestChangeThatCannotBeMadeIsTriedAgain(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -375,7 +358,7 @@ func TestChangeThatCannotBeMadeIsTriedAgain(t *testing.T) {
 }
 
 func TestZooKeeperMovesWithoutALostRequest(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a, b := s.app(front), s.app(base)
 		s.serves(front, a)
@@ -431,6 +414,29 @@ func atoi(text string) (n int) {
 	return n
 }
 
+// What a terminal, an engine or an operator may send besides changes nothing.
+func TestOtherSignalsDoNothing(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, nil)
+		a := s.app(front)
+		s.serves(front, a)
+		before := s.pids()
+		load := s.load(rig.Target{Path: "/", App: front})
+		for _, sig := range []syscall.Signal{
+			syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGPIPE, syscall.SIGWINCH, syscall.SIGALRM,
+			syscall.SIGURG, syscall.SIGCHLD, syscall.SIGCONT, syscall.SIGIO, syscall.SIGPWR,
+		} {
+			s.signal(sig)
+		}
+		b := s.app(front)
+		s.serves(front, a, b)
+		s.eventually("both are used", func() error { return used(load, []*rig.App{a, b}) })
+		s.keepsPIDs(before)
+		s.lost(load)
+		s.stopped()
+	})
+}
+
 func TestStopsThatCut(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -442,7 +448,7 @@ func TestStopsThatCut(t *testing.T) {
 		{"QUIT after USR1", []syscall.Signal{syscall.SIGUSR1, syscall.SIGQUIT}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+			onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 				s := begin(t, h, func(c *rig.SeedConfig) { c.Extra = map[string]any{"stop_grace": "1m"} })
 				a := s.app(front)
 				s.serves(front, a)
@@ -466,7 +472,7 @@ func TestStopsThatCut(t *testing.T) {
 }
 
 func TestSoftStopHasNoGrace(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.Extra = map[string]any{"stop_grace": "1s"} })
 		a := s.app(front)
 		s.serves(front, a)
@@ -483,7 +489,7 @@ func TestSoftStopHasNoGrace(t *testing.T) {
 }
 
 func TestGraceBeginsWithTERMAfterASoftStop(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.Extra = map[string]any{"stop_grace": "2s"} })
 		a := s.app(front)
 		s.serves(front, a)

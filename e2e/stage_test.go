@@ -30,6 +30,7 @@ type stage struct {
 	http     string
 	daemon   *rig.Daemon
 	registry *rig.Registry
+	binary   string
 }
 
 // onEveryHAProxy runs a test on each installed HAProxy.
@@ -37,6 +38,24 @@ func onEveryHAProxy(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 	t.Helper()
 	for _, h := range shared.haproxies {
 		t.Run(h.Name, func(t *testing.T) { test(t, h) })
+	}
+}
+
+// onEverySet runs a test of processes on each installed HAProxy with the seed's
+// two workers and, where they are processes, with one; with four too by E2E_LONG.
+func onEverySet(t *testing.T, test func(*testing.T, rig.HAProxy)) {
+	t.Helper()
+	onEveryHAProxy(t, test)
+	sizes := []int{1}
+	if os.Getenv("E2E_LONG") != "" {
+		sizes = append(sizes, 4)
+	}
+	for _, h := range shared.haproxies {
+		for _, n := range sizes {
+			if h.Workers = n; h.Nbproc {
+				t.Run(fmt.Sprintf("%s-nbproc-%d", h.Name, n), func(t *testing.T) { test(t, h) })
+			}
+		}
 	}
 }
 
@@ -57,7 +76,7 @@ func newStage(t *testing.T, h rig.HAProxy, change func(*rig.SeedConfig)) *stage 
 	path := "/" + filepath.Base(home) + "/${group}/instances"
 	groups := rig.SeedGroups()
 	groups[1].ZKPath = path
-	s := &stage{t: t, home: home, config: &rig.SeedConfig{ZKAddr: shared.zookeeper.Addr(), HAProxy: h.Path, ZKPath: path, Groups: groups}}
+	s := &stage{t: t, home: home, binary: shared.binary, config: &rig.SeedConfig{ZKAddr: shared.zookeeper.Addr(), HAProxy: h.Path, ZKPath: path, Groups: groups, Workers: h.Workers}}
 	if change != nil {
 		change(s.config)
 	}
@@ -93,13 +112,16 @@ func (s *stage) launch(file string) {
 // run starts the daemon with an environment.
 func (s *stage) run(env ...string) {
 	s.t.Helper()
+	s.runAs(rig.DaemonOptions{Env: env})
+}
+
+// runAs starts the daemon with options, of which it fills in the others.
+func (s *stage) runAs(o rig.DaemonOptions) {
+	s.t.Helper()
 	var err error
-	s.daemon, err = rig.StartDaemon(rig.DaemonOptions{
-		Binary: shared.binary,
-		Args:   []string{"run", "--http-addr", s.http, "--run-dir", s.home + "/run"},
-		Env:    env,
-		Dir:    s.home,
-	})
+	o.Binary, o.Dir = s.binary, s.home
+	o.Args = []string{"run", "--http-addr", s.http, "--run-dir", s.home + "/run", "--state-dir", s.home + "/state"}
+	s.daemon, err = rig.StartDaemon(o)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -118,6 +140,12 @@ func (s *stage) run(env ...string) {
 func (s *stage) connect() {
 	s.t.Helper()
 	registry, err := rig.ConnectRegistry(s.t.Context(), s.config.ZKAddr, 5*time.Second)
+	s.use(registry, err)
+}
+
+// use makes a session the applications'.
+func (s *stage) use(registry *rig.Registry, err error) {
+	s.t.Helper()
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -225,15 +253,26 @@ func used(load *rig.Load, apps []*rig.App) error {
 // in the query API.
 func (s *stage) serves(group string, apps ...*rig.App) {
 	s.t.Helper()
-	want := []string{}
-	for _, a := range apps {
-		want = append(want, a.Addr())
-	}
-	slices.Sort(want)
+	want := addrs(apps)
 	s.eventually("group "+group, func() error { return s.compare(group, want) })
 }
 
-func (s *stage) compare(group string, want []string) error {
+func addrs(apps []*rig.App) []string {
+	sorted := []string{}
+	for _, a := range apps {
+		sorted = append(sorted, a.Addr())
+	}
+	slices.Sort(sorted)
+	return sorted
+}
+
+// compareWorkers returns nil when exactly these instances serve a group in every
+// worker.
+func (s *stage) compareWorkers(group string, apps ...*rig.App) error {
+	return s.inWorkers(group, addrs(apps))
+}
+
+func (s *stage) inWorkers(group string, want []string) error {
 	for _, socket := range s.config.Sockets() {
 		servers, err := rig.ServersState(socket)
 		if err != nil {
@@ -243,6 +282,17 @@ func (s *stage) compare(group string, want []string) error {
 			return fmt.Errorf("worker behind %s: -want +got\n%s", socket, diff)
 		}
 	}
+	return nil
+}
+
+func (s *stage) compare(group string, want []string) error {
+	if err := s.inWorkers(group, want); err != nil {
+		return err
+	}
+	return s.compareAnswer(group, want)
+}
+
+func (s *stage) compareAnswer(group string, want []string) error {
 	code, body := s.get("/" + s.proxy() + "/" + group)
 	var document map[string]map[string]struct{ Instances []string }
 	if err := json.Unmarshal([]byte(body), &document); err != nil || code != http.StatusOK {
@@ -254,6 +304,25 @@ func (s *stage) compare(group string, want []string) error {
 		return fmt.Errorf("query API: -want +got\n%s", diff)
 	}
 	return nil
+}
+
+// condition is what /readyz says of the proxy.
+type condition struct {
+	Problem     string
+	Generations []struct {
+		PIDs     []int
+		Draining bool
+		Since    time.Time
+	}
+}
+
+func (s *stage) condition() (condition, error) {
+	_, body := s.get("/readyz")
+	var document struct{ Proxies map[string]condition }
+	if err := json.Unmarshal([]byte(body), &document); err != nil {
+		return condition{}, fmt.Errorf("readyz: %s: %w", body, err)
+	}
+	return document.Proxies[s.proxy()], nil
 }
 
 func (s *stage) proxy() string {

@@ -68,7 +68,7 @@ func (s *stage) crash() {
 }
 
 func TestCrashedDaemonTakesOver(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.Template = patient(h) })
 		a, b := s.app(front), s.app(base)
 		s.serves(front, a)
@@ -109,7 +109,7 @@ func patient(h rig.HAProxy) string {
 
 // The workers of a generation that still drains are in no pid file.
 func TestCrashedDaemonTakesOverWhoStillDrains(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -139,7 +139,7 @@ func TestCrashedDaemonTakesOverWhoStillDrains(t *testing.T) {
 // `expose-fd listeners`: nobody can take its listeners, and HAProxy itself has
 // to tell the old processes to go.
 func TestTakeoverFromTheSeedsHAProxy(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, nil)
 		s.connect()
 		a := s.app(front) // before the start, so that it stands in the file

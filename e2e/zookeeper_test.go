@@ -11,9 +11,10 @@ import (
 )
 
 // ownZooKeeper starts a ZooKeeper that the test may stop and kill.
-func ownZooKeeper(t *testing.T) *rig.ZooKeeper {
+func ownZooKeeper(t *testing.T, options rig.ZooKeeperOptions) *rig.ZooKeeper {
 	t.Helper()
-	z, err := rig.StartZooKeeper(t.Context(), t.TempDir())
+	options.Dir = t.TempDir()
+	z, err := rig.StartZooKeeper(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +27,7 @@ func ownZooKeeper(t *testing.T) *rig.ZooKeeper {
 }
 
 func TestStartWithoutZooKeeper(t *testing.T) {
-	z := ownZooKeeper(t)
+	z := ownZooKeeper(t, rig.ZooKeeperOptions{})
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		if err := z.Stop(); err != nil {
 			t.Fatal(err)
@@ -64,7 +65,7 @@ func TestStartWithoutZooKeeper(t *testing.T) {
 }
 
 func TestZooKeeperIsKilledAndComesBack(t *testing.T) {
-	z := ownZooKeeper(t)
+	z := ownZooKeeper(t, rig.ZooKeeperOptions{})
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.ZKAddr = z.Addr() })
 		a, b := s.app(front), s.app(base)
@@ -74,25 +75,32 @@ func TestZooKeeperIsKilledAndComesBack(t *testing.T) {
 		if err := z.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		s.eventually("it knows that ZooKeeper is away, and stays ready", func() error {
-			response, err := http.Get("http://" + s.http + "/ngboss")
-			if err != nil {
-				return err
-			}
-			response.Body.Close()
-			code, body := s.get("/readyz")
-			if response.Header.Get("Haproxy-Zk-Stale") != "1" || code != http.StatusOK {
-				return fmt.Errorf("%v, readyz %d %s", response.Header, code, body)
-			}
-			return nil
-		})
+		s.away()
 		s.serves(front, a)
 		if err := z.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		c := s.app(front)
-		s.serves(front, a, c)
-		s.serves(base, b)
+		deadline := time.Now().Add(promptly)
+		s.servesBy(deadline, front, a, c)
+		s.servesBy(deadline, base, b)
 		s.lost(load)
+	})
+}
+
+// away waits until the daemon knows that ZooKeeper is, and stays ready.
+func (s *stage) away() {
+	s.t.Helper()
+	s.eventually("it knows that ZooKeeper is away, and stays ready", func() error {
+		response, err := http.Get("http://" + s.http + "/ngboss")
+		if err != nil {
+			return err
+		}
+		response.Body.Close()
+		code, body := s.get("/readyz")
+		if response.Header.Get("Haproxy-Zk-Stale") != "1" || code != http.StatusOK {
+			return fmt.Errorf("%v, readyz %d %s", response.Header, code, body)
+		}
+		return nil
 	})
 }

@@ -24,6 +24,10 @@ func setAddr(server string, addr netip.AddrPort) Command {
 	return Command{server, "addr", fmt.Sprintf("%s port %d", addr.Addr(), addr.Port())}
 }
 
+func setWeight(server string, weight Weight) Command {
+	return Command{server, "weight", weight.String()}
+}
+
 func setState(server, state string) Command { return Command{server, "state", state} }
 
 // Confirm returns nil when reply is what HAProxy 2.0 to 3.0 says to a command

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,9 @@ type Reloader interface {
 	Reload(ctx context.Context, launch registry.Launch) (pids []int, err error)
 	// Died gives the pid of a worker that ended although nobody told it to.
 	Died() <-chan int
+	// Crowded tells whether so many earlier generations still finish their
+	// connections that a reload that is not urgent should wait.
+	Crowded() bool
 }
 
 // Options of a [Controller].
@@ -64,9 +68,14 @@ type Controller struct {
 	releaseAt time.Time // zero: no slot is draining
 	retryAt   time.Time // zero: no worker is stale
 	retireAt  time.Time // zero: no discovered group is empty
+	holdAt    time.Time // zero: nobody is held
+	enterAt   time.Time // zero: nobody waits to enter
+	drainAt   time.Time // zero: nobody who left keeps its sessions
 
 	// listed is true once it is known which groups there are to discover.
 	listed bool
+	// recalled is what an HAProxy that ran already had, of groups not read yet.
+	recalled map[string]map[netip.AddrPort]Slot
 	// refused are the discovered names that cannot be groups, logged once.
 	refused map[string]bool
 
@@ -75,6 +84,8 @@ type Controller struct {
 
 	reloadCause string // empty: none is wanted
 	reloadAt    time.Time
+	urgent      bool // it replaces workers
+	postponed   bool // and was told so
 	reloaded    time.Time
 	backoff     *backoff.ExponentialBackOff
 }
@@ -82,6 +93,10 @@ type Controller struct {
 const (
 	// A reload that adds slots or groups waits this long after the one before.
 	reloadGap = time.Second
+	// While earlier generations crowd it waits so long, and then goes on: nothing
+	// waits for a client that never leaves.
+	crowdedGap   = time.Minute
+	crowdedRetry = time.Second
 	// A generation that lived longer than this starts the backoff anew.
 	settled = 10 * time.Second
 	// So many failures in a row of one worker ask for its replacement.
@@ -98,7 +113,8 @@ const (
 func New(o Options) *Controller {
 	c := &Controller{Options: o, inbox: newInbox()}
 	c.backoff = backoff.NewExponentialBackOff()
-	c.backoff.InitialInterval, c.backoff.MaxInterval, c.backoff.Multiplier = 100*time.Millisecond, 30*time.Second, 2
+	// Half as much more or less is at random: 30 s at most.
+	c.backoff.InitialInterval, c.backoff.MaxInterval, c.backoff.Multiplier = 100*time.Millisecond, 20*time.Second, 2
 	for _, b := range o.Backends {
 		c.groups = append(c.groups, newGroup(b, false))
 	}
@@ -152,6 +168,7 @@ func (c *Controller) Run(ctx context.Context, started func()) error {
 	if !c.awaitGroups(ctx) {
 		return nil
 	}
+	c.recall(ctx)
 	if err := c.reload(ctx, "start"); err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -189,9 +206,9 @@ func (c *Controller) awaitGroups(ctx context.Context) bool {
 		case <-ctx.Done():
 			return false
 		case <-c.inbox.wake:
-			c.absorb()
+			c.absorb(ctx)
 			if c.change != nil {
-				c.install(c.change)
+				c.install(ctx, c.change)
 				c.change = nil
 				c.publish()
 			}
@@ -206,7 +223,7 @@ func (c *Controller) awaitGroups(ctx context.Context) bool {
 // next is when there is something to do, whatever comes in.
 func (c *Controller) next() time.Time {
 	at := c.sweepAt
-	for _, t := range []time.Time{c.releaseAt, c.retryAt, c.retireAt} {
+	for _, t := range []time.Time{c.releaseAt, c.retryAt, c.retireAt, c.holdAt, c.enterAt, c.drainAt} {
 		if !t.IsZero() && t.Before(at) {
 			at = t
 		}
@@ -229,14 +246,14 @@ func (c *Controller) step(ctx context.Context) {
 	if !c.releaseAt.IsZero() && !c.releaseAt.After(now) {
 		c.release(ctx)
 	}
-	c.absorb()
+	c.absorb(ctx)
 	c.retire()
 	c.assign(ctx)
 	c.apply(ctx)
-	if c.change != nil && !c.changeAt.After(time.Now()) && ctx.Err() == nil {
+	if c.change != nil && c.due(&c.changeAt) && ctx.Err() == nil {
 		c.convert(ctx)
 	}
-	if c.reloadCause != "" && !c.reloadAt.After(time.Now()) && ctx.Err() == nil {
+	if c.reloadCause != "" && c.due(&c.reloadAt) && ctx.Err() == nil {
 		// An error is logged, and the reload wanted again.
 		_ = c.reload(ctx, c.reloadCause)
 	}
@@ -244,12 +261,18 @@ func (c *Controller) step(ctx context.Context) {
 }
 
 // absorb takes in what was asked and registered since.
-func (c *Controller) absorb() {
+func (c *Controller) absorb(ctx context.Context) {
 	c.hear()
 	mail := c.inbox.take()
-	if mail.empty() {
-		return
+	if !mail.empty() {
+		c.read(mail)
 	}
+	if c.protect(ctx) || !mail.empty() {
+		c.publish()
+	}
+}
+
+func (c *Controller) read(mail mail) {
 	if c.change != nil {
 		c.change.absorb(mail)
 	}
@@ -262,10 +285,9 @@ func (c *Controller) absorb() {
 	for _, g := range c.groups {
 		// What comes of a group that is gone was read before it went.
 		if seen, changed := mail.groups[g.backend.Name]; changed && g.listed {
-			g.see(seen)
+			g.see(seen, time.Now())
 		}
 	}
-	c.publish()
 }
 
 // assign gives slots to what is registered; what finds none waits for a reload.
@@ -291,9 +313,22 @@ func (c *Controller) assign(ctx context.Context) {
 
 func (c *Controller) assignAll() (unplaced int) {
 	for _, g := range c.groups {
-		unplaced += g.table.Assign(g.seen.Instances)
+		unplaced += g.table.Assign(g.meant)
 	}
+	c.settle()
+	c.remember()
 	return unplaced
+}
+
+// settle takes out of service whose sessions have had their time.
+func (c *Controller) settle() {
+	c.drainAt = time.Time{}
+	for _, g := range c.groups {
+		g.table.Settle(time.Now(), func(addr netip.AddrPort) bool { return c.servesElsewhere(g, addr) })
+		if ends := g.table.ends; c.drainAt.IsZero() || !ends.IsZero() && ends.Before(c.drainAt) {
+			c.drainAt = ends
+		}
+	}
 }
 
 // grown tells whether a table has slots that a worker does not have yet.

@@ -90,7 +90,17 @@ func enters(server string, n int) []string {
 }
 
 func leaves(server string) []string {
-	return []string{"set server " + server + " state maint", "set server " + server + " weight 100%"}
+	return []string{"set server " + server + " state maint", "set server " + server + " weight 0%"}
+}
+
+// returns is what brings an instance back into a server that has its address.
+func returns(server string) []string {
+	return []string{"set server " + server + " weight 100%", "set server " + server + " state ready"}
+}
+
+// follows is what brings one into a server that another has left.
+func follows(server string, n int) []string {
+	return append(enters(server, n)[:1], returns(server)...)
 }
 
 func write(parts ...[]string) []string {
@@ -288,8 +298,8 @@ func TestInstancesComeAndGoInOneWrite(t *testing.T) {
 	step("one enters", []int{1, 2, 3}, []int{1, 2, 3, 0, 0}, enters("web/web3", 3))
 	step("one leaves", []int{2, 3}, []int{0, 2, 3, 0, 0}, leaves("web/web1"))
 	step("one is replaced", []int{3, 4}, []int{0, 0, 3, 4, 0}, enters("web/web4", 4), leaves("web/web2"))
-	step("one returns to its slot", []int{1, 3, 4}, []int{1, 0, 3, 4, 0}, []string{"set server web/web1 state ready"})
-	step("all leave", nil, []int{0, 0, 0, 0, 0}, leaves("web/web1"), leaves("web/web3"), leaves("web/web4"))
+	step("one returns to its slot", []int{1, 3, 4}, []int{1, 0, 3, 4, 0}, returns("web/web1"))
+	step("two leave", []int{3}, []int{0, 0, 3, 0, 0}, leaves("web/web1"), leaves("web/web4"))
 	s.endsWith(t, "start")
 }
 
@@ -346,8 +356,9 @@ func TestAddressThatMovesNeverServesTwoGroups(t *testing.T) {
 	s.serves(t, "it entered", "api", 1, 0, 0)
 	s.serves(t, "it left", "web", 0, 2, 3)
 	for i := range 2 {
+		// Every worker has let it go before any lets it in.
 		writes := s.ha.worker(i).changes()
-		same(t, "the last write to a worker", write(leaves("web/web1"), enters("api/api1", 1)), writes[len(writes)-1])
+		same(t, "the last writes to a worker", [][]string{write(leaves("web/web1")), write(enters("api/api1", 1))}, writes[len(writes)-2:])
 	}
 }
 
@@ -421,7 +432,7 @@ func TestSlotIsReusedOnceItsSessionsEnded(t *testing.T) {
 	s.serves(t, "its slot is another's", "web", 3, 2)
 	for i := range 2 {
 		writes := s.ha.worker(i).changes()
-		same(t, "the last write to a worker", write(enters("web/web1", 3)), writes[len(writes)-1])
+		same(t, "the last write to a worker", write(follows("web/web1", 3)), writes[len(writes)-1])
 	}
 	s.endsWith(t, "start")
 }
@@ -472,7 +483,7 @@ func BenchmarkApply(b *testing.B) {
 	for _, g := range backends {
 		s.set(g.Name, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 	}
-	s.absorb()
+	s.absorb(b.Context())
 	if err := s.reload(b.Context(), "start"); err != nil {
 		b.Fatal(err)
 	}
@@ -484,6 +495,7 @@ func BenchmarkApply(b *testing.B) {
 		in, out = out, in
 		s.step(b.Context())
 		s.releaseAt = time.Time{}
+		s.groups[500].damper = damper{} // it would not let it in any more
 	}
 	if n := len(s.ha.worker(0).changes()); n != b.N {
 		b.Errorf("%d writes for %d changes", n, b.N)
@@ -491,4 +503,28 @@ func BenchmarkApply(b *testing.B) {
 	if !slices.Equal(s.ha.causes(), []string{"start"}) {
 		b.Errorf("reloads: %v", s.ha.causes())
 	}
+}
+
+func TestAddressMovesOnceAllWorkersHaveLetItGo(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("api", 3), backendOf("web", 3))
+	s.set("api")
+	s.set("web", 1, 2)
+	s.absorb(t.Context())
+	s.sweepAt = time.Now().Add(time.Hour)
+	if err := s.reload(t.Context(), "start"); err != nil {
+		t.Fatal(err)
+	}
+	prompt, late := s.ha.worker(0), s.ha.worker(1)
+	release := late.stopAnswering(true)
+	s.set("api", 1)
+	s.set("web", 2)
+	stepped := make(chan struct{})
+	go func() { s.step(t.Context()); close(stepped) }()
+	becomes(t, "one worker is late", 1, late.hanging)
+	becomes(t, "writes to the other one", [][]string{write(leaves("web/web1"))}, prompt.changes)
+	release()
+	awaited(t, "the step ends", stepped)
+	s.serves(t, "it entered", "api", 1, 0, 0)
+	s.serves(t, "it left", "web", 0, 2, 0)
 }

@@ -3,9 +3,12 @@ package hactl
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 // errFailing stands for a worker that was not asked because it failed last time.
@@ -31,6 +34,7 @@ func (c *Controller) each(do func(*worker) error) []error {
 // apply makes every worker's servers those of the tables. A worker that cannot
 // be made so is tried again, and replaced when that does not help.
 func (c *Controller) apply(ctx context.Context) {
+	c.vacate(ctx)
 	counts, errs := make([]int, len(c.workers)), make([]error, len(c.workers))
 	var converging sync.WaitGroup
 	for i, w := range c.workers {
@@ -45,6 +49,16 @@ func (c *Controller) apply(ctx context.Context) {
 	}
 	converging.Wait()
 	c.retryAt = time.Time{}
+	for _, w := range c.workers {
+		for _, o := range w.noticed {
+			c.obey(w, o)
+			c.retryAt = time.Now() // the others follow
+		}
+		if len(w.noticed) > 0 {
+			w.noticed = nil
+			c.publish()
+		}
+	}
 	for i, w := range c.workers {
 		c.Metrics.commands.WithLabelValues(c.Proxy, "ok").Add(float64(counts[i]))
 		if w.failures >= maxFailures {
@@ -74,61 +88,137 @@ func (c *Controller) apply(ctx context.Context) {
 	}
 }
 
-// sweep reads what every worker really has. What an operator changed on one of
-// them is wanted on all from then on; anything else that differs is repaired.
+// vacate takes addresses that enter another group out of the one they leave, in
+// every worker before any of them lets them in: until then one worker would serve
+// the new group while another still serves the old. What fails is left to apply.
+func (c *Controller) vacate(ctx context.Context) {
+	entered := make(map[netip.AddrPort]*group)
+	for _, g := range c.groups {
+		for _, addr := range g.table.entered {
+			entered[addr] = g
+		}
+		g.table.entered = nil
+	}
+	type place struct {
+		group *group
+		slot  int
+	}
+	var left []place
+	for addr, in := range entered {
+		for _, g := range c.groups {
+			if i, known := g.table.at[addr]; known && g != in && !g.table.Slots[i].placed() {
+				left = append(left, place{g, i})
+			}
+		}
+	}
+	if len(left) == 0 || len(c.workers) < 2 {
+		return // the order within one write is enough
+	}
+	c.each(func(w *worker) error {
+		var off []operation
+		for _, p := range left {
+			if have := w.have[p.group]; p.slot < len(have) && have[p.slot].Admin != Maint && !w.stale {
+				off = append(off, vacating(p.group, p.slot, have[p.slot]))
+			}
+		}
+		if len(off) == 0 {
+			return nil
+		}
+		_, err := w.carryOut(ctx, off)
+		w.stale = w.stale || err != nil
+		return err
+	})
+}
+
+// servesElsewhere tells whether an address is in service in another group.
+func (c *Controller) servesElsewhere(g *group, addr netip.AddrPort) bool {
+	return slices.ContainsFunc(c.groups, func(other *group) bool { return other != g && other.inService(registry.Instance{Addr: addr}) })
+}
+
+// sweep looks at everything.
 func (c *Controller) sweep(ctx context.Context) {
+	c.look(ctx, c.groups)
+	c.countDroppedLogs(ctx)
+}
+
+// look reads what every worker really has of some groups. What an operator
+// changed on one of them is wanted on all from then on; anything else that
+// differs is repaired.
+func (c *Controller) look(ctx context.Context, groups []*group) {
+	if len(groups) == 0 {
+		return
+	}
+	only := groups
+	if len(groups) == len(c.groups) {
+		only = nil
+	}
 	states := make(map[*worker]ServersState, len(c.workers))
 	var mu sync.Mutex
 	errs := c.each(func(w *worker) error {
-		state, err := w.state(ctx)
+		state, err := w.state(ctx, only...)
 		mu.Lock()
 		states[w] = state
 		mu.Unlock()
 		return err
 	})
+	changed := false
 	for i, w := range c.workers {
 		if errs[i] != nil {
 			w.stale = true // apply reads again, counts and logs
 			continue
 		}
-		for _, g := range c.groups {
+		for _, g := range groups {
 			have := w.have[g]
 			for s := range have {
 				actual, found := states[w][g.backend.Name][g.backend.Servers.name(s)]
 				if !found {
 					continue
 				}
+				actual = g.heed(actual, have[s])
 				slot := &g.table.Slots[s]
 				switch seen := observe(*slot, have[s], actual); {
 				case seen.drift:
 					c.Metrics.drift.WithLabelValues(c.Proxy).Inc()
 					c.Logger.Warn("a server was changed behind our back, repairing it", "pid", w.pid, "server", g.server(s), "state", actual.Admin, "address", actual.Addr)
 				case seen.operator:
-					slot.Operator = actual.Admin
-					if actual.Admin == Ready {
-						slot.Operator = ""
-					}
-					c.Logger.Info("an operator changed a server, all workers follow", "pid", w.pid, "server", g.server(s), "state", actual.Admin)
+					changed = true
+					c.obey(w, wish{g, s, actual})
 				}
 				have[s] = actual
 			}
 		}
 	}
-	c.noteHealth(errs)
+	c.noteHealth(groups, errs)
+	if changed {
+		c.publish()
+	}
+}
+
+// obey makes what an operator has done on one worker what is wanted of all.
+func (c *Controller) obey(w *worker, o wish) {
+	slot := &o.group.table.Slots[o.slot]
+	o.group.touched = true
+	slot.Operator, slot.Weight = o.server.Admin, o.server.Weight
+	slot.until = time.Time{} // of one that leaves, its sessions end
+	if o.server.Admin == Ready {
+		slot.Operator = ""
+	}
+	w.have[o.group][o.slot] = o.server
+	c.Logger.Info("an operator changed a server, all workers follow", "pid", w.pid, "server", o.group.server(o.slot), "state", o.server.Admin, "weight", o.server.Weight.String())
 }
 
 // noteHealth marks the slots that the health check of every worker found dead
 // that answered, which is where errs is nil: what another one said last is old.
-func (c *Controller) noteHealth(errs []error) {
-	for _, g := range c.groups {
+func (c *Controller) noteHealth(groups []*group, errs []error) {
+	for _, g := range groups {
 		for s := range g.table.Slots {
 			slot := &g.table.Slots[s]
-			if !slot.Used || slot.Operator != "" {
+			if !slot.placed() || slot.Operator != "" {
 				continue
 			}
 			down, known := true, false
 			for i, w := range c.workers {
-				if have := w.have[g]; errs[i] == nil && s < len(have) && have[s].Admin == Ready && have[s].Addr == slot.Addr {
+				if have := w.have[g]; errs[i] == nil && s < len(have) && have[s].Admin == slot.admin() && have[s].Addr == slot.Addr {
 					down, known = down && have[s].Down, true
 				}
 			}

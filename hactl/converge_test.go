@@ -212,13 +212,15 @@ func TestOperatorsWeightLeavesWithTheInstance(t *testing.T) {
 	s.set("web", 1)
 	s.serve(t)
 	w := s.ha.worker(0)
-	w.do("set server web/web1 weight 30%")
+	w.do("set server web/web1 weight 30")
 	s.set("web", 1, 2)
 	s.serves(t, "another one enters", "web", 1, 2, 0)
-	same(t, "weight", "30%", w.weight("web/web1"))
+	same(t, "weight", 30, w.weight("web/web1"))
 	s.set("web", 2)
 	s.serves(t, "it leaves", "web", 0, 2, 0)
-	same(t, "weight", "100%", w.weight("web/web1"))
+	s.set("web", 1, 2)
+	s.serves(t, "it registers anew", "web", 1, 2, 0)
+	same(t, "weight", 1, w.weight("web/web1"))
 	s.endsWith(t, "start")
 }
 
@@ -248,7 +250,7 @@ func TestHealthIsThatOfTheWorkersThatAnswer(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
 	s.set("web", 1, 2)
-	s.absorb()
+	s.absorb(t.Context())
 	if err := s.reload(t.Context(), "start"); err != nil {
 		t.Fatal(err)
 	}
@@ -330,4 +332,75 @@ func TestWorkerThatComesBackIsServedWhileReloadsFail(t *testing.T) {
 	if s.isReady() {
 		t.Error("ready although a reload has failed")
 	}
+}
+
+func TestOperatorsStateThatIsFoundOnAWorkerThatHungIsKept(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.Timeout = 500 * time.Millisecond
+	s.set("web", 1, 2)
+	s.serve(t)
+	w := s.ha.worker(1)
+	w.do("set server web/web1 state drain") // nobody has swept since
+	release := w.stopAnswering(true)
+	s.set("web", 1, 2, 3)
+	becomes(t, "hangs", 1, w.hanging)
+	release()
+	for i := range 2 {
+		worker := s.ha.worker(i)
+		becomes(t, "the operator's server", "10.0.0.1:80 drain", func() string { return worker.show("web/web1") })
+		becomes(t, "who entered", "10.0.0.3:80 ready", func() string { return worker.show("web/web3") })
+	}
+	becomes(t, "told", 1, func() int { return len(s.Snapshot().Remarks) })
+	s.endsWith(t, "start")
+}
+
+func TestOperatorsWeightReachesAllWorkers(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.Sweep = 20 * time.Millisecond
+	s.set("web", 1, 2, 3)
+	s.serve(t)
+	weigh := func(server string, want int) {
+		t.Helper()
+		for i := range 2 {
+			w := s.ha.worker(i)
+			becomes(t, "weight", want, func() int { return w.weight(server) })
+		}
+	}
+	s.ha.worker(1).do("set server web/web1 weight 30", "set server web/web2 weight 0")
+	weigh("web/web1", 30)
+	weigh("web/web2", 0)
+	same(t, "writes to the operator's worker", nil, s.ha.worker(1).changes())
+	s.ha.kill(0)
+	becomes(t, "reloads", []string{"start", "worker died"}, s.ha.causes)
+	same(t, "rendered, with another weight", "server web1 10.0.0.1:80 check", s.ha.rendered("web1"))
+	same(t, "rendered, without any", "server web2 10.0.0.2:80 check disabled", s.ha.rendered("web2"))
+	weigh("web/web1", 30)
+	weigh("web/web2", 0)
+	s.serves(t, "all are in service", "web", 1, 2, 3)
+	s.ha.worker(0).do("set server web/web1 weight 100%", "set server web/web2 weight 100%")
+	weigh("web/web1", 1)
+	weigh("web/web2", 1)
+	same(t, "drift", 0, s.metric(t, "haproxyzk_drift_repaired_total"))
+	becomes(t, "told", 0, func() int { return len(s.Snapshot().Remarks) })
+	s.endsWith(t, "start", "worker died")
+}
+
+func TestAgentsWeightIsNobodysWish(t *testing.T) {
+	t.Parallel()
+	b := backendOf("web", 2)
+	b.Servers.Params = append(b.Servers.Params, "agent-check", "agent-port", "8000")
+	s := newStory(t, b)
+	s.Sweep = 20 * time.Millisecond
+	s.set("web", 1)
+	s.serve(t)
+	s.ha.worker(1).do("set server web/web1 weight 30")
+	before := s.ha.worker(0).asked("show servers state")
+	becomes(t, "swept", true, func() bool { return s.ha.worker(0).asked("show servers state") > before+1 })
+	s.set("web", 1, 2)
+	s.serves(t, "another one enters", "web", 1, 2)
+	same(t, "weight", 1, s.ha.worker(0).weight("web/web1"))
+	same(t, "weight of the agent", 30, s.ha.worker(1).weight("web/web1"))
+	s.endsWith(t, "start")
 }

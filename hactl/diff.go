@@ -28,25 +28,31 @@ func diff(g *group, have []Server) (off, on []operation) {
 		server := g.server(i)
 		state := want.admin()
 		switch {
-		case !want.Used:
-			// An operator's weight leaves with the instance that it was for.
-			off = append(off, operation{g, i, []Command{setState(server, string(Maint)), {server, "weight", "100%"}}, Server{Addr: h.Addr, Admin: Maint}})
-		case h.Addr == want.Addr && state != Ready:
-			off = append(off, operation{g, i, []Command{setState(server, string(state))}, Server{Addr: h.Addr, Admin: state}})
+		case !want.placed():
+			off = append(off, vacating(g, i, h))
+		case h.Addr == want.Addr && (state != Ready || h.Admin == Ready):
+			off = append(off, operation{g, i, adjust(server, want, h), Server{Addr: h.Addr, Admin: state, Weight: want.weight()}})
 		default:
 			var commands []Command
 			if h.Addr != want.Addr {
 				if h.Admin != Maint {
 					// No request may reach the new address on the strength of
 					// the old one's health.
-					off = append(off, operation{g, i, []Command{setState(server, string(Maint))}, Server{Addr: h.Addr, Admin: Maint}})
+					off = append(off, operation{g, i, []Command{setState(server, string(Maint))}, Server{Addr: h.Addr, Admin: Maint, Weight: h.Weight}})
 				}
 				commands = append(commands, setAddr(server, want.Addr))
 			}
-			on = append(on, operation{g, i, append(commands, enter(server, want)...), Server{Addr: want.Addr, Admin: state}})
+			on = append(on, operation{g, i, append(commands, enter(server, want, h)...), Server{Addr: want.Addr, Admin: state, Weight: want.weight()}})
 		}
 	}
 	return off, on
+}
+
+// vacating takes a server out of service, with the mark that it is not an operator
+// who does.
+func vacating(g *group, slot int, have Server) operation {
+	server := g.server(slot)
+	return operation{g, slot, []Command{setState(server, string(Maint)), setWeight(server, NoWeight)}, Server{Addr: have.Addr, Admin: Maint, Weight: NoWeight}}
 }
 
 // sequence puts the operations of all backends in the order in which a worker
@@ -77,17 +83,26 @@ func sequence(off, on []operation) []operation {
 // enter returns the commands that bring a server, whose address is right, to
 // the state that its slot wants. With `health down` it takes traffic from its
 // first good check on; before `ready` HAProxy would ignore it.
-func enter(server string, want Slot) []Command {
-	if want.admin() != Ready {
-		return []Command{setState(server, string(want.admin()))}
-	}
+func enter(server string, want Slot, have Server) []Command {
 	var commands []Command
-	if want.weighed {
-		commands = append(commands, Command{server, "weight", "100%"})
+	if have.Weight != want.weight() {
+		commands = append(commands, setWeight(server, want.weight()))
 	}
-	commands = append(commands, setState(server, string(Ready)))
-	if want.Down {
+	commands = append(commands, setState(server, string(want.admin())))
+	if want.Down && want.admin() == Ready {
 		commands = append(commands, Command{server, "health", "down"})
+	}
+	return commands
+}
+
+// adjust returns the commands that give a server what an operator wants.
+func adjust(server string, want Slot, have Server) []Command {
+	var commands []Command
+	if have.Admin != want.admin() {
+		commands = append(commands, setState(server, string(want.admin())))
+	}
+	if have.Weight != want.weight() {
+		commands = append(commands, setWeight(server, want.weight()))
 	}
 	return commands
 }
@@ -96,8 +111,8 @@ func enter(server string, want Slot) []Command {
 type observation struct {
 	// drift is true when the worker had confirmed what is wanted and has something else.
 	drift bool
-	// operator is true when an operator changed the administrative state of a
-	// server whose address is right.
+	// operator is true when an operator changed the administrative state or weight
+	// of a server whose address is right; of one that is leaving, took it out.
 	operator bool
 }
 
@@ -106,7 +121,7 @@ func observe(want Slot, believed, actual Server) observation {
 	switch {
 	case want.matches(actual) || !want.matches(believed):
 		return observation{}
-	case want.Used && actual.Addr == want.Addr:
+	case actual.Addr == want.Addr && (want.Used || want.leaving() && actual.Admin == Maint):
 		return observation{operator: true}
 	}
 	return observation{drift: true}

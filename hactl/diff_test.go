@@ -3,6 +3,7 @@ package hactl
 import (
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -11,6 +12,8 @@ var (
 	addr1 = netip.MustParseAddrPort("10.0.0.1:80")
 	addr2 = netip.MustParseAddrPort("10.0.0.2:80")
 	addr3 = netip.MustParseAddrPort("10.0.0.3:80")
+
+	later = time.Unix(1<<40, 0)
 )
 
 func testBackend() Backend {
@@ -39,8 +42,8 @@ func TestDiff(t *testing.T) {
 		off, on []string
 	}{
 		{"free and out of service", Slot{}, Server{Admin: Maint}, nil, nil},
-		{"an instance leaves", Slot{Addr: addr1}, Server{Addr: addr1, Admin: Ready}, []string{"set server web/web1 state maint", "set server web/web1 weight 100%"}, nil},
-		{"a free slot drains", Slot{}, Server{Admin: Drain}, []string{"set server web/web1 state maint", "set server web/web1 weight 100%"}, nil},
+		{"an instance leaves", Slot{Addr: addr1}, Server{Addr: addr1, Admin: Ready}, []string{"set server web/web1 state maint", "set server web/web1 weight 0%"}, nil},
+		{"a free slot drains", Slot{}, Server{Admin: Drain}, []string{"set server web/web1 state maint", "set server web/web1 weight 0%"}, nil},
 		{
 			"an instance enters",
 			Slot{Addr: addr1, Used: true},
@@ -79,6 +82,34 @@ func TestDiff(t *testing.T) {
 			nil,
 			[]string{"set server web/web1 addr 10.0.0.1 port 80", "set server web/web1 state drain"},
 		},
+		{
+			"an instance enters a slot that another has left",
+			Slot{Addr: addr2, Used: true},
+			Server{Addr: addr1, Admin: Maint, Weight: NoWeight},
+			nil,
+			[]string{"set server web/web1 addr 10.0.0.2 port 80", "set server web/web1 weight 100%", "set server web/web1 state ready"},
+		},
+		{"an operator gives it a weight", Slot{Addr: addr1, Used: true, Weight: 7}, Server{Addr: addr1, Admin: Ready}, []string{"set server web/web1 weight 7"}, nil},
+		{"an operator takes its weight back", Slot{Addr: addr1, Used: true}, Server{Addr: addr1, Admin: Ready, Weight: 7, Down: true}, []string{"set server web/web1 weight 100%"}, nil},
+		{
+			"an operator drains it and gives it a weight",
+			Slot{Addr: addr1, Used: true, Operator: Drain, Weight: 7},
+			Server{Addr: addr1, Admin: Ready},
+			[]string{"set server web/web1 state drain", "set server web/web1 weight 7"},
+			nil,
+		},
+		{
+			"an operator has made it ready again",
+			Slot{Addr: addr1, Used: true, Weight: 7},
+			Server{Addr: addr1, Admin: Drain, Weight: 7},
+			nil,
+			[]string{"set server web/web1 state ready"},
+		},
+		{"it leaves and keeps its sessions", Slot{Addr: addr1, until: later}, Server{Addr: addr1, Admin: Ready, Weight: 7}, []string{"set server web/web1 state drain", "set server web/web1 weight 0%"}, nil},
+		{"its sessions go on", Slot{Addr: addr1, until: later}, Server{Addr: addr1, Admin: Drain, Weight: NoWeight}, nil, nil},
+		{"an operator had drained it", Slot{Addr: addr1, until: later}, Server{Addr: addr1, Admin: Drain}, []string{"set server web/web1 weight 0%"}, nil},
+		{"an operator had taken it out", Slot{Addr: addr1}, Server{Addr: addr1, Admin: Maint}, []string{"set server web/web1 state maint", "set server web/web1 weight 0%"}, nil},
+		{"they have ended", Slot{Addr: addr1}, Server{Addr: addr1, Admin: Drain, Weight: 7}, []string{"set server web/web1 state maint", "set server web/web1 weight 0%"}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			off, on := diff(testGroup(testBackend(), test.want), []Server{test.have})
@@ -123,10 +154,10 @@ func TestSequenceLeavesNoGroupEmptyAndNoAddressInTwo(t *testing.T) {
 		off, on = append(off, o...), append(on, n...)
 	}
 	want := []string{
-		"set server web/web1 state maint", "set server web/web1 weight 100%",
+		"set server web/web1 state maint", "set server web/web1 weight 0%",
 		"set server web/web3 addr 10.0.0.3 port 80", "set server web/web3 state ready",
 		"set server app/web1 addr 10.0.0.1 port 80", "set server app/web1 state ready",
-		"set server web/web2 state maint", "set server web/web2 weight 100%",
+		"set server web/web2 state maint", "set server web/web2 weight 0%",
 	}
 	if d := cmp.Diff(want, commands(sequence(off, on))); d != "" {
 		t.Errorf("-want +got\n%s", d)
@@ -148,6 +179,11 @@ func TestObserve(t *testing.T) {
 		{"an operator set drain", serving, ready, Server{Addr: addr1, Admin: Drain}, observation{operator: true}},
 		{"an operator ended it", Slot{Addr: addr1, Used: true, Operator: Drain}, Server{Addr: addr1, Admin: Drain}, ready, observation{operator: true}},
 		{"never confirmed", serving, Server{Admin: Maint}, Server{Admin: Maint}, observation{}},
+		{"an operator changed its weight", serving, ready, Server{Addr: addr1, Admin: Ready, Weight: 7}, observation{operator: true}},
+		{"an operator changed its weight back", Slot{Addr: addr1, Used: true, Weight: 7}, Server{Addr: addr1, Admin: Ready, Weight: 7}, ready, observation{operator: true}},
+		{"an operator ended its sessions", Slot{Addr: addr1, until: later}, Server{Addr: addr1, Admin: Drain, Weight: NoWeight}, Server{Addr: addr1, Admin: Maint}, observation{operator: true}},
+		{"one that leaves got requests again", Slot{Addr: addr1, until: later}, Server{Addr: addr1, Admin: Drain, Weight: NoWeight}, ready, observation{drift: true}},
+		{"a free slot's weight is nobody's", Slot{}, Server{Admin: Maint}, Server{Admin: Maint, Weight: 7}, observation{}},
 		{"another address", serving, ready, Server{Addr: addr2, Admin: Ready}, observation{drift: true}},
 		{"a free slot serves", Slot{}, Server{Admin: Maint}, Server{Addr: addr2, Admin: Ready}, observation{drift: true}},
 		{"a free slot kept its address", Slot{}, Server{Admin: Maint}, Server{Addr: addr2, Admin: Maint}, observation{}},

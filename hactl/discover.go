@@ -30,7 +30,7 @@ func (c *Controller) discover(names []string) {
 		known[g.backend.Name] = g
 		g.listed = !g.discovered || there[g.backend.Name]
 		if !g.listed {
-			g.see(registry.Group{Name: g.backend.Name})
+			g.see(registry.Group{Name: g.backend.Name}, time.Now())
 		}
 	}
 	added := 0
@@ -96,8 +96,8 @@ func (c *Controller) retire() {
 	}
 }
 
-// gone tells whether a discovered group has disappeared and has no instance.
-func (g *group) gone() bool { return g.discovered && !g.listed && len(g.seen.Instances) == 0 }
+// gone tells whether a discovered group has disappeared and serves no instance.
+func (g *group) gone() bool { return g.discovered && !g.listed && len(g.meant) == 0 }
 
 // dropEmptied drops the discovered groups that were gone for long enough.
 func (c *Controller) dropEmptied() {

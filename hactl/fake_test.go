@@ -94,6 +94,7 @@ type fakeWorker struct {
 	hung     int           // connections that it let hang, but for probes
 	refused  string        // requests that contain it get a wrong reply
 	refusals int           // so many times
+	dropped  int           // lines of its log
 }
 
 type fakeServer struct {
@@ -101,7 +102,7 @@ type fakeServer struct {
 	port     int
 	admin    int
 	up       bool
-	weight   string
+	weight   int // of 1 in the configuration
 	sessions int
 	late     int // as many more begin just before it goes to maint
 }
@@ -130,7 +131,7 @@ func newFakeWorker(pid int, config []byte) *fakeWorker {
 
 func (w *fakeWorker) add(backend, name, address string, words []string) {
 	addr := netip.MustParseAddrPort(address)
-	s := &fakeServer{ip: addr.Addr(), port: int(addr.Port()), up: true, weight: "100%"}
+	s := &fakeServer{ip: addr.Addr(), port: int(addr.Port()), up: true, weight: 1}
 	if slices.Contains(words, "disabled") {
 		s.admin, s.up = adminForcedMaint|4, false
 	}
@@ -194,9 +195,14 @@ func (w *fakeWorker) run(request string) string {
 	words := strings.Fields(request)
 	switch {
 	case request == "show info":
-		return fmt.Sprintf("Name: HAProxy\nVersion: 2.2.9\nNbproc: 2\nPid: %d\nUptime: 0d 0h00m00s", w.pid)
+		return fmt.Sprintf("Name: HAProxy\nVersion: 2.2.9\nNbproc: 2\nPid: %d\nUptime: 0d 0h00m00s\nDroppedLogs: %d", w.pid, w.dropped)
 	case request == "show servers state":
-		return w.state()
+		return w.state("")
+	case len(words) == 4 && strings.HasPrefix(request, "show servers state "):
+		if !w.backends[words[3]] {
+			return "Can't find backend."
+		}
+		return w.state(words[3])
 	case len(words) == 5 && strings.HasPrefix(request, "show stat ") && words[3] == "4":
 		return w.stat(words[2], words[4])
 	case len(words) > 4 && strings.HasPrefix(request, "set server "):
@@ -205,7 +211,7 @@ func (w *fakeWorker) run(request string) string {
 	return "Unknown command. Please enter one of the following commands only :"
 }
 
-func (w *fakeWorker) state() string {
+func (w *fakeWorker) state(of string) string {
 	out := "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord"
 	var lines strings.Builder
 	for i, name := range w.names {
@@ -214,7 +220,10 @@ func (w *fakeWorker) state() string {
 			up = 2
 		}
 		backend, server, _ := strings.Cut(name, "/")
-		fmt.Fprintf(&lines, "\n3 %s %d %s %s %d %d 1 1 0 1 0 0 14 0 0 0 - %d -", backend, i+1, server, s.ip, up, s.admin, s.port)
+		if of != "" && of != backend {
+			continue
+		}
+		fmt.Fprintf(&lines, "\n3 %s %d %s %s %d %d %d 1 0 1 0 0 14 0 0 0 - %d -", backend, i+1, server, s.ip, up, s.admin, s.weight, s.port)
 	}
 	return out + lines.String()
 }
@@ -249,10 +258,15 @@ func (w *fakeWorker) set(name, verb string, values []string) string {
 	case verb == "state":
 		return s.setState(values[0])
 	case verb == "weight":
-		if n, err := strconv.Atoi(strings.TrimSuffix(values[0], "%")); err != nil || n > 256 {
+		number, percent := strings.CutSuffix(values[0], "%")
+		n, err := strconv.Atoi(number)
+		if err != nil || n > 256 {
 			return "Absolute weight can only be between 0 and 256 inclusive."
 		}
-		s.weight = values[0]
+		if percent {
+			n /= 100
+		}
+		s.weight = n
 		return ""
 	case verb == "health":
 		if s.admin&adminForcedMaint == 0 {
@@ -336,7 +350,7 @@ func (w *fakeWorker) lateSession(server string) {
 	w.servers[server].late++
 }
 
-func (w *fakeWorker) weight(server string) string {
+func (w *fakeWorker) weight(server string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.servers[server].weight

@@ -14,6 +14,18 @@ type group struct {
 	table   *Table
 	// seen is what was registered last; its name is the backend's.
 	seen registry.Group
+	// meant is who is to be in service: who is registered and not damped, and who
+	// is held.
+	meant  []registry.Instance
+	guard  guard
+	damper damper
+	// arriving wait until it is clear that they have left another group.
+	arriving arrivals
+	// begun is true between a loss that is too much and the review of it, told
+	// while the log's last word is that somebody is held.
+	begun, told bool
+	// touched is true while an operator's wish may stand in a slot.
+	touched bool
 	// filled is true once it was read.
 	filled bool
 	shown  *figures
@@ -26,23 +38,48 @@ type group struct {
 }
 
 func newGroup(b Backend, discovered bool) *group {
-	wait := b.WaitCheck && slices.Contains(b.Servers.Params, "check")
-	return &group{
+	g := &group{
 		backend:    b,
-		table:      NewTable(b.Servers.size(), wait),
 		seen:       registry.Group{Name: b.Name},
 		discovered: discovered,
 		listed:     true,
 		emptied:    time.Now(),
+		guard:      guard{share: b.LossGuard},
 	}
+	g.table = NewTable(b.Servers.size(), b.WaitCheck && g.checked())
+	g.table.drain = b.DrainTimeout
+	return g
 }
 
 // see takes in what is registered now.
-func (g *group) see(now registry.Group) {
-	if len(g.seen.Instances) > 0 && len(now.Instances) == 0 {
-		g.emptied = time.Now()
+func (g *group) see(now registry.Group, at time.Time) {
+	g.guard.see(g.seen.Instances, g.meant, now.Instances, g.up, at)
+	if !g.filled {
+		g.guard.came = nil // they were there before
 	}
 	g.seen, g.filled = now, true
+}
+
+// checked tells whether HAProxy checks the health of the group's servers.
+func (g *group) checked() bool { return slices.Contains(g.backend.Servers.Params, "check") }
+
+// heed is what counts of a server as a worker has it: an agent's weights are
+// nobody's wish.
+func (g *group) heed(actual, believed Server) Server {
+	if slices.Contains(g.backend.Servers.Params, "agent-check") {
+		actual.Weight = believed.Weight
+	}
+	return actual
+}
+
+// inService tells whether an instance occupies a slot.
+func (g *group) inService(i registry.Instance) bool { return g.table.find(i) != nil }
+
+// up tells whether an instance is in service and was alive when its health was
+// last heard.
+func (g *group) up(i registry.Instance) bool {
+	s := g.table.find(i)
+	return s != nil && !s.Down && s.Operator != Maint
 }
 
 // name of the slot at index i, with the backend's.

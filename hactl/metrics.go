@@ -10,6 +10,8 @@ type Metrics struct {
 	commands  *prometheus.CounterVec
 	drift     *prometheus.CounterVec
 	refused   *prometheus.CounterVec
+
+	droppedLogs *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics with reg; call it once.
@@ -21,7 +23,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}, []string{"proxy"}),
 		instances: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "haproxyzk_instances",
-			Help: "Instances of a group: registered in ZooKeeper, serving in HAProxy, held although they left, skipped because their name is no ip:port.",
+			Help: "Instances of a group: registered in ZooKeeper, serving in HAProxy, held although they left, damped because they come and go, draining because their sessions go on, skipped because their name is no ip:port.",
 		}, []string{"proxy", "group", "state"}),
 		slots: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "haproxyzk_slots",
@@ -41,7 +43,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "Servers that were found different from what had been confirmed, and repaired.",
 		}, []string{"proxy"}),
 	}
-	reg.MustRegister(m.instances, m.slots, m.apply, m.commands, m.drift, m.refused)
+	m.droppedLogs = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "haproxy_process_dropped_logs_total",
+		Help: "Lines of its log that HAProxy could not send, of all workers.",
+	}, []string{"proxy"})
+	reg.MustRegister(m.instances, m.slots, m.apply, m.commands, m.drift, m.refused, m.droppedLogs)
 	return m
 }
 
@@ -54,6 +60,7 @@ func (m *Metrics) forget(proxy string) {
 	m.commands.DeletePartialMatch(labels)
 	m.drift.DeletePartialMatch(labels)
 	m.refused.DeletePartialMatch(labels)
+	m.droppedLogs.DeletePartialMatch(labels)
 }
 
 // forgetGroup removes the series of one group.

@@ -11,34 +11,41 @@ func (c *Controller) publish() {
 	old := c.snapshot.Load()
 	s := &registry.Snapshot{Proxy: c.Proxy}
 	for _, g := range c.groups {
-		s.Groups = append(s.Groups, g.seen)
+		shown := g.seen
+		shown.Instances = g.meant
+		s.Groups = append(s.Groups, shown)
+		s.Remarks = g.remark(s.Remarks)
 		if !g.filled {
 			s.Waiting = append(s.Waiting, g.seen.Name)
 		}
 	}
-	if old == nil || !slices.EqualFunc(old.Groups, s.Groups, sameGroup) || !slices.Equal(old.Waiting, s.Waiting) {
+	if old == nil || !slices.EqualFunc(old.Groups, s.Groups, sameGroup) || !slices.Equal(old.Remarks, s.Remarks) || !slices.Equal(old.Waiting, s.Waiting) {
 		c.snapshot.Store(s)
 	}
 }
 
 func sameGroup(a, b registry.Group) bool {
-	// The lists are immutable: the same first element is the same list.
-	return a.Name == b.Name && len(a.Instances) == len(b.Instances) && (len(a.Instances) == 0 || &a.Instances[0] == &b.Instances[0])
+	return a.Name == b.Name && sameList(a.Instances, b.Instances)
+}
+
+// sameList tells whether two lists, which are immutable, are one and the same.
+func sameList(a, b []registry.Instance) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // figures are the gauges of one group.
-type figures struct{ registered, serving, skipped, free int }
+type figures struct{ registered, serving, held, damped, draining, skipped, free int }
 
 // measure sets the gauges of the groups whose figures changed.
 func (c *Controller) measure() {
 	for _, g := range c.groups {
 		name, used := g.backend.Name, g.table.Used()
-		now := figures{registered: len(g.seen.Instances), serving: used, skipped: g.seen.Skipped, free: len(g.table.Slots) - used}
+		now := figures{registered: len(g.seen.Instances), serving: used, held: len(g.guard.holding()), damped: g.damper.waiting, draining: g.table.Leaving(), skipped: g.seen.Skipped, free: len(g.table.Slots) - used}
 		if g.shown != nil && *g.shown == now {
 			continue
 		}
 		g.shown = &now
-		for state, n := range map[string]int{"registered": now.registered, "serving": now.serving, "held": 0, "skipped": now.skipped} {
+		for state, n := range map[string]int{"registered": now.registered, "serving": now.serving, "held": now.held, "damped": now.damped, "draining": now.draining, "skipped": now.skipped} {
 			c.Metrics.instances.WithLabelValues(c.Proxy, name, state).Set(float64(n))
 		}
 		c.Metrics.slots.WithLabelValues(c.Proxy, name, "used").Set(float64(now.serving))

@@ -45,7 +45,7 @@ func TestSnapshotIsNewOnlyWhenSomethingIs(t *testing.T) {
 	step := func(what string, changes bool, g registry.Group) {
 		t.Helper()
 		s.SetGroup(g)
-		s.absorb()
+		s.absorb(t.Context())
 		now := s.Snapshot()
 		if (now != last) != changes {
 			t.Errorf("%s: a new snapshot: %v", what, now != last)

@@ -31,8 +31,26 @@ func (c *Controller) restore(cause string) {
 	} else {
 		c.reloadAt = time.Now().Add(c.backoff.NextBackOff())
 	}
-	c.reloadCause = cause
+	c.reloadCause, c.urgent = cause, true
 	c.setProblem(cause)
+}
+
+// due tells whether the time of a reload has come. One that is not urgent is put
+// off while earlier generations crowd.
+func (c *Controller) due(at *time.Time) bool {
+	now := time.Now()
+	if at.After(now) {
+		return false
+	}
+	if c.urgent || now.Sub(c.reloaded) >= crowdedGap || !c.Reloader.Crowded() {
+		return true
+	}
+	if !c.postponed {
+		c.postponed = true
+		c.Logger.Warn("too many replaced generations still finish their connections, the next reload waits", "at_most", crowdedGap-now.Sub(c.reloaded).Round(time.Second))
+	}
+	*at = now.Add(crowdedRetry)
+	return false
 }
 
 // reload renders what is wanted now and makes it the running configuration.
@@ -41,10 +59,12 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 	c.dropEmptied()
 	for _, g := range c.groups {
 		// Slots on which sessions still run are no room: once may not be enough.
-		for unplaced := g.table.Assign(g.seen.Instances); unplaced > 0; unplaced = g.table.Assign(g.seen.Instances) {
+		for unplaced := g.table.Assign(g.meant); unplaced > 0; unplaced = g.table.Assign(g.meant) {
 			g.table.Grow(unplaced)
 		}
 	}
+	c.settle()
+	c.remember()
 	if len(c.workers) > 0 {
 		c.sweep(ctx) // for what is down, and what operators did
 	}
@@ -73,7 +93,10 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 		}
 		return err
 	}
-	c.reloadCause, c.reloaded = "", time.Now()
+	if !c.urgent {
+		c.backoff.Reset() // else that is for a generation that lives longer
+	}
+	c.reloadCause, c.urgent, c.postponed, c.reloaded = "", false, false, time.Now()
 	c.setProblem("")
 	// What was rendered disabled gets its state now, before anything else.
 	c.apply(ctx)
@@ -111,9 +134,9 @@ func (c *Controller) rendered() map[*group][]Server {
 		have[g] = make([]Server, len(g.table.Slots))
 		for i, s := range g.table.Slots {
 			have[g][i] = Server{Admin: Maint}
-			if s.Used {
+			if s.placed() {
 				have[g][i].Addr = s.Addr
-				if !s.Down && s.Operator == "" {
+				if s.serves() {
 					have[g][i].Admin = Ready
 				}
 			}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 type fakeHAProxy struct {
 	sockets []*fakeSocket
 	died    chan int
+	crowded atomic.Bool
 
 	mu       sync.Mutex
 	launches []fakeLaunch
@@ -45,6 +47,8 @@ func newFakeHAProxy(tb testing.TB, sockets int) *fakeHAProxy {
 }
 
 func (ha *fakeHAProxy) Died() <-chan int { return ha.died }
+
+func (ha *fakeHAProxy) Crowded() bool { return ha.crowded.Load() }
 
 func (ha *fakeHAProxy) Reload(ctx context.Context, launch registry.Launch) (pids []int, err error) {
 	ha.mu.Lock()
@@ -198,7 +202,7 @@ func TestWorkerOfASettledGenerationIsReplacedAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
 	s.set("web", 1)
-	s.absorb()
+	s.absorb(t.Context())
 	s.sweepAt = time.Now().Add(time.Hour)
 	if err := s.reload(t.Context(), "start"); err != nil {
 		t.Fatal(err)
@@ -252,4 +256,53 @@ func TestReloadForSlotsIsWantedOnlyWhileTheyAreMissing(t *testing.T) {
 	step("one too many, and the reload fails", "slots", 1, 2, 3)
 	step("it has left, but the table has grown", "slots", 1, 2)
 	same(t, "ready", false, s.isReady())
+}
+
+func TestCrowdedReloadWaitsUnlessItIsUrgent(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 2))
+	s.set("web", 1)
+	s.absorb(t.Context())
+	s.sweepAt = time.Now().Add(time.Hour)
+	if err := s.reload(t.Context(), "start"); err != nil {
+		t.Fatal(err)
+	}
+	step := func(what string, causes ...string) {
+		t.Helper()
+		s.step(t.Context())
+		same(t, what, causes, s.ha.causes())
+	}
+	long := func(ago time.Duration) { s.reloaded = time.Now().Add(-ago) }
+	s.ha.crowded.Store(true)
+	long(crowdedGap / 2)
+	s.set("web", 1, 2, 3)
+	step("slots wait", "start")
+	if wait := time.Until(s.next()); wait <= 0 || wait > crowdedRetry {
+		t.Errorf("it is tried again in %v", wait)
+	}
+	s.reloadAt = time.Now()
+	long(crowdedGap)
+	step("but no longer than a minute", "start", "slots")
+
+	long(crowdedGap / 2)
+	s.Reload("signal")
+	step("what is asked for waits", "start", "slots")
+	s.bury(s.ha.worker(0).pid)
+	step("a worker's death does not", "start", "slots", "worker died")
+
+	long(crowdedGap / 2)
+	s.Reload("signal")
+	step("and the next one waits again", "start", "slots", "worker died")
+	s.ha.crowded.Store(false)
+	s.reloadAt = time.Now()
+	step("until there is room", "start", "slots", "worker died", "signal")
+
+	s.ha.crowded.Store(true)
+	long(crowdedGap / 2)
+	source := s.Stage(Layout{Template: s.Template, Frame: s.Frame, Backends: s.Backends})
+	source.fill("web", 1)
+	step("another layout waits", "start", "slots", "worker died", "signal")
+	long(crowdedGap)
+	s.changeAt = time.Now()
+	step("no longer than a minute", "start", "slots", "worker died", "signal", "configuration")
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Backend is what one group's backend is made of, besides its servers.
@@ -27,6 +28,12 @@ type Backend struct {
 	ServerClose bool
 	// WaitCheck keeps a new instance without traffic until its first good check.
 	WaitCheck bool
+	// LossGuard is how many percent of the instances are too many to lose at once;
+	// 0 is all.
+	LossGuard int
+	// DrainTimeout is how long an instance that leaves keeps its sticky sessions;
+	// 0 is not at all.
+	DrainTimeout time.Duration
 	// ListenerPort gives the backend a frontend of its own; 0 is none.
 	ListenerPort uint16
 	Servers      ServerTemplate
@@ -61,7 +68,8 @@ func (t *Template) Validate(f Frame, backends []Backend) error {
 // `server` line, so that a new worker serves at once, and every run of free
 // ones as a disabled `server-template`. A slot that is down, or
 // that an operator took out of service, is rendered disabled: HAProxy takes a
-// server for alive until its first failed check.
+// server for alive until its first failed check. One that leaves is rendered as
+// if it stayed, for the sake of its sticky sessions.
 // tables are those of backends, in their order.
 //
 // Lines that the given version would refuse are left out or replaced: from 2.5
@@ -162,16 +170,16 @@ func (b Backend) render(out *bytes.Buffer, table *Table) {
 		params = " " + params
 	}
 	for i := 0; i < len(table.Slots); i++ {
-		if s := table.Slots[i]; s.Used {
+		if s := table.Slots[i]; s.placed() {
 			disabled := ""
-			if s.Down || s.Operator != "" {
+			if !s.serves() {
 				disabled = " disabled"
 			}
 			fmt.Fprintf(out, "    server %s %s%s%s\n", b.Servers.name(i), s.Addr, params, disabled)
 			continue
 		}
 		from := i
-		for i+1 < len(table.Slots) && !table.Slots[i+1].Used {
+		for i+1 < len(table.Slots) && !table.Slots[i+1].placed() {
 			i++
 		}
 		// A single slot is written A-A as well: `server-template web 9` means 1-9.

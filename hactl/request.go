@@ -2,6 +2,7 @@ package hactl
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -23,17 +24,18 @@ type Layout struct {
 // requests is what others ask of the loop, besides taking in what is registered.
 type requests struct {
 	mu     sync.Mutex
-	cause  string  // of the reload that is asked for; empty is none
-	staged *Source // reads what is registered for a layout to come
-	joined *Source // it has read everything, and the loop does not know yet
-	source *Source // whose lists count; nil is the controller itself
+	cause  string   // of the reload that is asked for; empty is none
+	let    []string // groups whose held instances are to be let go
+	staged *Source  // reads what is registered for a layout to come
+	joined *Source  // it has read everything, and the loop does not know yet
+	source *Source  // whose lists count; nil is the controller itself
 }
 
 // waiting tells whether there is something that the loop has not heard.
 func (r *requests) waiting() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.cause != "" || r.joined != nil
+	return r.cause != "" || len(r.let) > 0 || r.joined != nil
 }
 
 // Reload asks for a reload with what is rendered now. It does not block and may
@@ -44,6 +46,21 @@ func (c *Controller) Reload(cause string) {
 	c.requests.cause = cause
 	c.requests.mu.Unlock()
 	c.inbox.nudge()
+}
+
+// Release lets go the instances of a group that the loss guard holds, and returns
+// how many those are. It does not block and may be called at any time from any
+// goroutine. A group that is not there is an error.
+func (c *Controller) Release(group string) (held int, err error) {
+	s := c.Snapshot()
+	if !slices.ContainsFunc(s.Groups, func(g registry.Group) bool { return g.Name == group }) {
+		return 0, fmt.Errorf("%s has no group %q", c.Proxy, group)
+	}
+	c.requests.mu.Lock()
+	c.requests.let = append(c.requests.let, group)
+	c.requests.mu.Unlock()
+	c.inbox.nudge()
+	return s.Held(group), nil
 }
 
 // Stage prepares another layout. What is registered for it goes to the source
@@ -149,11 +166,17 @@ func (s *Source) absorb(m mail) {
 func (c *Controller) hear() {
 	r := &c.requests
 	r.mu.Lock()
-	cause, joined := r.cause, r.joined
-	r.cause, r.joined = "", nil
+	cause, let, joined := r.cause, r.let, r.joined
+	r.cause, r.let, r.joined = "", nil, nil
 	r.mu.Unlock()
 	if joined != nil {
 		c.change, c.changeAt = joined, time.Now()
+	}
+	for _, g := range c.groups {
+		if slices.Contains(let, g.backend.Name) && g.told {
+			c.Logger.Warn("instances that left are held no longer", "group", g.backend.Name, "reason", g.guard.release("an operator releases them"))
+			g.told = false
+		}
 	}
 	switch {
 	case cause == "":
@@ -171,7 +194,7 @@ func (c *Controller) convert(ctx context.Context) {
 	before, workers := c.Options, c.workers
 	groups, listed, refused := c.groups, c.listed, c.refused
 	cause, at := c.reloadCause, c.reloadAt
-	c.install(c.change)
+	c.install(ctx, c.change)
 	c.workers = nil // they have the old groups
 	if err := c.reload(ctx, "configuration"); err != nil {
 		c.changeAt = c.reloadAt
@@ -192,12 +215,12 @@ func (c *Controller) convert(ctx context.Context) {
 
 // install replaces the groups by those of a source. Instances keep their slots,
 // as far as there are as many, and what operators made of them.
-func (c *Controller) install(s *Source) {
+func (c *Controller) install(ctx context.Context, s *Source) {
 	old := make(map[string]*group, len(c.groups))
 	var lingering []string
 	for _, g := range c.groups {
 		old[g.backend.Name] = g
-		if g.gone() && !slices.Contains(s.names, g.backend.Name) {
+		if !g.listed && !slices.Contains(s.names, g.backend.Name) {
 			lingering = append(lingering, g.backend.Name)
 		}
 	}
@@ -211,26 +234,43 @@ func (c *Controller) install(s *Source) {
 		c.discover(slices.Concat(s.names, lingering))
 		c.discover(s.names)
 	}
+	fresh := make(map[*group]*Table)
 	for _, g := range c.groups {
+		before := old[g.backend.Name]
+		if before != nil {
+			fresh[g] = g.table
+			g.follow(before)
+		}
 		if seen, read := s.groups[g.backend.Name]; read && g.listed {
-			g.see(seen)
+			g.see(seen, time.Now())
 		}
-		if before := old[g.backend.Name]; before != nil {
-			g.table.inherit(before.table, g.seen.Instances)
-			g.emptied = before.emptied
-		}
+	}
+	c.protect(ctx)
+	for g, table := range fresh {
+		table.inherit(g.table, g.meant)
+		g.table = table
 	}
 }
 
-// inherit takes over the slots of those instances that stay from a table whose
+// follow makes the group begin where the one of the same name before it is.
+func (g *group) follow(before *group) {
+	share := g.guard.share
+	g.seen, g.meant, g.emptied, g.table = before.seen, before.meant, before.emptied, before.table
+	g.told, g.touched = before.told, before.touched
+	g.guard, g.damper = before.guard.clone(), before.damper.clone()
+	g.guard.share = share
+}
+
+// inherit takes over the slots of those instances that stay, or are leaving, from a table whose
 // workers are replaced together with it. It begins empty.
 func (t *Table) inherit(old *Table, stay []registry.Instance) {
+	t.doubted, t.ends = old.doubted, old.ends
 	stays := make(map[netip.AddrPort]bool, len(stay))
 	for _, instance := range stay {
 		stays[instance.Addr] = true
 	}
 	for i, s := range old.Slots {
-		if !s.Used || !stays[s.Addr] {
+		if s.leaving() && t.drain == 0 || !s.leaving() && (!s.Used || !stays[s.Addr]) {
 			continue
 		}
 		if i >= len(t.Slots) {

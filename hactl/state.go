@@ -27,10 +27,44 @@ const (
 	adminInheritedDrain = 16
 )
 
+// Weight is what a server's weight was set to, 1 to 256; 0 is that of the
+// configuration.
+type Weight int16
+
+// NoWeight is a weight of zero. On a server that is out of service it is our
+// mark: HAProxy itself does not tell who took it out.
+const NoWeight Weight = -1
+
+// String is the weight as `set server … weight` takes it. The percentages are
+// taken by every way to balance, where numbers are not.
+func (w Weight) String() string {
+	switch w {
+	case 0:
+		return "100%"
+	case NoWeight:
+		return "0%"
+	}
+	return strconv.Itoa(int(w))
+}
+
+// parseWeight understands srv_uweight and srv_iweight.
+func parseWeight(now, initial string) (Weight, error) {
+	switch now {
+	case initial:
+		return 0, nil
+	case "0":
+		return NoWeight, nil
+	}
+	n, err := strconv.ParseInt(now, 10, 16)
+	return Weight(n), err
+}
+
 // Server is what one worker says of one server, or is believed to have.
 type Server struct {
 	Addr  netip.AddrPort // invalid when it is a host name's, or the port is 0
 	Admin Admin
+	// Weight is what its weight was set to.
+	Weight Weight
 	// Down is true when the health check found it dead.
 	Down bool
 }
@@ -46,7 +80,7 @@ func ParseServersState(text string) (ServersState, error) {
 		return nil, fmt.Errorf("show servers state: %.80q is not format 1", version)
 	}
 	header, rest, _ := strings.Cut(rest, "\n")
-	col, err := columns(strings.Fields(strings.TrimPrefix(header, "#")), "be_name", "srv_name", "srv_addr", "srv_op_state", "srv_admin_state", "srv_port")
+	col, err := columns(strings.Fields(strings.TrimPrefix(header, "#")), "be_name", "srv_name", "srv_addr", "srv_op_state", "srv_admin_state", "srv_port", "srv_uweight", "srv_iweight")
 	if err != nil {
 		return nil, fmt.Errorf("show servers state: %w", err)
 	}
@@ -61,7 +95,11 @@ func ParseServersState(text string) (ServersState, error) {
 		if err1 != nil || err2 != nil {
 			return nil, fmt.Errorf("show servers state: %.200q has no state", line)
 		}
-		s := Server{Admin: Ready, Down: op == 0}
+		weight, err3 := parseWeight(fields[col[6]], fields[col[7]])
+		if err3 != nil || weight < NoWeight {
+			return nil, fmt.Errorf("show servers state: %.200q has no weight", line)
+		}
+		s := Server{Admin: Ready, Down: op == 0, Weight: weight}
 		switch {
 		case admin&(adminForcedMaint|adminInheritedMaint) != 0:
 			s.Admin = Maint

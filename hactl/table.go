@@ -2,6 +2,8 @@ package hactl
 
 import (
 	"net/netip"
+	"strings"
+	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
@@ -18,22 +20,43 @@ type Slot struct {
 	// Operator is the administrative state that an operator gave it; empty, or
 	// Maint or Drain until they say ready or the instance leaves.
 	Operator Admin
+	// Weight is what an operator gave it, until the instance leaves.
+	Weight Weight
 
+	// until is when an instance that left loses its sticky sessions; zero is that
+	// it has none.
+	until time.Time
 	// draining is true from the moment its instance left until no session of
 	// that instance runs on it any more: to re-address it earlier would send
 	// requests to the instance that left (HAProxy 2.2 and 2.6 keep the server
 	// connection in the slot's idle pool).
 	draining bool
-	// weighed is true when an operator may have left a weight behind that the
-	// next instance must not inherit.
-	weighed bool
 	// freed orders free slots by when their instance left; 0 is never used.
 	freed uint64
+}
+
+// leaving tells whether the slot's instance has left and keeps its sessions.
+func (s Slot) leaving() bool { return !s.until.IsZero() }
+
+// placed tells whether the slot's server is to have the slot's address.
+func (s Slot) placed() bool { return s.Used || s.leaving() }
+
+// serves tells whether a new worker may send it requests from its start on.
+func (s Slot) serves() bool { return !s.Down && s.Operator == "" && s.Weight != NoWeight }
+
+// weight is what the slot's server is to have.
+func (s Slot) weight() Weight {
+	if !s.Used {
+		return NoWeight // the mark that it is not an operator who took it out
+	}
+	return s.Weight
 }
 
 // admin is the administrative state that the slot's server is to have.
 func (s Slot) admin() Admin {
 	switch {
+	case s.leaving():
+		return Drain
 	case !s.Used:
 		return Maint
 	case s.Operator != "":
@@ -42,9 +65,25 @@ func (s Slot) admin() Admin {
 	return Ready
 }
 
+// operator says what an operator has made of the slot's server; empty is nothing.
+func (s Slot) operator() string {
+	if !s.Used {
+		return ""
+	}
+	text := string(s.Operator)
+	if s.Weight != 0 {
+		text = strings.TrimSpace(text + " weight " + s.Weight.String())
+	}
+	return text
+}
+
 // matches tells whether a server is as the slot wants it.
 func (s Slot) matches(h Server) bool {
-	return h.Admin == s.admin() && (!s.Used || h.Addr == s.Addr)
+	if !s.placed() {
+		// Who was out of service already may lack the mark.
+		return h.Admin == Maint && (h.Weight == NoWeight || h.Addr != s.Addr || !s.Addr.IsValid())
+	}
+	return h.Admin == s.admin() && h.Addr == s.Addr && h.Weight == s.weight()
 }
 
 // Table gives the instances of one group their slots. An instance keeps its
@@ -56,7 +95,20 @@ type Table struct {
 
 	at    map[netip.AddrPort]int // where each address is, used or not
 	clock uint64
-	wait  bool
+	// want is what was assigned last, which nobody changes, placed is true when
+	// all of it has slots.
+	want   []registry.Instance
+	placed bool
+	// entered are the addresses that were given slots since somebody looked.
+	entered []netip.AddrPort
+	wait    bool
+	// drain is how long an instance that leaves keeps its sessions.
+	drain time.Duration
+	// ends is when the first of those that are leaving is to be out; zero is that
+	// nobody is.
+	ends time.Time
+	// doubted are addresses that wait as if wait were true, should they enter.
+	doubted map[registry.Instance]bool
 }
 
 // NewTable returns a table of size free slots. With wait an instance that enters
@@ -69,6 +121,9 @@ func NewTable(size int, wait bool) *Table {
 // many instances found no slot: they have none until the table grows or a slot
 // that sessions still run on is [Table.Release]d.
 func (t *Table) Assign(want []registry.Instance) (unplaced int) {
+	if t.placed && sameList(t.want, want) {
+		return 0
+	}
 	wanted := make(map[netip.AddrPort]bool, len(want))
 	for _, w := range want {
 		wanted[w.Addr] = true
@@ -76,7 +131,14 @@ func (t *Table) Assign(want []registry.Instance) (unplaced int) {
 	for i := range t.Slots {
 		if s := &t.Slots[i]; s.Used && !wanted[s.Addr] {
 			t.clock++
-			*s = Slot{Addr: s.Addr, draining: true, weighed: s.weighed || s.Operator != "", freed: t.clock}
+			left := Slot{Addr: s.Addr, draining: true, freed: t.clock}
+			if t.drain > 0 && s.Operator != Maint {
+				left.Down, left.until = s.Down, time.Now().Add(t.drain)
+				if t.ends.IsZero() || left.until.Before(t.ends) {
+					t.ends = left.until
+				}
+			}
+			*s = left
 		}
 	}
 	for _, w := range want {
@@ -97,9 +159,24 @@ func (t *Table) Assign(want []registry.Instance) (unplaced int) {
 			delete(t.at, s.Addr)
 		}
 		t.at[w.Addr] = i
-		*s = Slot{Addr: w.Addr, Used: true, Down: t.wait, weighed: s.weighed}
+		down := t.wait || t.doubted[w]
+		if s.leaving() {
+			down = s.Down // it was checked all the time
+		}
+		*s = Slot{Addr: w.Addr, Used: true, Down: down}
+		t.entered = append(t.entered, w.Addr)
 	}
+	t.want, t.placed = want, unplaced == 0
 	return unplaced
+}
+
+// find is the slot that an instance occupies, nil when there is none.
+func (t *Table) find(instance registry.Instance) *Slot {
+	i, known := t.at[instance.Addr]
+	if !known || !t.Slots[i].Used {
+		return nil
+	}
+	return &t.Slots[i]
 }
 
 // oldest is the index of the free slot at rest that has been free longest, or -1.
@@ -116,11 +193,42 @@ func (t *Table) oldest() int {
 	return best
 }
 
-// Draining returns the indices of free slots that sessions may still run on.
+// Settle takes those out whose time is over, or who are elsewhere now.
+func (t *Table) Settle(now time.Time, elsewhere func(netip.AddrPort) bool) {
+	if t.ends.IsZero() {
+		return
+	}
+	t.ends = time.Time{}
+	for i := range t.Slots {
+		switch s := &t.Slots[i]; {
+		case !s.leaving():
+		case !s.until.After(now) || elsewhere(s.Addr):
+			s.until = time.Time{}
+		case t.ends.IsZero() || s.until.Before(t.ends):
+			t.ends = s.until
+		}
+	}
+}
+
+// Leaving counts the instances that have left and keep their sessions.
+func (t *Table) Leaving() (n int) {
+	if t.ends.IsZero() {
+		return 0
+	}
+	for _, s := range t.Slots {
+		if s.leaving() {
+			n++
+		}
+	}
+	return n
+}
+
+// Draining returns the indices of free slots, whose instances are out of service,
+// that sessions may still run on.
 func (t *Table) Draining() []int {
 	var out []int
 	for i, s := range t.Slots {
-		if s.draining {
+		if s.draining && !s.leaving() {
 			out = append(out, i)
 		}
 	}
@@ -157,7 +265,7 @@ func (t *Table) Used() int {
 // slots have no address, and no session has run on them.
 func (t *Table) Renew() {
 	for i := range t.Slots {
-		if s := &t.Slots[i]; !s.Used {
+		if s := &t.Slots[i]; !s.placed() {
 			delete(t.at, s.Addr)
 			*s = Slot{}
 		}

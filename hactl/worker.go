@@ -18,8 +18,19 @@ type worker struct {
 	have   map[*group][]Server
 	// stale is true when have is not known to be so: read before the next diff.
 	stale bool
+	// noticed is what operators were found to have done when it was read.
+	noticed []wish
 	// failures counts what went wrong in a row.
 	failures int
+	// droppedLogs is how many lines it had dropped when it was asked last.
+	droppedLogs int
+}
+
+// wish is a server as an operator has made it.
+type wish struct {
+	group  *group
+	slot   int
+	server Server
 }
 
 // ask is [Client.Ask], sure of who answers: each write ends with a `show info`.
@@ -88,7 +99,8 @@ func (w *worker) carryOut(ctx context.Context, operations []operation) (done int
 	return done, errors.Join(problems...)
 }
 
-// read replaces what is believed by what the worker says.
+// read replaces what is believed by what the worker says, but for what an operator
+// has done, which the loop has to hear of first.
 func (w *worker) read(ctx context.Context) error {
 	state, err := w.state(ctx)
 	if err != nil {
@@ -100,6 +112,11 @@ func (w *worker) read(ctx context.Context) error {
 			if !found {
 				return fmt.Errorf("process %d has no server %s", w.pid, g.server(i))
 			}
+			actual = g.heed(actual, have[i])
+			if observe(g.table.Slots[i], have[i], actual).operator {
+				w.noticed = append(w.noticed, wish{g, i, actual})
+				continue
+			}
 			have[i] = actual
 		}
 	}
@@ -107,12 +124,31 @@ func (w *worker) read(ctx context.Context) error {
 	return nil
 }
 
-func (w *worker) state(ctx context.Context) (ServersState, error) {
-	replies, err := w.ask(ctx, "show servers state")
+// state is what the worker says of the servers of some groups, or of all. Groups
+// that it has not got yet are left out: asked for one HAProxy says no table.
+func (w *worker) state(ctx context.Context, of ...*group) (ServersState, error) {
+	requests := []string{"show servers state"}
+	if len(of) > 0 {
+		requests = requests[:0]
+		for _, g := range of {
+			if w.have[g] != nil {
+				requests = append(requests, "show servers state "+g.backend.Name)
+			}
+		}
+	}
+	replies, err := w.ask(ctx, requests...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseServersState(replies[0])
+	all := make(ServersState)
+	for _, reply := range replies {
+		state, err := ParseServersState(reply)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(all, state)
+	}
+	return all, nil
 }
 
 // Up to one slot in so many is asked for by itself: the statistics of a whole

@@ -49,7 +49,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 func (s *Server) answerDocument(w http.ResponseWriter, names []string) {
 	proxies, e := s.documents.read()
 	if len(names) == 0 {
-		tell(w.Header(), proxies)
+		tell(w.Header(), proxies, "")
 		reply(w, http.StatusOK, typeJSON, e.whole)
 		return
 	}
@@ -66,12 +66,13 @@ func (s *Server) answerDocument(w http.ResponseWriter, names []string) {
 		return
 	}
 
-	tell(w.Header(), proxies[i:i+1])
 	d := e.documents[i]
 	if len(names) == 1 {
+		tell(w.Header(), proxies[i:i+1], "")
 		reply(w, http.StatusOK, typeJSON, d.whole)
 		return
 	}
+	tell(w.Header(), proxies[i:i+1], names[1])
 	body, known := d.groups[names[1]]
 	if !known {
 		refuse(w, http.StatusNotFound, noGroup(names[1], d.of))
@@ -104,14 +105,17 @@ func reserved(name string) bool {
 	return false
 }
 
-// tell sets the headers that say how fresh an answer about these proxies is.
+// tell sets the headers that say how fresh an answer about these proxies is, or
+// about one group, and how many of the instances in it are held.
 // The one heard longest ago counts; one never heard has no age to tell.
-func tell(h http.Header, asked []Proxy) {
+func tell(h http.Header, asked []Proxy, group string) {
 	var age time.Duration
+	held := 0
 	heard := len(asked) > 0
 	for _, p := range asked {
+		held += p.Snapshot().Held(group)
 		contact := p.Contact()
-		if !contact.Connected {
+		if !contact.Connected || len(contact.Recalled) > 0 {
 			h.Set("Haproxy-Zk-Stale", "1")
 		}
 		if contact.Last.IsZero() {
@@ -119,6 +123,9 @@ func tell(h http.Header, asked []Proxy) {
 			continue
 		}
 		age = max(age, time.Since(contact.Last))
+	}
+	if held > 0 {
+		h.Set("Haproxy-Zk-Held", strconv.Itoa(held))
 	}
 	if heard {
 		h.Set("Age", strconv.Itoa(int(age.Seconds())))

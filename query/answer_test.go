@@ -64,6 +64,23 @@ func TestFreshness(t *testing.T) {
 	})
 }
 
+func TestHeldInstancesAreTold(t *testing.T) {
+	p, q := serving("p", group("web", "10.0.0.1:1"), group("api")), serving("q", group("web"))
+	shown := *p.snapshot.Load()
+	shown.Remarks = []registry.Remark{
+		{Group: "web", Instance: instance("10.0.0.1:1"), Kind: registry.Held},
+		{Group: "api", Instance: instance("10.0.0.2:1"), Kind: registry.Damped},
+	}
+	p.snapshot.Store(&shown)
+	s := newServer(p, q)
+	for target, want := range map[string]string{"/": "1", "/p": "1", "/p/web": "1", "/p/api": "", "/q": "", "/q/web": ""} {
+		w := get(s, target)
+		if got := w.Header().Get("Haproxy-Zk-Held"); got != want || w.Code != http.StatusOK {
+			t.Errorf("%s: status %d, held %q, want %q", target, w.Code, got, want)
+		}
+	}
+}
+
 func contacts(all ...registry.Contact) []Proxy {
 	var out []Proxy
 	for i, c := range all {

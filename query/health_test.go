@@ -4,10 +4,12 @@ import (
 	"errors"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
+	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
 func TestReady(t *testing.T) {
@@ -44,6 +46,22 @@ func TestReady(t *testing.T) {
 			body:   `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"zk:2181: \"no\" route"},"b":{"ready":true,"zookeeper":"not connected"}}}`,
 		},
 		{
+			name: "a path may not be read",
+			proxies: []Proxy{
+				with(well("a"), func(p *proxy) { p.contact = registry.Contact{Connected: true, Denied: "no permission"} }),
+			},
+			status: http.StatusOK,
+			body:   `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"connected, but no permission"}}}`,
+		},
+		{
+			name: "lists of the process before",
+			proxies: []Proxy{
+				with(well("a"), func(p *proxy) { p.contact = registry.Contact{Problem: "refused", Recalled: []string{"web"}} }),
+			},
+			status: http.StatusOK,
+			body:   `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"refused","recalled":["web"]}}}`,
+		},
+		{
 			name: "one waits",
 			proxies: []Proxy{
 				with(well("a"), func(p *proxy) {
@@ -62,6 +80,29 @@ func TestReady(t *testing.T) {
 			},
 			status: http.StatusServiceUnavailable,
 			body:   `{"ready":false,"proxies":{"a":{"ready":true,"zookeeper":"connected"},"b":{"ready":false,"zookeeper":"connected","problem":"ask worker 1: connection refused"}}}`,
+		},
+		{
+			name: "a reload a while ago",
+			proxies: []Proxy{with(well("a"), func(p *proxy) {
+				at := time.Date(2026, 1, 2, 3, 4, 5, 678_901_234, time.FixedZone("", 3600))
+				p.generations = []supervisor.Generation{{PIDs: []int{12, 13}, Since: at}, {PIDs: []int{9}, Draining: true, Since: at.Add(time.Second)}}
+			})},
+			status: http.StatusOK,
+			body: `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"connected","generations":[` +
+				`{"pids":[12,13],"since":"2026-01-02T02:04:05.678Z"},{"pids":[9],"draining":true,"since":"2026-01-02T02:04:06.678Z"}]}}}`,
+		},
+		{
+			name: "instances that are not as registered",
+			proxies: []Proxy{with(well("a"), func(p *proxy) {
+				p.snapshot.Store(&registry.Snapshot{Proxy: "a", Remarks: []registry.Remark{
+					{Group: "b", Instance: instance("10.0.0.1:1"), Kind: registry.Held},
+					{Group: "b", Instance: instance("10.0.0.2:1"), Kind: registry.Held},
+					{Group: "a", Instance: instance("10.0.0.3:1"), Kind: registry.Damped},
+					{Group: "a", Instance: instance("10.0.0.4:1"), Kind: registry.Operator, Text: "drain"},
+				}})
+			})},
+			status: http.StatusOK,
+			body:   `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"connected","held":{"b":["10.0.0.1:1","10.0.0.2:1"]},"damped":{"a":["10.0.0.3:1"]},"operator":{"a":{"10.0.0.4:1":"drain"}}}}}`,
 		},
 		{
 			name:    "stopping",

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
+	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
 // proxy is a Proxy whose state a test sets.
@@ -18,11 +19,15 @@ type proxy struct {
 	snapshot atomic.Pointer[registry.Snapshot]
 	contact  registry.Contact
 	problem  error
+
+	generations []supervisor.Generation
 }
 
 func (p *proxy) Snapshot() *registry.Snapshot { return p.snapshot.Load() }
 func (p *proxy) Contact() registry.Contact    { return p.contact }
 func (p *proxy) Ready() error                 { return p.problem }
+
+func (p *proxy) Generations() []supervisor.Generation { return p.generations }
 
 // serving is a proxy that is well and serves these groups.
 func serving(name string, groups ...registry.Group) *proxy {
@@ -31,10 +36,14 @@ func serving(name string, groups ...registry.Group) *proxy {
 	return p
 }
 
+func instance(addr string) registry.Instance {
+	return registry.Instance{Addr: netip.MustParseAddrPort(addr)}
+}
+
 func group(name string, addrs ...string) registry.Group {
 	g := registry.Group{Name: name}
 	for _, a := range addrs {
-		g.Instances = append(g.Instances, registry.Instance{Addr: netip.MustParseAddrPort(a)})
+		g.Instances = append(g.Instances, instance(a))
 	}
 	return g
 }

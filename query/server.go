@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
+	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
 const (
@@ -26,6 +27,8 @@ type Proxy interface {
 	Contact() registry.Contact
 	// Ready returns nil when the workers answer, else why they do not.
 	Ready() error
+	// Generations are HAProxy's that live, the serving one first.
+	Generations() []supervisor.Generation
 }
 
 // Options are what a Server is made of. Proxies and Logger are required.

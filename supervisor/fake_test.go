@@ -37,7 +37,7 @@ const workerVariable = "FAKE_HAPROXY_WORKER_NUMBER"
 // what the words of its configuration say:
 //
 //	workers N     so many are left behind (default 1)
-//	refuse        -c fails
+//	refuse        -c and the launcher fail
 //	bind-fails    the launcher fails
 //	no-pids       the launcher leaves the pid file as it is
 //	wrong-pids    the launcher writes its parent's parent into it as well
@@ -119,6 +119,9 @@ func (f fake) check() int {
 }
 
 func (f fake) launch() int {
+	if code := f.check(); code != 0 {
+		return code
+	}
 	if f.says("bind-fails") {
 		fmt.Fprintln(os.Stderr, "[ALERT] Starting frontend fe: cannot bind socket")
 		return 1

@@ -24,6 +24,8 @@ const maxGenerations = 8
 type generation struct {
 	workers []*worker
 	since   time.Time
+	// said is what HAProxy printed when it was started.
+	said string
 	// ending is true when its workers were told to end at once.
 	ending bool
 	// earlier is true when another process of ours started it.

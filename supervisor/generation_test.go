@@ -61,6 +61,7 @@ func TestGenerations(t *testing.T) {
 	s.stop()
 	s.generationsAre(nil, second, third)
 	for _, pid := range slices.Concat(second, third) {
+		eventually(t, "it knows that it is to finish", func() bool { return slices.Contains(s.signals(pid), "SIGUSR1") })
 		kill(t, pid, unix.SIGUSR2)
 	}
 	if err := s.end(); err != nil {

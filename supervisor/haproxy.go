@@ -69,6 +69,7 @@ type HAProxy struct {
 
 	// What follows belongs to Run.
 
+	took     time.Duration // of the last reload; 0: there was none
 	current  *generation
 	draining []*generation
 	exits    chan exit
@@ -135,7 +136,8 @@ func (h *HAProxy) Reload(ctx context.Context, launch registry.Launch) ([]int, er
 // Run owns the processes until ctx is done; then it stops them in order and
 // returns when all have ended. It starts none by itself: [HAProxy.Reload] does.
 // The first one takes over from an HAProxy of this proxy that another process of
-// ours left running; until then that one is not Run's, and is left alone.
+// ours left running. Where it has not come to that, a stop ends that one too, but
+// a failure leaves it serving: that is, when ctx has a cause of its own.
 func (h *HAProxy) Run(ctx context.Context) error {
 	defer h.Metrics.forget(h.Proxy)
 	locked, err := lock(h.PIDFile + ".lock")
@@ -155,6 +157,9 @@ func (h *HAProxy) Run(ctx context.Context) error {
 			if h.detached() {
 				h.Logger.Info("leaving HAProxy serving", "generations", len(h.Generations()))
 				return nil
+			}
+			if h.current == nil && errors.Is(context.Cause(ctx), context.Canceled) {
+				h.takeOver()
 			}
 			return h.stop()
 		case r := <-h.requests:
@@ -244,7 +249,7 @@ func (h *HAProxy) untilHardStop() time.Duration {
 func (h *HAProxy) hardStop() {
 	for _, g := range h.draining {
 		if h.HardStopAfter > 0 && !g.ending && time.Since(g.since) >= h.HardStopAfter {
-			h.Logger.Warn("cutting connections that a replaced generation still has", "hard_stop_after", h.HardStopAfter, "workers", len(g.workers))
+			h.Logger.Warn("cutting the sessions that a replaced generation still has", "hard_stop_after", h.HardStopAfter, "pids", pidsOf(g.workers))
 			g.ending = true
 			h.terminate(slices.Clone(g.workers))
 		}
@@ -257,101 +262,6 @@ func (h *HAProxy) detached() bool {
 		return true
 	default:
 		return false
-	}
-}
-
-// stop lets connections finish within the grace, then ends what is left.
-func (h *HAProxy) stop() error {
-	generations := h.draining
-	if h.current != nil {
-		generations = append(generations, h.current)
-		h.draining, h.current = generations, nil
-	}
-	for _, g := range generations {
-		g.since = time.Now()
-		h.signal(g.workers, unix.SIGUSR1)
-	}
-	grace, endGrace := h.grace()
-	defer endGrace()
-	if h.await(grace) > 0 {
-		h.Logger.Warn("the grace is over, cutting the connections that are left", "stop_grace", h.StopGrace)
-		for _, sig := range []unix.Signal{unix.SIGTERM, unix.SIGKILL} {
-			for _, g := range h.draining {
-				g.ending = true
-				h.signal(g.workers, sig)
-			}
-			ending, cancel := context.WithTimeout(context.Background(), endWithin)
-			left := h.await(ending)
-			cancel()
-			if left == 0 {
-				break
-			}
-		}
-	}
-	h.await(context.Background()) // a killed process ends for certain
-	h.watchers.Wait()
-	if len(h.earlierPIDs()) > 0 {
-		return nil // they serve on, and another process takes over by these files
-	}
-	var problems []error
-	for _, path := range append([]string{h.PIDFile}, h.Sockets...) {
-		if err := remove(path); err != nil {
-			problems = append(problems, err)
-		}
-	}
-	if err := errors.Join(problems...); err != nil {
-		return fmt.Errorf("remove what the stopped HAProxy left: %w", err)
-	}
-	return nil
-}
-
-// grace returns a context that is done when the connections have had their time.
-func (h *HAProxy) grace() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var begins <-chan struct{}
-	if h.Soft != nil {
-		begins = h.Soft()
-	}
-	go func() {
-		defer cancel()
-		if begins != nil {
-			select {
-			case <-begins:
-			case <-h.Hurry:
-				return
-			case <-ctx.Done():
-				return
-			}
-		}
-		timer := time.NewTimer(h.StopGrace)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-h.Hurry:
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, cancel
-}
-
-// await takes exits until no worker is left or ctx is done, and returns how many
-// are left.
-func (h *HAProxy) await(ctx context.Context) int {
-	for {
-		h.measure()
-		left := 0
-		for _, g := range h.draining {
-			left += len(g.workers)
-		}
-		if left == 0 {
-			return 0
-		}
-		select {
-		case e := <-h.exits:
-			h.exited(e)
-		case <-ctx.Done():
-			return left
-		}
 	}
 }
 

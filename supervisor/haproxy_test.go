@@ -14,11 +14,8 @@ func TestFirstStart(t *testing.T) {
 	s := play(t, Options{})
 	pids := s.reload("workers 3\n")
 	areChildren(t, pids...)
-	want := []string{
-		fmt.Sprintf("-c -f %s.new\n", s.ConfFile),
-		fmt.Sprintf("-D -f %s -p %s\n", s.ConfFile, s.PIDFile),
-	}
-	if got := s.lines("calls"); !slices.Equal(got, want) {
+	want := fmt.Sprintf("-D -f %s -p %s\n", s.ConfFile, s.PIDFile)
+	if got := s.lines("calls"); !slices.Equal(got, []string{want}) {
 		t.Errorf("HAProxy was called with %q", got)
 	}
 	if written, err := readPIDs(s.PIDFile); err != nil || !slices.Equal(written, pids) {

@@ -8,7 +8,6 @@ type Metrics struct {
 	workers     *prometheus.GaugeVec
 	generations *prometheus.GaugeVec
 	exits       *prometheus.CounterVec
-	logLost     prometheus.Counter
 }
 
 // NewMetrics registers the metrics with reg; call it once.
@@ -30,12 +29,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "haproxyzk_worker_exits_total",
 			Help: "Ends of HAProxy processes, by reason: drained or stopped as asked, killed because they did not end in time, died by themselves.",
 		}, []string{"proxy", "reason"}),
-		logLost: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "haproxyzk_haproxy_log_lines_lost_total",
-			Help: "Lines of HAProxy's log that were dropped because the output was too slow.",
-		}),
 	}
-	reg.MustRegister(m.reloads, m.workers, m.generations, m.exits, m.logLost)
+	reg.MustRegister(m.reloads, m.workers, m.generations, m.exits)
 	return m
 }
 

@@ -163,7 +163,8 @@ func change(members map[string]*member, set []Proxy, start func(Proxy)) Changes 
 // the first start fails.
 func (p *Proxies) keep(ctx context.Context, proxy *member, mustStart bool) error {
 	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval, pause.Multiplier = 500*time.Millisecond, 30*time.Second, 2
+	// Half as much more or less is at random: 30 s at most.
+	pause.InitialInterval, pause.MaxInterval, pause.Multiplier = 500*time.Millisecond, 20*time.Second, 2
 	served := !mustStart
 	for ctx.Err() == nil {
 		begun := time.Now()

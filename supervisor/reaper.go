@@ -29,12 +29,16 @@ type Reaper struct {
 	// them. They are kept while a launch is under way.
 	strays    map[int]unix.WaitStatus
 	launching int
+	orphans   int
 }
 
 // NewReaper makes the process the subreaper of its descendants, which process 1
-// is without being asked. Children can be started at once; they are waited for
-// while Run runs.
+// is without being asked, and keeps from them the descriptors that it inherited.
+// Children can be started at once; they are waited for while Run runs.
 func NewReaper(log *slog.Logger) (*Reaper, error) {
+	if err := keepDescriptors(); err != nil {
+		return nil, err
+	}
 	// qemu-user, which runs images of another architecture, has no subreapers.
 	if os.Getpid() != 1 {
 		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
@@ -92,8 +96,16 @@ func (r *Reaper) reapOnce() bool {
 	if r.launching > 0 {
 		r.strays[pid] = status
 	}
+	r.orphans++
 	r.log.Debug("reaped an orphan", "pid", pid, "status", describe(status))
 	return true
+}
+
+// Orphans is how many processes it has waited for that nobody here started.
+func (r *Reaper) Orphans() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.orphans
 }
 
 // start forks and executes path. The child gets files as its descriptors, from 0 on.

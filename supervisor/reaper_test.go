@@ -51,13 +51,14 @@ func orphan(t *testing.T, r *Reaper, code int) (pid int, release func()) {
 
 func TestReaperMissesNobody(t *testing.T) {
 	r := runReaper(t)
-	const many = 200
+	const many = 1000
+	code := func(i int) int { return 1 + i%250 }
 	var release []func()
 	for i := range many {
-		child, let := held(t, r, fmt.Sprintf("(read x <&3; exit 99) & exit %d", 1+i))
+		child, let := held(t, r, fmt.Sprintf("(read x <&3; exit 99) & exit %d", code(i)))
 		release = append(release, let)
 		arrives(t, "the parent ends", child.Done())
-		if got := child.Status().ExitStatus(); got != 1+i {
+		if got := child.Status().ExitStatus(); got != code(i) {
 			t.Fatalf("parent %d ended with %d", 1+i, got)
 		}
 	}
@@ -68,10 +69,10 @@ func TestReaperMissesNobody(t *testing.T) {
 	var starting sync.WaitGroup
 	for i := range many {
 		starting.Go(func() {
-			_, err := r.Output(t.Context(), shell, "-c", fmt.Sprintf("exit %d", 1+i))
+			_, err := r.Output(t.Context(), shell, "-c", fmt.Sprintf("exit %d", code(i)))
 			var exit *ExitError
-			if !errors.As(err, &exit) || exit.Status.ExitStatus() != 1+i {
-				t.Errorf("a child that ends with %d: %v", 1+i, err)
+			if !errors.As(err, &exit) || exit.Status.ExitStatus() != code(i) {
+				t.Errorf("a child that ends with %d: %v", code(i), err)
 			}
 		})
 		starting.Go(release[i])
@@ -80,6 +81,9 @@ func TestReaperMissesNobody(t *testing.T) {
 	go func() { starting.Wait(); close(done) }()
 	arrives(t, "all have their status", done)
 	areChildren(t)
+	if got := r.Orphans(); got != many {
+		t.Errorf("%d orphans are counted", got)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.children) != 0 || len(r.strays) != 0 {

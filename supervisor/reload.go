@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +25,9 @@ const (
 	checkWithin  = 60 * time.Second
 	launchWithin = 60 * time.Second
 	proveWithin  = 5 * time.Second
+	// Nothing is sent to what serves while a reload is under way: one that takes
+	// much longer than the last one is given up.
+	reloadWithin, timesLast = 5 * time.Second, 10
 	// The serving generation answers in a millisecond when it is well.
 	probeWithin = time.Second
 )
@@ -41,7 +45,9 @@ func Check(ctx context.Context, reaper *Reaper, path, file string) error {
 
 // reload starts a generation beside the one that serves and lets the old one go
 // once the new one is proven: what `-sf` does, but after the proof, since a
-// start that fails with -sf has already taken the old one's listeners away.
+// start that fails with -sf has already taken the old one's listeners away. One
+// that fails without it has done nothing, so it is no matter of `haproxy -c`
+// first, which takes as long as the start itself.
 func (h *HAProxy) reload(ctx context.Context, launch registry.Launch) (pids []int, err error) {
 	switch warning, err := raiseFiles(launch.FilesWanted, launch.FilesNeeded); {
 	case err != nil:
@@ -57,15 +63,7 @@ func (h *HAProxy) reload(ctx context.Context, launch registry.Launch) (pids []in
 	if err != nil {
 		return nil, fmt.Errorf("read the pid file of what runs: %w", err)
 	}
-	// A refused file stays where it is: HAProxy's words name its lines.
-	aside := h.ConfFile + asideSuffix
-	if err := os.WriteFile(aside, launch.Config, 0o600); err != nil {
-		return nil, fmt.Errorf("write the configuration: %w", err)
-	}
-	if err := Check(ctx, h.Reaper, h.Exec, aside); err != nil {
-		return nil, err
-	}
-	if err := os.Rename(aside, h.ConfFile); err != nil {
+	if err := writeFile(h.ConfFile, launch.Config); err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}
 	old := h.current
@@ -80,16 +78,21 @@ func (h *HAProxy) reload(ctx context.Context, launch registry.Launch) (pids []in
 		if old != nil && old.earlier {
 			h.abandon(old)
 		}
+		err = h.explain(ctx, launch.Config, err)
 	}()
-	next, silent, err := h.succeed(ctx, old)
+	begun := time.Now()
+	limited, cancel := context.WithTimeout(ctx, h.patience())
+	defer cancel()
+	next, silent, err := h.succeed(limited, old)
 	if err != nil {
 		return nil, err
 	}
-	if err := h.prove(ctx, next); err != nil {
+	if err := h.prove(limited, next); err != nil {
 		h.end(next)
 		return nil, err
 	}
 	next.since = time.Now()
+	h.took = next.since.Sub(begun)
 	if old != nil {
 		h.replace(old, silent)
 	}
@@ -98,6 +101,14 @@ func (h *HAProxy) reload(ctx context.Context, launch registry.Launch) (pids []in
 	pids = pidsOf(next.workers)
 	h.Logger.Info("HAProxy serves", "cause", launch.Cause, "workers", pids)
 	return pids, nil
+}
+
+// patience is how long a reload may take from the launch to the proof.
+func (h *HAProxy) patience() time.Duration {
+	if h.took == 0 {
+		return launchWithin + proveWithin
+	}
+	return max(reloadWithin, timesLast*h.took)
 }
 
 // succeed starts a generation that takes the listeners of the old one, if there
@@ -119,7 +130,10 @@ func (h *HAProxy) succeed(ctx context.Context, old *generation) (next *generatio
 		// Which loses a few connections. Those whose sockets are at other paths
 		// now, or not at all, serve all the same.
 		h.Logger.Warn("the HAProxy that runs already does not hand its listeners over, connections may be reset", "handover", err)
-		next, err = h.launch(ctx, stopFirst(old)...)
+		// A launcher with -sf has taken its listeners away before it fails.
+		if err = Check(ctx, h.Reaper, h.Exec, h.ConfFile); err == nil {
+			next, err = h.launch(ctx, stopFirst(old)...)
+		}
 	default:
 		if len(silent) > 0 {
 			h.Logger.Error("no worker answers, starting new ones beside them", "workers", len(silent))
@@ -150,6 +164,23 @@ func (h *HAProxy) survey(ctx context.Context, g *generation) (socket string, sil
 		}
 	}
 	return socket, silent
+}
+
+// explain tells, after a launch that failed, whether it is the configuration
+// that HAProxy does not accept. That one then stays beside the file of what runs:
+// HAProxy's words name its lines.
+func (h *HAProxy) explain(ctx context.Context, config []byte, failure error) error {
+	if _, ran := errors.AsType[*ExitError](failure); !ran {
+		return failure
+	}
+	aside := h.ConfFile + asideSuffix
+	if err := os.WriteFile(aside, config, 0o600); err != nil {
+		return errors.Join(failure, fmt.Errorf("keep the configuration for a look: %w", err))
+	}
+	if err := Check(ctx, h.Reaper, h.Exec, aside); errors.Is(err, ErrRefused) {
+		return err
+	}
+	return errors.Join(failure, remove(aside))
 }
 
 // stopFirst are the arguments by which HAProxy tells a generation to finish.
@@ -209,8 +240,8 @@ func (h *HAProxy) launch(ctx context.Context, takeover ...string) (*generation, 
 		h.end(next) // what it left behind before it failed or was ended
 		return nil, fmt.Errorf("start HAProxy: %w", err)
 	}
-	if words != "" {
-		h.Logger.Warn("HAProxy said", "text", words)
+	if next.said = strings.TrimSpace(words); next.said != "" {
+		h.Logger.Warn("HAProxy said", "text", next.said)
 	}
 	return next, nil
 }
@@ -252,6 +283,9 @@ func (h *HAProxy) prove(ctx context.Context, g *generation) error {
 	watching.Wait()
 	for _, w := range g.workers {
 		if w.ended() {
+			if g.said != "" {
+				return fmt.Errorf("start HAProxy: worker %d ended at once: %s: %s", w.pid, w.status(), g.said)
+			}
 			return fmt.Errorf("start HAProxy: worker %d ended at once: %s; HAProxy's own log says why", w.pid, w.status())
 		}
 	}

@@ -280,7 +280,7 @@ func TestReloadsQueueUp(t *testing.T) {
 	if got := s.await(second); !errors.Is(got.err, context.Canceled) {
 		t.Errorf("the second: %v", got.err)
 	}
-	if len(first)+len(third) > 0 || len(s.lines("calls")) != 2 {
+	if len(first)+len(third) > 0 || len(s.lines("calls")) != 1 {
 		t.Error("they did not wait for each other")
 	}
 	cancel()
@@ -302,4 +302,18 @@ func TestUnwrittenPIDFileIsNamed(t *testing.T) {
 			t.Errorf("%s: %v", config, err)
 		}
 	}
+}
+
+func TestReloadThatHangsIsGivenUpSoon(t *testing.T) {
+	s := play(t, Options{})
+	old := s.reload("workers 2")
+	begun := time.Now()
+	if _, err := s.try(t.Context(), "workers 2 hang"); err == nil {
+		t.Error("no error")
+	}
+	if took := time.Since(begun); took < reloadWithin || took > reloadWithin+2*endWithin {
+		t.Errorf("it took %s", took)
+	}
+	areChildren(t, old...)
+	s.untold(old...)
 }

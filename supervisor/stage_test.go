@@ -26,6 +26,7 @@ type stage struct {
 	dir     string
 	metrics *prometheus.Registry
 	stop    context.CancelFunc
+	fails   context.CancelCauseFunc
 	over    chan struct{}
 	result  error // of Run, once over is closed
 }
@@ -65,8 +66,8 @@ func play(t *testing.T, o Options) *stage {
 }
 
 func (s *stage) begin() {
-	ctx, cancel := context.WithCancel(context.Background())
-	s.stop = cancel
+	ctx, fail := context.WithCancelCause(context.Background())
+	s.stop, s.fails = func() { fail(nil) }, fail
 	go func() {
 		defer close(s.over)
 		s.result = s.Run(ctx)

@@ -43,6 +43,13 @@ func (h *HAProxy) findEarlier() *generation {
 	return g
 }
 
+// takeOver makes an earlier generation the current one as it is.
+func (h *HAProxy) takeOver() {
+	if h.current = h.findEarlier(); h.current != nil {
+		h.watch(h.current)
+	}
+}
+
 // abandon leaves an earlier generation as it was found.
 func (h *HAProxy) abandon(g *generation) {
 	for _, w := range g.workers {

@@ -2,7 +2,9 @@ package supervisor
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -218,6 +220,7 @@ func TestFailedTakeoverChangesNothing(t *testing.T) {
 				t.Error("no error")
 			}
 			unchanged()
+			s.fails(errors.New("the proxy cannot start"))
 			if err := s.end(); err != nil {
 				t.Error(err)
 			}
@@ -231,6 +234,24 @@ func TestFailedTakeoverChangesNothing(t *testing.T) {
 	}
 }
 
+func TestStopBeforeTheTakeoverEndsTheEarlierOne(t *testing.T) {
+	s := newStage(t, Options{})
+	old := s.earlier("workers 2")
+	s.begin()
+	if err := s.end(); err != nil {
+		t.Error(err)
+	}
+	areChildren(t)
+	for _, pid := range old {
+		if got := s.signals(pid); !slices.Equal(got, []string{"SIGUSR1"}) {
+			t.Errorf("worker %d got %q", pid, got)
+		}
+	}
+	if _, err := os.Stat(s.PIDFile); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the pid file: %v", err)
+	}
+}
+
 // again is the next process of ours, in the same places.
 func (s *stage) again() *stage {
 	s.t.Helper()
@@ -240,11 +261,12 @@ func (s *stage) again() *stage {
 	return next
 }
 
-func TestStopBeforeATakeoverLeavesEverything(t *testing.T) {
+func TestFailureBeforeATakeoverLeavesEverything(t *testing.T) {
 	s := newStage(t, Options{})
 	old := s.earlier("workers 2")
 	s.Sockets = []string{socketOf(s.dir, old[0])}
 	s.begin()
+	s.fails(errors.New("another proxy cannot start"))
 	if err := s.end(); err != nil {
 		t.Error(err)
 	}

@@ -1,7 +1,6 @@
 package syncer
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -10,16 +9,9 @@ import (
 	"time"
 )
 
-const (
-	// opSetWatches is the operation that sets watches again after a reconnect;
-	// it follows the length and the number of a request.
-	opSetWatches    = 101
-	offsetOperation = 8
-
-	// rearming bounds the wait for it: there may be no watches. Then it still
-	// lets the library look for some before the first answer brings one.
-	rearming = 20 * time.Millisecond
-)
+// rearming bounds the wait for the library to set watches again: there may be
+// none. Then it still lets it look for some before the first answer brings one.
+const rearming = 20 * time.Millisecond
 
 // conn is one connection to a server.
 //
@@ -30,11 +22,9 @@ const (
 // whatever length a stranger sends.
 //
 // After that nothing is read until the watches that the library sets again are
-// on their way to the server. They carry the number of the last change that an
-// answer told of, which the library looks up without a lock while it reads
-// answers already: an answer to a request that waited since before the
-// disconnect would make the server believe that changes were seen which were
-// not.
+// on their way to the server: it looks up the last change that an answer told of
+// without a lock, while it reads answers already. What they carry is corrected
+// (see [mark]).
 type conn struct {
 	net.Conn
 	address string
@@ -51,6 +41,9 @@ type conn struct {
 
 	rearmed chan struct{}   // closed by Write; nil then
 	waiting <-chan struct{} // the same for Read; nil after the wait
+
+	mark    mark
+	answers answers // Read's
 }
 
 func (c *conn) Read(p []byte) (int, error) {
@@ -59,6 +52,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		n, err := c.Conn.Read(p)
 		if n > 0 {
 			c.dialer.heard()
+			c.answers.feed(p[:n], c.mark.answered)
 		}
 		return n, err
 	}
@@ -78,16 +72,15 @@ func (c *conn) Read(p []byte) (int, error) {
 }
 
 func (c *conn) Write(p []byte) (int, error) {
-	if c.rearmed != nil && c.handed && isSetWatches(p) {
+	if !c.handed {
+		c.mark.begin(p, c.dialer.mark)
+		return c.Conn.Write(p)
+	}
+	if c.rearmed != nil && isSetWatches(p) {
 		close(c.rearmed)
 		c.rearmed = nil
 	}
-	return c.Conn.Write(p)
-}
-
-// isSetWatches looks at a whole request: the library writes each at once.
-func isSetWatches(p []byte) bool {
-	return len(p) >= offsetOperation+4 && binary.BigEndian.Uint32(p[offsetOperation:]) == opSetWatches
+	return c.Conn.Write(c.mark.correct(p))
 }
 
 func (c *conn) awaitWatches() {
@@ -103,12 +96,16 @@ func (c *conn) awaitWatches() {
 	c.waiting = nil
 }
 
-// receive reads the answer to the handshake.
+// receive reads the answer to the handshake and, within the same deadline, has
+// the server know who reads.
 func (c *conn) receive() error {
 	answer, err := readAnswer(c.Conn)
 	if err == nil {
 		c.answer = answer
 		c.session, c.timeout, err = parseAnswer(answer)
+	}
+	if err == nil && c.session != 0 && c.dialer.auth != "" {
+		err = sendAuth(c.Conn, c.dialer.auth)
 	}
 	if err != nil {
 		c.dialer.problem(fmt.Sprintf("no session with %s: %s", c.address, reason(err)))

@@ -29,6 +29,13 @@ func testConn(t *testing.T) (c *conn, far net.Conn, d *testDialer) {
 	d = newTestDialer(t, 1)
 	d.heard = func() {}
 	d.cut = func() {}
+	c, far = connWith(t, d)
+	return c, far, d
+}
+
+// connWith dials one end of another pipe and returns both.
+func connWith(t *testing.T, d *testDialer) (c *conn, far net.Conn) {
+	t.Helper()
 	near, far := net.Pipe()
 	t.Cleanup(func() {
 		_ = near.Close()
@@ -39,7 +46,7 @@ func testConn(t *testing.T) (c *conn, far net.Conn, d *testDialer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return dialed.(*conn), far, d
+	return dialed.(*conn), far
 }
 
 // authenticate reads like the library's function of that name.

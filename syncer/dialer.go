@@ -29,7 +29,8 @@ func newBackOff(shortest, longest time.Duration) *backoff.ExponentialBackOff {
 	return b
 }
 
-// connectFunc resolves a host:port and connects to it.
+// connectFunc resolves a host:port, connects to it and, where TLS is spoken,
+// shakes hands for that.
 type connectFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
 // dialer opens connections, one at a time. It waits before each round over the
@@ -40,6 +41,7 @@ type dialer struct {
 	cancel  context.CancelFunc
 	connect connectFunc
 	servers int
+	auth    string // sent with every handshake, unless empty
 
 	problem func(string) // a server cannot be used, in a short sentence
 	cut     func()       // a server closed the connection instead of answering the handshake
@@ -49,6 +51,7 @@ type dialer struct {
 	tried       int // servers of this round
 	established time.Time
 	session     int64 // the last one established
+	mark        *mark // of its last connection; nil before the first
 	forgiven    bool
 
 	mu   sync.Mutex
@@ -129,6 +132,7 @@ func (d *dialer) keep(c *conn) (net.Conn, error) {
 func (d *dialer) connected() {
 	d.established = time.Now()
 	d.session = d.open.session
+	d.mark = &d.open.mark
 	d.forgiven = false
 }
 

@@ -19,16 +19,31 @@ const (
 	mute   = "mute"   // answer nothing any more
 )
 
+// Events of ZooKeeper.
+const (
+	created         = 1
+	childrenChanged = 4
+)
+
 // fakeServer speaks as much of ZooKeeper's protocol as a session needs.
 type fakeServer struct {
 	mu       sync.Mutex
 	mode     string
 	children map[string][]string
+	changed  map[string]int64 // the last change of a path
 	zxid     int64
 	sessions map[int64]bool
 	last     int64 // session
 	granted  time.Duration
+	// auth is who may read, as "USER:PASSWORD"; empty is everybody.
+	auth string
+	// refuses is true when no credentials are taken.
+	refuses bool
 
+	// asked counts the operations of each kind, marks are those of the watches
+	// that were set again.
+	asked  map[int32]int
+	marks  []int64
 	dials  []time.Time
 	peers  map[*peer]bool
 	closed int // sessions closed by their client
@@ -38,13 +53,14 @@ type fakeServer struct {
 type peer struct {
 	net.Conn
 	watched map[string]bool // paths whose children it watches
+	reads   bool            // it may
 	out     chan []byte
 }
 
 func newFakeServer() *fakeServer {
 	return &fakeServer{
-		mode: serve, children: make(map[string][]string), zxid: 10, granted: 10 * time.Second,
-		sessions: make(map[int64]bool), peers: make(map[*peer]bool),
+		mode: serve, children: make(map[string][]string), changed: make(map[string]int64), zxid: 10, granted: 10 * time.Second,
+		sessions: make(map[int64]bool), peers: make(map[*peer]bool), asked: make(map[int32]int),
 	}
 }
 
@@ -82,15 +98,48 @@ func (f *fakeServer) set(path string, names ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.zxid++
-	f.children[path] = names
+	kind := uint32(childrenChanged)
+	if _, exists := f.children[path]; !exists {
+		kind = created
+	}
+	f.children[path], f.changed[path] = names, f.zxid
 	for p := range f.peers {
 		if p.watched[path] {
 			delete(p.watched, path)
-			event := binary.BigEndian.AppendUint32(nil, 4) // children changed
-			event = binary.BigEndian.AppendUint32(event, 3)
-			f.send(p, 0xffffffff, 0, appendText(event, path))
+			f.fire(p, path, kind)
 		}
 	}
+}
+
+func (f *fakeServer) fire(p *peer, path string, kind uint32) {
+	event := binary.BigEndian.AppendUint32(nil, kind)
+	event = binary.BigEndian.AppendUint32(event, 3) // connected
+	f.send(p, 0xffffffff, 0, appendText(event, path))
+}
+
+// setWatches sets the watches of a request, fires those whose paths have changed
+// since its mark, and returns that.
+func (f *fakeServer) setWatches(p *peer, request []byte) (mark int64) {
+	mark = int64(binary.BigEndian.Uint64(request))
+	request = request[8:]
+	for list := range 3 { // on data, on what does not exist, on children
+		n := binary.BigEndian.Uint32(request)
+		request = request[4:]
+		for range n {
+			var path string
+			path, request = cutText(request)
+			_, exists := f.children[path]
+			switch {
+			case list == 1 && exists:
+				f.fire(p, path, created)
+			case list == 2 && f.changed[path] > mark:
+				f.fire(p, path, childrenChanged)
+			default:
+				p.watched[path] = true
+			}
+		}
+	}
+	return mark
 }
 
 func (f *fakeServer) handle(c net.Conn) {
@@ -152,13 +201,28 @@ func (f *fakeServer) reply(p *peer, request []byte) bool {
 	}
 	xid, operation := binary.BigEndian.Uint32(request), int32(binary.BigEndian.Uint32(request[4:]))
 	stat := make([]byte, 68)
+	f.asked[operation]++
 	switch operation {
+	case opAuth:
+		if f.refuses {
+			f.send(p, xid, -115, nil)
+			return false
+		}
+		scheme, rest := cutText(request[12:])
+		credentials, _ := cutText(rest)
+		p.reads = scheme == "digest" && credentials == f.auth
+		f.send(p, xid, 0, nil)
 	case 3, 12: // exists, getChildren2
+		if f.auth != "" && !p.reads {
+			f.send(p, xid, -102, nil)
+			return true
+		}
 		length := binary.BigEndian.Uint32(request[8:])
 		path, watch := string(request[12:12+length]), request[12+length] != 0
 		names, exists := f.children[path]
 		switch {
 		case !exists:
+			p.watched[path] = p.watched[path] || watch && operation == 3
 			f.send(p, xid, -101, nil)
 		case operation == 3:
 			f.send(p, xid, 0, stat)
@@ -171,9 +235,7 @@ func (f *fakeServer) reply(p *peer, request []byte) bool {
 			f.send(p, xid, 0, append(body, stat...))
 		}
 	case opSetWatches:
-		for path := range f.children {
-			p.watched[path] = true
-		}
+		f.marks = append(f.marks, f.setWatches(p, request[8:]))
 		f.send(p, xid, 0, nil)
 	case -11: // close
 		f.closed++
@@ -196,6 +258,11 @@ func (f *fakeServer) send(p *peer, xid uint32, code int32, body []byte) {
 
 func appendText(b []byte, text string) []byte {
 	return append(binary.BigEndian.AppendUint32(b, uint32(len(text))), text...)
+}
+
+func cutText(b []byte) (text string, rest []byte) {
+	end := 4 + binary.BigEndian.Uint32(b)
+	return string(b[4:end]), b[end:]
 }
 
 func readFrame(r io.Reader) ([]byte, error) {

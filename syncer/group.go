@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -23,11 +24,12 @@ const (
 	moment = 100 * time.Millisecond
 
 	spreadEach = 2 * time.Millisecond
-	spreadMax  = time.Second
+	// With the dialer's longest pause it stays below two seconds.
+	spreadMax = 500 * time.Millisecond
 )
 
 // spread is the time over which that many groups read again after a reconnect.
-func spread(groups int) time.Duration {
+func spread(groups int64) time.Duration {
 	return min(time.Duration(groups)*spreadEach, spreadMax)
 }
 
@@ -40,10 +42,11 @@ type group struct {
 	path string
 	// deliver takes the children's names, sorted, whenever they are others.
 	deliver func(names []string)
+	contact *contact
 	reads   *prometheus.CounterVec // by result
 	log     *slog.Logger
 	safety  time.Duration
-	spread  time.Duration
+	crowd   *atomic.Int64 // how many groups are followed, this one included
 
 	watch   <-chan zk.Event // nil: the list is to be read again
 	handed  []string        // what was delivered last
@@ -55,6 +58,9 @@ type group struct {
 
 // run follows the path over one session until ctx is done.
 func (g *group) run(ctx context.Context, t tree, ls *links) {
+	g.crowd.Add(1)
+	defer g.crowd.Add(-1)
+	defer g.contact.allow(g.path)
 	g.watch = nil
 	for {
 		l := ls.await(ctx)
@@ -68,13 +74,15 @@ func (g *group) run(ctx context.Context, t tree, ls *links) {
 // follow follows the path until the link is lost, the session has expired, or
 // ctx is done.
 //
-// A watch that survived a reconnect was set again by the library, which tells
-// the server up to which change it has seen everything. An answer that came on
-// an earlier reconnect may have moved that mark too far: hence one read soon.
+// A watch that survived a reconnect was set again by the library and fires for
+// what has happened meanwhile: there is nothing to read.
 func (g *group) follow(ctx context.Context, t tree, l *link) {
 	var delay time.Duration
-	if g.known {
-		delay = rand.N(g.spread + 1)
+	switch {
+	case g.watch != nil:
+		delay = jitter(g.safety)
+	case g.known:
+		delay = rand.N(spread(g.crowd.Load()) + 1)
 	}
 	g.retry.Reset()
 	due := time.NewTimer(delay)
@@ -158,6 +166,7 @@ func (g *group) hand(names []string) {
 // succeed notes a read that worked.
 func (g *group) succeed(l listing) {
 	g.retry.Reset()
+	g.contact.allow(g.path)
 	if g.trouble != "" {
 		g.trouble = ""
 		g.log.Info("path can be read again", "path", g.path)
@@ -178,7 +187,8 @@ func (g *group) succeed(l listing) {
 func (g *group) fail(err error) time.Duration {
 	if errors.Is(err, zk.ErrNoAuth) {
 		g.reads.WithLabelValues(resultDenied).Inc()
-		g.complainOnce(resultDenied, err, "hint", "grant read to world:anyone")
+		g.contact.deny(g.path)
+		g.complainOnce(resultDenied, err, "hint", g.contact.remedy)
 		return jitter(retryDenied)
 	}
 	g.reads.WithLabelValues(resultError).Inc()

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -119,8 +120,8 @@ func newRig(t *testing.T, tree *fakeTree) *rig {
 	r := &rig{T: t, tree: tree, links: &links{link: newLink()}}
 	m := NewMetrics(prometheus.NewRegistry())
 	r.group = &group{
-		path: "/web", deliver: (&instances{group: "web", sink: r, log: slog.New(slog.DiscardHandler)}).deliver, reads: m.add("p", &contact{}).reads, log: slog.New(slog.DiscardHandler),
-		safety: time.Minute, spread: spread(1), retry: newBackOff(retryMin, retryMax),
+		path: "/web", deliver: (&instances{group: "web", sink: r, log: slog.New(slog.DiscardHandler)}).deliver, contact: &contact{}, reads: m.add("p", &contact{}).reads, log: slog.New(slog.DiscardHandler),
+		safety: time.Minute, crowd: new(atomic.Int64), retry: newBackOff(retryMin, retryMax),
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -194,13 +195,15 @@ func TestGroupOverReconnects(t *testing.T) {
 		r.links.establish("zk:2181", 1)
 		r.expect("childrenW", web(0, "10.0.0.1:80"))
 
-		// The session survives: its watch does, and one look makes sure.
+		// The session survives, and its watch does.
 		r.links.lose()
 		<-time.After(time.Hour) // the bubble's clock
 		r.expect("")
 		r.links.establish("zk:2181", 1)
-		<-time.After(spread(1))
-		r.expect("children")
+		<-time.After(r.group.safety / 3)
+		r.expect("")
+		tree.change(func() { tree.names = []string{"10.0.0.3:80"} }, zk.Event{Type: zk.EventNodeChildrenChanged})
+		r.expect("childrenW", web(0, "10.0.0.3:80"))
 
 		// It expires: the watch says so while there is no link.
 		r.links.lose()
@@ -267,7 +270,7 @@ func TestGroupLooksWithoutAWatch(t *testing.T) {
 }
 
 func TestSpread(t *testing.T) {
-	for groups, want := range map[int]time.Duration{0: 0, 5: 10 * time.Millisecond, 500: time.Second, 5000: time.Second} {
+	for groups, want := range map[int64]time.Duration{0: 0, 5: 10 * time.Millisecond, 250: spreadMax, 5000: spreadMax} {
 		if got := spread(groups); got != want {
 			t.Errorf("spread(%d) = %v, want %v", groups, got, want)
 		}

@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -10,6 +11,15 @@ import (
 
 // reason says in a few words why a connection failed.
 func reason(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "timed out"
+	}
+	if secure, ok := errors.AsType[*tlsError](err); ok {
+		return secure.Error()
+	}
+	if told, ok := errors.AsType[*net.OpError](err); ok && told.Op == "remote error" {
+		return refusal(told)
+	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsTimeout {
 			return "name lookup timed out"

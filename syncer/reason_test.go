@@ -2,8 +2,10 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"syscall"
@@ -18,6 +20,8 @@ func TestReason(t *testing.T) {
 		"timed out":                       &net.OpError{Op: "dial", Err: context.DeadlineExceeded},
 		"connection closed by the server": fmt.Errorf("read: %w", io.EOF),
 		"the answer is not zookeeper's":   errStranger,
+		"the server refuses us: bad certificate: see zk.tls.cert and zk.tls.key": &net.OpError{Op: "remote error", Err: errors.New("bad certificate")},
+		"TLS: open /ca.pem: no such file or directory":                           &tlsError{&fs.PathError{Op: "open", Path: "/ca.pem", Err: syscall.ENOENT}},
 	} {
 		if got := reason(err); got != want {
 			t.Errorf("reason(%v) = %q, want %q", err, got, want)

@@ -50,7 +50,8 @@ func newSession(ctx context.Context, o Options, connect connectFunc, c *contact,
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	// The dialer outlives ctx: a session is closed over its open connection.
-	s.dialer = newDialer(context.WithoutCancel(ctx), connect, len(o.Servers))
+	s.dialer = newDialer(context.WithoutCancel(ctx), connector(connect, o.Secure), len(o.Servers))
+	s.dialer.auth = o.Auth
 	s.dialer.heard = c.hear
 	s.dialer.problem = s.problem
 	s.dialer.cut = s.refused

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
@@ -51,6 +52,10 @@ type Options struct {
 	Chroot string
 	// SessionTimeout is what is asked for; ZooKeeper may grant another. 0 means 10 s.
 	SessionTimeout time.Duration
+	// Auth is "USER:PASSWORD" of the scheme digest, a secret; empty is nobody.
+	Auth string
+	// Secure is how TLS is spoken; nil is in the clear.
+	Secure Secure
 	// Groups may be empty: then only the session is kept.
 	Groups []Group
 	// Discover finds more groups; nil finds none. The names of Groups are left out.
@@ -69,6 +74,7 @@ type Syncer struct {
 	options Options
 	connect connectFunc
 	contact contact
+	crowd   atomic.Int64
 }
 
 // New returns a syncer that does nothing before Run. Sink, Metrics and Logger
@@ -82,6 +88,10 @@ func New(o Options) *Syncer {
 	}
 	s := &Syncer{options: o, connect: (&net.Dialer{}).DialContext}
 	s.contact.lost("connecting")
+	s.contact.remedy = "set zk.auth to a user that may, or grant read to world:anyone"
+	if o.Auth != "" {
+		s.contact.remedy = "grant read to the user of zk.auth, or correct user and password"
+	}
 	return s
 }
 
@@ -147,12 +157,13 @@ func (s *Syncer) follow(path string, log *slog.Logger, n counters) *group {
 		path = ""
 	}
 	return &group{
-		path:   chroot + path,
-		reads:  n.reads,
-		log:    log,
-		safety: s.options.SafetyReread,
-		spread: spread(len(s.options.Groups)),
-		retry:  newBackOff(retryMin, retryMax),
+		path:    chroot + path,
+		contact: &s.contact,
+		reads:   n.reads,
+		log:     log,
+		safety:  s.options.SafetyReread,
+		crowd:   &s.crowd,
+		retry:   newBackOff(retryMin, retryMax),
 	}
 }
 

@@ -2,12 +2,13 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"sync/atomic"
 
 	"github.com/haproxy-zk/haproxy-zk/hactl"
 	"github.com/haproxy-zk/haproxy-zk/query"
 	"github.com/haproxy-zk/haproxy-zk/registry"
-	"github.com/haproxy-zk/haproxy-zk/syncer"
+	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
 // board shows the query room what the proxies are doing now, in the
@@ -93,13 +94,31 @@ func (b *board) reload(cause string) {
 	}
 }
 
-func (p *place) put(c *hactl.Controller, zk *syncer.Syncer) { p.now.Store(&present{c, zk}) }
+// release lets go the instances of a group that are held.
+func (b *board) release(proxy, group string) (held int, err error) {
+	p := b.place(proxy)
+	if p == nil {
+		return 0, fmt.Errorf("there is no proxy %q", proxy)
+	}
+	now := p.now.Load()
+	if now == nil {
+		return 0, fmt.Errorf("the proxy %q has not been started yet", proxy)
+	}
+	return now.Release(group)
+}
+
+func (p *place) put(c *hactl.Controller, h *supervisor.HAProxy, zk *following) {
+	p.now.Store(&present{c, h, zk})
+}
 
 // present is a proxy whose rooms are there.
 type present struct {
 	*hactl.Controller
-	zk *syncer.Syncer
+	haproxy *supervisor.HAProxy
+	zk      *following
 }
+
+func (p *present) Generations() []supervisor.Generation { return p.haproxy.Generations() }
 
 func (p *present) Contact() registry.Contact { return p.zk.Contact() }
 
@@ -111,5 +130,7 @@ func (a absent) Snapshot() *registry.Snapshot { return a.snapshot }
 func (a absent) Contact() registry.Contact {
 	return registry.Contact{Problem: "the proxy has not been started yet"}
 }
+
+func (a absent) Generations() []supervisor.Generation { return nil }
 
 func (a absent) Ready() error { return errors.New("the proxy has not been started yet") }

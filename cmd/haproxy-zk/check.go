@@ -66,6 +66,11 @@ func check(ctx context.Context, s *settings, reaper *supervisor.Reaper, online b
 		return found
 	}
 	found.add(checkFolder("", "RUN_DIR", s.RunDir)...)
+	for _, f := range checkFolder("", "STATE_DIR", s.StateDir) {
+		f.Severity = isWarning
+		f.Text += ": a start without ZooKeeper will serve nothing"
+		found.add(f)
+	}
 	query := listening{network: "tcp", addr: s.HTTPAddr, where: "HTTP_ADDR"}
 	var listens []listening
 	for _, p := range cfg.Proxies {
@@ -81,6 +86,9 @@ func check(ctx context.Context, s *settings, reaper *supervisor.Reaper, online b
 	}
 	listens = append(listens, query)
 	found.add(judgeClashes(listens)...)
+	if s.LogListen != "" {
+		listens = append(listens, listening{network: "udp", addr: s.LogListen, where: "LOG_LISTEN", ours: query.ours})
+	}
 	for _, l := range listens {
 		if !l.ours {
 			found.add(checkListen(l)...)

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"sync"
 	"time"
 
@@ -25,7 +25,7 @@ type prober func(ctx context.Context, server string) error
 
 // checkOnline asks a proxy's ZooKeeper: each server alone, then all groups.
 func checkOnline(ctx context.Context, p config.Proxy) []finding {
-	unreachable := probeServers(ctx, p.ZooKeeper.Servers, dial)
+	unreachable := probeServers(ctx, p.ZooKeeper.Servers, dial(secure(p.ZooKeeper.TLS)))
 	found := judgeServers(p, unreachable)
 	if len(unreachable) == len(p.ZooKeeper.Servers) {
 		return found
@@ -34,14 +34,16 @@ func checkOnline(ctx context.Context, p config.Proxy) []finding {
 	return append(found, judgeGroups(p, read, contact)...)
 }
 
-func dial(ctx context.Context, server string) error {
-	ctx, cancel := context.WithTimeout(ctx, dialWithin)
-	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", server)
-	if err != nil {
-		return err
+func dial(secure syncer.Secure) prober {
+	return func(ctx context.Context, server string) error {
+		ctx, cancel := context.WithTimeout(ctx, dialWithin)
+		defer cancel()
+		conn, err := syncer.Dial(ctx, server, secure)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
 	}
-	return conn.Close()
 }
 
 // probeServers returns what is wrong with which servers.
@@ -72,7 +74,7 @@ func judgeServers(p config.Proxy, unreachable map[string]error) []finding {
 			found = append(found, finding{
 				Proxy: p.Name, Severity: severity, Where: p.Name + ".zk.addr",
 				Text:   fmt.Sprintf("ZooKeeper %s cannot be reached: %v", server, err),
-				Remedy: "start it, correct the address, or open the way to it",
+				Remedy: "start it, correct the address or zk.tls, or open the way to it",
 			})
 		}
 	}
@@ -89,6 +91,8 @@ func readGroups(ctx context.Context, p config.Proxy) (reading, registry.Contact)
 		Servers:        p.ZooKeeper.Servers,
 		Chroot:         p.ZooKeeper.Chroot,
 		SessionTimeout: p.SessionTimeout,
+		Auth:           p.ZooKeeper.Auth.Reveal(),
+		Secure:         secure(p.ZooKeeper.TLS),
 		Discover:       (&plan{Proxy: p}).discovery(),
 		Sink:           sink,
 		Metrics:        syncer.NewMetrics(prometheus.NewRegistry()),
@@ -182,12 +186,13 @@ func judgeGroups(p config.Proxy, read reading, contact registry.Contact) []findi
 			Remedy: "see what ZooKeeper's own log says: it may have no quorum",
 		}}
 	}
+	remedy := cmp.Or(contact.Denied, "see what ZooKeeper's own log says")
 	var found []finding
 	if !read.discovered {
 		found = append(found, finding{
 			Proxy: p.Name, Severity: isError, Where: p.Name + ".groups.*.zk.path",
 			Text:   fmt.Sprintf("%s could not be read within %s", p.ZooKeeper.Chroot+p.Discover.Parent, readWithin),
-			Remedy: "grant read to world:anyone",
+			Remedy: remedy,
 		})
 	}
 	for _, g := range p.Groups {
@@ -197,7 +202,7 @@ func judgeGroups(p config.Proxy, read reading, contact registry.Contact) []findi
 		case !isRead:
 			f.Severity = isError
 			f.Text = fmt.Sprintf("%s could not be read within %s", path, readWithin)
-			f.Remedy = "grant read to world:anyone"
+			f.Remedy = remedy
 		case len(group.Instances) == 0 && group.Skipped == 0:
 			f.Text = fmt.Sprintf("%s has no instances, or is not there yet: it is waited for", path)
 			f.Remedy = "start an instance, or correct the path"

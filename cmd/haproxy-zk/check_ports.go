@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strconv"
@@ -16,7 +17,7 @@ import (
 // listening is one address that run would listen on.
 type listening struct {
 	proxy         string
-	network, addr string // tcp, tcp4 or tcp6, and host:port as Go writes it
+	network, addr string // tcp, tcp4, tcp6 or udp, and host:port as Go writes it
 	where         string
 	line          int
 	ours          bool // whoever listens there now is a part of this configuration
@@ -140,7 +141,13 @@ func isWildcard(host string) bool {
 // checkListen tries to listen, without SO_REUSEPORT, with which HAProxy would
 // come to share a port.
 func checkListen(l listening) []finding {
-	listener, err := net.Listen(l.network, l.addr)
+	var listener io.Closer
+	var err error
+	if l.network == "udp" {
+		listener, err = net.ListenPacket(l.network, l.addr)
+	} else {
+		listener, err = net.Listen(l.network, l.addr)
+	}
 	if err == nil {
 		err = listener.Close()
 	}
@@ -156,7 +163,7 @@ func judgeListen(l listening, err error) []finding {
 	switch {
 	case errors.Is(err, unix.EADDRINUSE):
 		f.Text = fmt.Sprintf("port %s is taken: something listens on it", number)
-		f.Remedy = fmt.Sprintf("stop it (`ss -ltnp 'sport = :%s'` names it), or choose another port", number)
+		f.Remedy = fmt.Sprintf("stop it (`ss -ltunp 'sport = :%s'` names it), or choose another port", number)
 	case errors.Is(err, os.ErrPermission):
 		f.Text = fmt.Sprintf("port %s cannot be listened on: %v", number, err)
 		f.Remedy = "choose a port from 1024 on, or give CAP_NET_BIND_SERVICE"

@@ -35,6 +35,9 @@ func newGet(s *settings) *cobra.Command {
 				}
 				fmt.Fprintf(cmd.ErrOrStderr(), "haproxy-zk: ZooKeeper is away%s: this may be stale\n", age)
 			}
+			if held := a.header.Get("Haproxy-Zk-Held"); held != "" {
+				fmt.Fprintf(cmd.ErrOrStderr(), "haproxy-zk: %s of these have left ZooKeeper and are held: /readyz tells which, haproxy-zk release lets them go\n", held)
+			}
 			_, err = cmd.OutOrStdout().Write(a.body)
 			return err
 		},

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newLogger returns the logger of the process: text on a terminal, else json.
+// newLogger returns a logger of the process: text on a terminal, else json.
 func newLogger(s settings, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: s.level()}
 	if s.LogFormat == "text" || s.LogFormat == "" && isTerminal(w) {
@@ -18,6 +18,12 @@ func newLogger(s settings, w io.Writer) *slog.Logger {
 }
 
 func isTerminal(w io.Writer) bool {
+	switch o := w.(type) {
+	case *output:
+		w = o.to
+	case spare:
+		w = o.to
+	}
 	f, isFile := w.(*os.File)
 	if !isFile {
 		return false

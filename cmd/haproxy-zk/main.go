@@ -39,7 +39,9 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	}
 	exit, own := errors.AsType[exitError](err)
 	if !own || exit.text != "" {
-		fmt.Fprintf(stderr, "haproxy-zk: %v\n", err)
+		last := newOutput(stderr) // nobody may read it
+		fmt.Fprintf(last, "haproxy-zk: %v\n", err)
+		last.drain()
 	}
 	if own {
 		return exit.code

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 const (
@@ -35,13 +37,33 @@ func newOutput(w io.Writer) *output {
 }
 
 // Write takes one line. It returns no error: there is nobody to tell.
-func (o *output) Write(line []byte) (int, error) { //nolint:unparam // io.Writer
+func (o *output) Write(line []byte) (int, error) {
 	select {
 	case o.lines <- append([]byte(nil), line...):
 	default:
 		o.lost.Add(1)
 	}
 	return len(line), nil
+}
+
+// spare is an output for lines that are the first to be dropped: they leave half
+// of the queue to the others.
+type spare struct{ *output }
+
+func (s spare) Write(line []byte) (int, error) {
+	if len(s.lines) >= maxWaiting/2 {
+		s.lost.Add(1)
+		return len(line), nil
+	}
+	return s.output.Write(line)
+}
+
+// counter is of the lines that were lost.
+func (o *output) counter() prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "haproxyzk_log_lines_lost_total",
+		Help: "Lines of the log, ours and HAProxy's, that were dropped because the output was too slow or closed.",
+	}, func() float64 { return float64(o.lost.Load()) })
 }
 
 func (o *output) write(ctx context.Context) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"os"
@@ -91,6 +92,8 @@ func newBackend(g config.Group, v hactl.Version) (hactl.Backend, error) {
 		Default:      g.DefaultBackend,
 		ServerClose:  serverClose(g, v),
 		WaitCheck:    g.WaitCheck,
+		LossGuard:    g.LossGuard,
+		DrainTimeout: g.DrainTimeout,
 		ListenerPort: g.ListenerPort,
 		Servers:      servers,
 	}, err
@@ -160,4 +163,12 @@ func (pl *plan) render() []byte {
 		tables[i] = hactl.NewTable(b.Servers.Last-b.Servers.First+1, b.WaitCheck)
 	}
 	return pl.template.Render(pl.frame, pl.backends, tables)
+}
+
+// secure is how ZooKeeper is spoken to; nil is in the clear.
+func secure(t *config.TLS) syncer.Secure {
+	if t == nil {
+		return nil
+	}
+	return func() (*tls.Config, error) { return t.Load(os.ReadFile) }
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"time"
 
@@ -23,6 +22,7 @@ const (
 type rooms struct {
 	settings   settings
 	log        *slog.Logger
+	haproxyLog *slog.Logger
 	reaper     *supervisor.Reaper
 	board      *board
 	stopping   *stopping
@@ -34,10 +34,11 @@ type rooms struct {
 	kept map[string]*room
 }
 
-func newRooms(s settings, log *slog.Logger, reg prometheus.Registerer, reaper *supervisor.Reaper, stopping *stopping) *rooms {
+func newRooms(s settings, log, haproxyLog *slog.Logger, reg prometheus.Registerer, reaper *supervisor.Reaper, stopping *stopping) *rooms {
 	return &rooms{
 		settings:   s,
 		log:        log,
+		haproxyLog: haproxyLog,
 		reaper:     reaper,
 		board:      &board{},
 		stopping:   stopping,
@@ -104,38 +105,4 @@ func (r *rooms) controller(pl *plan, haproxy hactl.Reloader, log *slog.Logger) *
 		Logger:    log.With("component", "hactl"),
 		Metrics:   r.hactl,
 	})
-}
-
-// following is a syncer that runs.
-type following struct {
-	*syncer.Syncer
-	cancel context.CancelFunc
-	ended  chan error
-}
-
-func (r *rooms) follow(pl *plan, sink syncer.Sink, log *slog.Logger) *following {
-	var groups []syncer.Group
-	for _, g := range pl.Groups {
-		groups = append(groups, syncer.Group{Name: g.Name, Path: g.Path})
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	f := &following{cancel: cancel, ended: make(chan error, 1), Syncer: syncer.New(syncer.Options{
-		Proxy:          pl.Name,
-		Servers:        pl.ZooKeeper.Servers,
-		Chroot:         pl.ZooKeeper.Chroot,
-		SessionTimeout: pl.SessionTimeout,
-		Groups:         groups,
-		Discover:       pl.discovery(),
-		Sink:           sink,
-		Logger:         log.With("component", "syncer"),
-		Metrics:        r.syncer,
-	})}
-	go func() { f.ended <- ended(log, "syncer", f.Run(ctx)) }()
-	return f
-}
-
-// stop ends it and returns why it ended. It is called once.
-func (f *following) stop() error {
-	f.cancel()
-	return <-f.ended
 }

@@ -66,7 +66,7 @@ func (m *room) run(ctx context.Context, started func()) error {
 			return err
 		}
 	}
-	lines := &haproxyLines{log: log, metrics: m.supervisor}
+	lines := &haproxyLines{log: m.haproxyLog.With("proxy", pl.Name)}
 	defer lines.close()
 	if err := lines.listen(pl.logSocket); err != nil {
 		return err
@@ -74,16 +74,19 @@ func (m *room) run(ctx context.Context, started func()) error {
 	haproxy := m.haproxy(pl, log)
 	controller := m.controller(pl, haproxy, log)
 
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	interrupt := func(error) { cancel() }
+	// Its cause tells a failure of this proxy from a stop.
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	interrupt := func(err error) { cancel(err) }
 	var g oklog.Group
 	g.Add(func() error { return ended(log, "haproxy", haproxy.Run(ctx)) }, interrupt)
 	g.Add(func() error { return ended(log, "controller", controller.Run(ctx, started)) }, interrupt)
-	now := m.follow(pl, controller, log)
-	m.place.put(controller, now.Syncer)
+	now := m.follow(pl, controller, log, true)
+	now.recall(m.settings.StartWait)
+	now.keep()
+	m.place.put(controller, haproxy, now)
 	g.Add(func() error {
-		return m.followPlan(ctx, now, controller, log, func(pl *plan) {
+		return m.followPlan(ctx, now, haproxy, controller, log, func(pl *plan) {
 			haproxy.SetLimits(pl.StopGrace, pl.HardStopAfter)
 			if err := lines.listen(pl.logSocket); err != nil {
 				log.Error("cannot listen for HAProxy's log, its lines are lost", "error", err)
@@ -95,7 +98,7 @@ func (m *room) run(ctx context.Context, started func()) error {
 
 // followPlan keeps the syncer that of the plan: a new one takes the place of the
 // one before when it has read everything. prepare is called with each new plan.
-func (m *room) followPlan(ctx context.Context, now *following, controller *hactl.Controller, log *slog.Logger, prepare func(*plan)) (err error) {
+func (m *room) followPlan(ctx context.Context, now *following, haproxy *supervisor.HAProxy, controller *hactl.Controller, log *slog.Logger, prepare func(*plan)) (err error) {
 	var next *following
 	var in <-chan struct{}
 	defer func() {
@@ -118,14 +121,15 @@ func (m *room) followPlan(ctx context.Context, now *following, controller *hactl
 				_ = next.stop() // it was never used
 			}
 			source := controller.Stage(pl.layout())
-			next, in = m.follow(pl, source, log), source.In()
+			next, in = m.follow(pl, source, log, false), source.In()
 		case <-in:
 			log.Info("what is registered was read for the new configuration")
 			if err := now.stop(); err != nil {
 				log.Warn("the syncer of the old configuration did not end cleanly", "error", err)
 			}
 			now, next, in = next, nil, nil
-			m.place.put(controller, now.Syncer)
+			now.keep()
+			m.place.put(controller, haproxy, now)
 		}
 	}
 }
@@ -133,10 +137,9 @@ func (m *room) followPlan(ctx context.Context, now *following, controller *hactl
 // haproxyLines is where HAProxy's log comes in. Its methods belong to one
 // goroutine at a time.
 type haproxyLines struct {
-	log     *slog.Logger
-	metrics *supervisor.Metrics
-	cancel  context.CancelFunc // nil: it does not listen
-	ended   chan error
+	log    *slog.Logger
+	cancel context.CancelFunc // nil: it does not listen
+	ended  chan error
 }
 
 // listen listens at path, unless that is empty or it listens already.
@@ -144,7 +147,7 @@ func (h *haproxyLines) listen(path string) error {
 	if path == "" || h.cancel != nil {
 		return nil
 	}
-	socket, err := supervisor.ListenLog(path, h.log.With("component", "haproxy"), h.metrics)
+	socket, err := supervisor.ListenLog(path, h.log)
 	if err != nil {
 		return err
 	}
@@ -173,12 +176,13 @@ func (pl *plan) layout() hactl.Layout {
 }
 
 // fingerprint stands for everything in the plan: what is configured, HAProxy's
-// version, and what the template and the secrets become in HAProxy's configuration.
+// version, what the template and the secrets become in HAProxy's configuration,
+// and the secret for ZooKeeper.
 func (pl *plan) fingerprint() string {
 	configured, err := json.Marshal(pl.Proxy)
 	if err != nil {
 		panic(err) // it is made of plain values
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s", configured, pl.executable, pl.frame.Version, pl.render()))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s\n%s", configured, pl.ZooKeeper.Auth.Reveal(), pl.executable, pl.frame.Version, pl.render()))
 	return hex.EncodeToString(sum[:])
 }

@@ -52,6 +52,8 @@ func TestWhatChangesAProxy(t *testing.T) {
 		{"ZooKeeper", func(p *config.Proxy) { p.ZooKeeper.Servers = []string{"zk:2181"} }, true},
 		{"a secret", func(p *config.Proxy) { p.Admin = config.Admin{User: "u", Password: "one"} }, true},
 		{"another secret", func(p *config.Proxy) { p.Admin = config.Admin{User: "u", Password: "two"} }, true},
+		{"who reads", func(p *config.Proxy) { p.ZooKeeper.Auth = "one" }, true},
+		{"TLS", func(p *config.Proxy) { p.ZooKeeper.TLS = &config.TLS{} }, true},
 		{"a port", func(p *config.Proxy) { p.ListenerPort = 81 }, true},
 		{"the grace", func(p *config.Proxy) { p.StopGrace = 5 }, true},
 		{"discovery", func(p *config.Proxy) { p.Discover = &config.Discovery{Parent: "/", Entry: config.Group{Mode: "http"}} }, true},
@@ -75,10 +77,14 @@ func TestWhatChangesAProxy(t *testing.T) {
 	if one.fingerprint() == two.fingerprint() {
 		t.Error("the password does not count")
 	}
+	one, two = planOf(t, func(p *config.Proxy) { p.ZooKeeper.Auth = "one" }), planOf(t, func(p *config.Proxy) { p.ZooKeeper.Auth = "two" })
+	if one.fingerprint() == two.fingerprint() {
+		t.Error("the secret for ZooKeeper does not count")
+	}
 }
 
 func TestRoomsAreKept(t *testing.T) {
-	r := newRooms(settings{}, slog.New(slog.DiscardHandler), prometheus.NewRegistry(), nil, newStopping())
+	r := newRooms(settings{}, slog.New(slog.DiscardHandler), slog.New(slog.DiscardHandler), prometheus.NewRegistry(), nil, newStopping())
 	named := func(name string, change func(*config.Proxy)) *plan {
 		pl := planOf(t, change)
 		pl.Name = name

@@ -33,6 +33,11 @@ Signals:
              stop_grace. One whose exec, conf_file, pid_file or socket_files
              changed is stopped and started. The settings of the process below
              stay as they were.
+  TTIN, TTOU ignored: HAProxy's own pause and resume break the listeners that
+             several workers share
+  ABRT       haproxy-zk ends with its stacks, for a report; HAProxy serves on
+Any other signal is ignored or, like STOP and TSTP, does what it does to every
+process. None is passed on to HAProxy.
 
 The configuration is a JSON file, or the environment alone:
 
@@ -47,9 +52,12 @@ Settings of the process (flags win over the environment):
   CONFIG       the configuration file (default ` + defaultConfig + `, if it is there)
   HTTP_ADDR    where the query API, /metrics, /healthz and /readyz listen (default :21000)
   RUN_DIR      sockets, pid files and rendered configurations (default /run/haproxy-zk)
+  STATE_DIR    what was registered last, for a start without ZooKeeper (default /var/lib/haproxy-zk)
   START_WAIT   how long HAProxy's start waits for ZooKeeper (default 5s)
   LOG_LEVEL    debug, info, warn or error (default info)
   LOG_FORMAT   text or json (default text on a terminal, else json)
+  LOG_LISTEN   a UDP address where HAProxy's log lines are taken, for templates that
+               log as 'log 127.0.0.1 local0' does: 127.0.0.1:514 (default none)
 
 Any ${NAME} in the configuration's values is a variable of the environment.
 
@@ -90,6 +98,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		newStatus(&s),
 		newHealthcheck(&s),
 		newGet(&s),
+		newRelease(&s),
 		&cobra.Command{
 			Use:   "version",
 			Short: "print the version",

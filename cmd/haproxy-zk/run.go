@@ -33,7 +33,10 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 	pidFile, systemd := daemonPIDFile(), newNotifier()
 	s.logLevel = new(slog.LevelVar)
 	s.logLevel.Set(s.LogLevel)
-	log := newLogger(s, stderr)
+	out := newOutput(stderr)
+	defer out.drain()
+	log := newLogger(s, out)
+	haproxyLog := newLogger(s, spare{out}).With("component", "haproxy")
 	arriving := hearSignals()
 	defer signal.Stop(arriving)
 	cfg, warnings, err := s.configuration()
@@ -44,12 +47,13 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 		return err
 	}
 	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(), out.counter())
 	reaper, stopReaper, err := startReaper(log.With("component", "reaper"))
 	if err != nil {
 		return err
 	}
 	defer stopReaper()
+	metrics.MustRegister(reapedOrphans(reaper))
 	plans, err := newPlans(ctx, &s, reaper, cfg)
 	if err != nil {
 		return err
@@ -76,7 +80,7 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 	}
 
 	stop := newStopping()
-	rooms := newRooms(s, log, metrics, reaper, stop)
+	rooms := newRooms(s, log, haproxyLog, metrics, reaper, stop)
 	server := query.New(query.Options{
 		Proxies: rooms.board.proxies,
 		Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{Registry: metrics}),
@@ -106,8 +110,9 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 			stopProxies()
 			return nil
 		},
-		Level:  s.logLevel,
-		Logger: log.With("component", "control"),
+		Release: rooms.board.release,
+		Level:   s.logLevel,
+		Logger:  log.With("component", "control"),
 	})
 
 	var g oklog.Group
@@ -144,6 +149,14 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 		}))
 	}, func(error) {})
 
+	if s.LogListen != "" {
+		lines, err := supervisor.ListenLogUDP(s.LogListen, haproxyLog)
+		if err != nil {
+			return fmt.Errorf("LOG_LISTEN: %w", err)
+		}
+		g.Add(func() error { return ended(log, "log", lines.Run(serving)) }, func(error) {})
+	}
+
 	log.Info("haproxy-zk starts", "version", version, "config", s.Config, "proxies", len(plans), "http", listener.Addr().String(), "pid", os.Getpid())
 	if err = g.Run(); err == nil {
 		err = failed
@@ -158,6 +171,13 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 func ended(log *slog.Logger, actor string, err error) error {
 	log.Debug("actor ended", "actor", actor, "error", err)
 	return err
+}
+
+func reapedOrphans(reaper *supervisor.Reaper) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "haproxyzk_orphans_reaped_total",
+		Help: "Ended processes that haproxy-zk waited for although it did not start them, HAProxy's workers among them.",
+	}, func() float64 { return float64(reaper.Orphans()) })
 }
 
 func buildInfo() prometheus.Collector {

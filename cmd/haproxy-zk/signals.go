@@ -28,6 +28,11 @@ type signals struct {
 
 // hearSignals begins to collect signals, which would else end the process.
 func hearSignals() chan os.Signal {
+	// TTOU stops whoever writes to a terminal in the background. PIPE, where it is
+	// not notified, ends whoever writes to a closed stdout; ignored, it would be so
+	// in all children.
+	signal.Ignore(unix.SIGTTIN, unix.SIGTTOU)
+	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
 	arriving := make(chan os.Signal, 16)
 	signal.Notify(arriving, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGHUP)
 	return arriving

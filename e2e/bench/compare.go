@@ -31,7 +31,7 @@ func compare(ctx context.Context, h rig.HAProxy, rounds int) (ours, floor figure
 		return figures{}, figures{}, err
 	}
 	defer os.RemoveAll(dir)
-	zk, err := rig.StartZooKeeper(ctx, dir)
+	zk, err := rig.StartZooKeeper(ctx, rig.ZooKeeperOptions{Dir: dir})
 	if err != nil {
 		return figures{}, figures{}, err
 	}
@@ -105,7 +105,7 @@ func startDaemon(ctx context.Context, config *rig.SeedConfig, dir string) (daemo
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
 	daemon, err = rig.StartDaemon(rig.DaemonOptions{
 		Binary: binary,
-		Args:   []string{"run", "--config", file, "--http-addr", addr, "--run-dir", dir + "/run"},
+		Args:   []string{"run", "--config", file, "--http-addr", addr, "--run-dir", dir + "/run", "--state-dir", dir + "/state"},
 		Dir:    dir,
 	})
 	if err != nil {

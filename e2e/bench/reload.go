@@ -17,14 +17,14 @@ import (
 
 // reloadRound is one reload, in its parts, and one bare start.
 type reloadRound struct {
-	Check  time.Duration // `haproxy -c`, and writing the file
+	Write  time.Duration // of the file
 	Launch time.Duration // from there until the launcher has ended
 	Proof  time.Duration // until the new worker has answered
 	Rest   time.Duration // telling the old one
 	Bare   time.Duration
 }
 
-func (r reloadRound) reload() time.Duration { return r.Check + r.Launch + r.Proof + r.Rest }
+func (r reloadRound) reload() time.Duration { return r.Write + r.Launch + r.Proof + r.Rest }
 
 type reloadRounds struct {
 	Checked bool // the servers have health checks

@@ -149,7 +149,7 @@ func (r *reloader) reload(ctx context.Context, round *reloadRound) error {
 	if len(calls) != 2 {
 		return fmt.Errorf("a reload asked the stats socket %d times, not twice", len(calls))
 	}
-	round.Check = calls[0].begun.Sub(begun)
+	round.Write = calls[0].begun.Sub(begun)
 	round.Launch = calls[1].begun.Sub(calls[0].begun)
 	round.Proof = calls[1].ended.Sub(calls[1].begun)
 	round.Rest = ended.Sub(calls[1].ended)

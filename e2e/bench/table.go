@@ -1,10 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
 func printHeader(rounds int) {
@@ -32,7 +33,7 @@ func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond)
 
 func printReloadHeader() {
 	fmt.Print("\nA reload beside a bare start of the same file, in turn; medians, milliseconds\n\n")
-	fmt.Println("| HAProxy | slots | rounds | reload | bare start | ratio | check | launch | proof | rest |")
+	fmt.Println("| HAProxy | slots | rounds | reload | bare start | ratio | write | launch | proof | rest |")
 	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
 }
 
@@ -46,25 +47,28 @@ func printReloadRow(haproxy string, slots int, rounds []reloadRound) {
 	}
 	whole, bare := median(reloadRound.reload), median(func(r reloadRound) time.Duration { return r.Bare })
 	fmt.Printf("| %s | %d | %d | %.1f | %.1f | %.2f | %.1f | %.1f | %.1f | %.1f |\n", haproxy, slots, len(rounds), whole, bare, whole/bare,
-		median(func(r reloadRound) time.Duration { return r.Check }),
+		median(func(r reloadRound) time.Duration { return r.Write }),
 		median(func(r reloadRound) time.Duration { return r.Launch }),
 		median(func(r reloadRound) time.Duration { return r.Proof }),
 		median(func(r reloadRound) time.Duration { return r.Rest }))
 }
 
 func printLoadHeader() {
-	fmt.Print("\nRequests per second without and with reloads, in turn; the pair of the median ratio\n\n")
+	fmt.Print("\nRequests per second in windows without and with a reload, in turn; medians, and that of the pairs' ratios\n\n")
 	fmt.Println("| HAProxy | reloads | without | with | ratio | requests | failures |")
 	fmt.Println("|---|---|---|---|---|---|---|")
 }
 
-func printLoadRow(haproxy string, reloads int, got []loadPair) {
-	requests, failures := 0, 0
-	for _, p := range got {
-		requests += p.quiet.Requests + p.busy.Requests
-		failures += p.quiet.Failures + p.busy.Failures
+func printLoadRow(haproxy string, got []loadPair, whole rig.Result) {
+	median := func(of func(loadPair) float64) float64 {
+		var all []float64
+		for _, p := range got {
+			all = append(all, of(p))
+		}
+		slices.Sort(all)
+		return all[len(all)/2]
 	}
-	sorted := slices.SortedFunc(slices.Values(got), func(a, b loadPair) int { return cmp.Compare(a.ratio(), b.ratio()) })
-	p := sorted[len(sorted)/2]
-	fmt.Printf("| %s | %d | %.0f | %.0f | %.2f | %d | %d |\n", haproxy, reloads, perSecond(p.quiet), perSecond(p.busy), p.ratio(), requests, failures)
+	fmt.Printf("| %s | %d | %.0f | %.0f | %.2f | %d | %d |\n", haproxy, len(got),
+		median(func(p loadPair) float64 { return p.quiet }), median(func(p loadPair) float64 { return p.busy }), median(loadPair.ratio),
+		whole.Requests, whole.Failures)
 }

@@ -35,7 +35,7 @@ func (s *show) zookeeper(ctx context.Context) (err error) {
 	if s.dir, err = os.MkdirTemp("", "hz-demo-"); err != nil {
 		return err
 	}
-	if s.zk, err = rig.StartZooKeeper(ctx, s.dir); err != nil {
+	if s.zk, err = rig.StartZooKeeper(ctx, rig.ZooKeeperOptions{Dir: s.dir}); err != nil {
 		return err
 	}
 	s.say("zookeeper serves at %s", s.zk.Addr())
@@ -94,7 +94,7 @@ func (s *show) daemon(ctx context.Context) error {
 	s.http = fmt.Sprintf("127.0.0.1:%d", port)
 	s.haproxy, err = rig.StartDaemon(rig.DaemonOptions{
 		Binary: binary,
-		Args:   []string{"run", "--config", file, "--http-addr", s.http, "--run-dir", s.dir + "/run"},
+		Args:   []string{"run", "--config", file, "--http-addr", s.http, "--run-dir", s.dir + "/run", "--state-dir", s.dir + "/state"},
 		Dir:    s.dir,
 	})
 	if err != nil {

@@ -73,7 +73,19 @@ func StartAppAt(name, addr string) (*App, error) {
 }
 
 // Name is the application's name, which every instance of it shares.
-func (a *App) Name() string { return a.name }
+func (a *App) Name() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.name
+}
+
+// Become makes the instance one of another application: what it answers from now
+// on has that one's name.
+func (a *App) Become(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.name = name
+}
 
 // Addr is the instance's `ip:port`, the name under which it registers.
 func (a *App) Addr() string { return a.addr }
@@ -96,12 +108,13 @@ func (a *App) answer(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	name := a.Name()
 	w.Header().Set(HeaderInstance, a.addr)
-	w.Header().Set(HeaderApp, a.name)
+	w.Header().Set(HeaderApp, name)
 	if probe && !healthy {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	fmt.Fprintf(w, "%s %s\n", a.name, a.addr)
+	fmt.Fprintf(w, "%s %s\n", name, a.addr)
 }
 
 func (a *App) begin(path string, probe bool) (healthy bool) {

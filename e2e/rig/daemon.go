@@ -25,6 +25,13 @@ type DaemonOptions struct {
 	// and the mark by which its HAProxy processes are known, since their
 	// arguments name files in it.
 	Dir string
+	// Stderr takes what the daemon writes instead of Output; nil is Output.
+	Stderr *os.File
+	// Inherits are descriptors that the daemon gets, from 3 on.
+	Inherits []*os.File
+	// Alone makes the daemon PID 1 of a PID namespace of its own, with the /proc
+	// that belongs to it.
+	Alone bool
 }
 
 // Daemon is a running haproxy-zk. If this process dies first it gets SIGTERM, so
@@ -42,9 +49,17 @@ func StartDaemon(options DaemonOptions) (*Daemon, error) {
 	}
 	d := &Daemon{dir: options.Dir}
 	cmd := exec.Command(options.Binary, options.Args...)
+	if options.Alone {
+		// The shell is PID 1 until it becomes the daemon.
+		cmd = exec.Command("/bin/sh", append([]string{"-c", `mount --make-rprivate / && mount -t proc proc /proc && exec "$0" "$@"`, options.Binary}, options.Args...)...)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS}
+	}
 	cmd.Dir = options.Dir
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + options.Dir}, options.Env...)
-	cmd.Stdout, cmd.Stderr = &d.output, &d.output
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = &d.output, &d.output, options.Inherits
+	if options.Stderr != nil {
+		cmd.Stderr = options.Stderr
+	}
 	cmd.WaitDelay = outputWait // what the daemon left running may hold its output open
 	child, err := startChild(cmd, syscall.SIGTERM)
 	if err != nil {

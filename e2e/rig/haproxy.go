@@ -23,6 +23,8 @@ type HAProxy struct {
 	Major, Minor int
 	// Nbproc: several workers are several processes (below 2.5), not threads.
 	Nbproc bool
+	// Workers is how many socket files a test is to configure; 0 is what it likes.
+	Workers int
 }
 
 func (h HAProxy) String() string { return h.Name }

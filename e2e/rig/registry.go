@@ -2,6 +2,7 @@ package rig
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -22,6 +23,7 @@ const registryPatience = 10 * time.Second
 // registered is not registered again when the session has expired.
 type Registry struct {
 	conn *zk.Conn
+	tls  *tls.Config   // nil is in the clear
 	done chan struct{} // closed when the session's goroutine has ended
 
 	mu      sync.Mutex
@@ -33,7 +35,11 @@ type Registry struct {
 // waits until it is there. The server rounds the session's timeout into its own
 // limits, 400 ms to 60 s for [StartZooKeeper].
 func ConnectRegistry(ctx context.Context, addr string, timeout time.Duration) (*Registry, error) {
-	r := &Registry{done: make(chan struct{})}
+	return connectRegistry(ctx, addr, timeout, nil)
+}
+
+func connectRegistry(ctx context.Context, addr string, timeout time.Duration, secure *tls.Config) (*Registry, error) {
+	r := &Registry{tls: secure, done: make(chan struct{})}
 	conn, events, err := zk.Connect(strings.Split(addr, ","), timeout,
 		zk.WithDialer(r.dial), zk.WithHostProvider(new(hosts)), zk.WithLogger(silence{}), zk.WithLogInfo(false))
 	if err != nil {
@@ -60,7 +66,7 @@ func ConnectRegistry(ctx context.Context, addr string, timeout time.Duration) (*
 }
 
 func (r *Registry) dial(network, address string, timeout time.Duration) (net.Conn, error) {
-	conn, err := net.DialTimeout(network, address, timeout)
+	conn, err := dialWith(r.tls, network, address, timeout)
 	if err != nil {
 		return nil, err
 	}

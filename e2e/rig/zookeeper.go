@@ -2,6 +2,7 @@ package rig
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,17 +18,17 @@ import (
 )
 
 const (
-	zookeeperJar  = "/usr/share/java/zookeeper.jar"
+	jars          = "/usr/share/java/"
+	zookeeperJar  = jars + "zookeeper.jar"
+	heap          = "128m"
 	zookeeperLog  = "zookeeper.log"
 	zookeeperWait = 60 * time.Second
 	zookeeperStop = 10 * time.Second
 )
 
-// zoo.cfg of a single server. forceSync=no leaves the flushing to the kernel: a
+// zoo.cfg of a server. forceSync=no leaves the flushing to the kernel: a
 // killed process loses nothing by it, and a slow disk does not get into timings.
-const zookeeperConfig = `clientPortAddress=127.0.0.1
-clientPort=%d
-dataDir=%s
+const zookeeperConfig = `dataDir=%s
 tickTime=200
 initLimit=10
 syncLimit=5
@@ -40,35 +41,37 @@ admin.enableServer=false
 4lw.commands.whitelist=*
 `
 
+// ZooKeeperOptions describe a server. Zero values stand for the usual.
+type ZooKeeperOptions struct {
+	// Dir is where the server's folder is made: the system's folder for
+	// temporary files.
+	Dir string
+	// TLS makes the server speak nothing else; nil is in the clear.
+	TLS *ZooKeeperTLS
+	// Lines are more of its zoo.cfg.
+	Lines []string
+
+	id int // in an ensemble; 0 is alone
+}
+
 // ZooKeeper is Debian's ZooKeeper as one server on a loopback port. Its data
 // stay over Stop and Kill, and so do sessions that have not expired. Its methods
 // may be called from several goroutines.
 type ZooKeeper struct {
 	dir  string
 	port int
+	tls  *tls.Config // a client's; nil is in the clear
 
 	mu     sync.Mutex
 	server *child // nil when it was stopped
 }
 
-// StartZooKeeper makes a folder for the server inside dir (the system's folder
-// for temporary files when dir is empty), starts it and waits until it serves.
-func StartZooKeeper(ctx context.Context, dir string) (*ZooKeeper, error) {
-	if _, err := os.Stat(zookeeperJar); err != nil {
-		return nil, fmt.Errorf("start zookeeper: %w (run `make setup`)", err)
-	}
-	port, err := FreePort()
+// StartZooKeeper makes a folder for the server, starts it and waits until it
+// serves.
+func StartZooKeeper(ctx context.Context, options ZooKeeperOptions) (*ZooKeeper, error) {
+	z, err := prepareZooKeeper(options)
 	if err != nil {
 		return nil, fmt.Errorf("start zookeeper: %w", err)
-	}
-	own, err := os.MkdirTemp(dir, "zookeeper-")
-	if err != nil {
-		return nil, fmt.Errorf("start zookeeper: %w", err)
-	}
-	z := &ZooKeeper{dir: own, port: port}
-	text := fmt.Sprintf(zookeeperConfig, port, filepath.Join(own, "data"))
-	if err := os.WriteFile(filepath.Join(own, "zoo.cfg"), []byte(text), 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("start zookeeper: %w", err), z.Close())
 	}
 	if err := z.Start(ctx); err != nil {
 		return nil, errors.Join(err, z.Close())
@@ -76,9 +79,60 @@ func StartZooKeeper(ctx context.Context, dir string) (*ZooKeeper, error) {
 	return z, nil
 }
 
+// prepareZooKeeper makes the server's folder and starts nothing.
+func prepareZooKeeper(options ZooKeeperOptions) (*ZooKeeper, error) {
+	if _, err := os.Stat(zookeeperJar); err != nil {
+		return nil, fmt.Errorf("%w (run `make setup`)", err)
+	}
+	port, err := FreePort()
+	if err != nil {
+		return nil, err
+	}
+	own, err := os.MkdirTemp(options.Dir, "zookeeper-")
+	if err != nil {
+		return nil, err
+	}
+	z := &ZooKeeper{dir: own, port: port}
+	if err := z.prepare(options); err != nil {
+		return nil, errors.Join(err, z.Close())
+	}
+	return z, nil
+}
+
+func (z *ZooKeeper) prepare(options ZooKeeperOptions) error {
+	data := filepath.Join(z.dir, "data")
+	lines := append([]string{"clientPortAddress=127.0.0.1", fmt.Sprintf("clientPort=%d", z.port)}, options.Lines...)
+	if options.TLS != nil {
+		secure, err := options.TLS.lines(z.dir, z.port)
+		if err != nil {
+			return err
+		}
+		if z.tls, err = options.TLS.Client(); err != nil {
+			return err
+		}
+		lines = append(secure, options.Lines...)
+	}
+	if options.id > 0 {
+		if err := os.Mkdir(data, 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(data, "myid"), []byte(strconv.Itoa(options.id)), 0o600); err != nil {
+			return err
+		}
+	}
+	text := fmt.Sprintf(zookeeperConfig, data) + strings.Join(lines, "\n") + "\n"
+	return os.WriteFile(filepath.Join(z.dir, "zoo.cfg"), []byte(text), 0o600)
+}
+
 // Addr returns the server's `127.0.0.1:port`; it is the same after a restart.
 func (z *ZooKeeper) Addr() string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(z.port))
+}
+
+// zookeeperJars are what the jar's manifest does not name: the log, and what
+// Netty needs for TLS.
+func zookeeperJars() []string {
+	return []string{zookeeperJar, jars + "slf4j-simple.jar", jars + "netty-codec.jar", jars + "netty-resolver.jar", jars + "netty-transport-native-unix-common.jar"}
 }
 
 // Start starts a stopped server again, with the same port and data, and waits
@@ -94,11 +148,10 @@ func (z *ZooKeeper) Start(ctx context.Context) error {
 		return fmt.Errorf("start zookeeper: %w", err)
 	}
 	defer log.Close()
-	// The jar's manifest names the other jars. Nothing in the arguments names
-	// the folder, so that the server is not taken for a process of the daemon
+	// Nothing in the arguments names the folder, so that the server is not taken for a process of the daemon
 	// when both have the same parent folder.
-	cmd := exec.Command("java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
-		"-cp", zookeeperJar+":/usr/share/java/slf4j-simple.jar",
+	cmd := exec.Command("java", "-Xmx"+heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
+		"-cp", strings.Join(zookeeperJars(), ":"),
 		"org.apache.zookeeper.server.quorum.QuorumPeerMain", "zoo.cfg")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = z.dir, log, log
 	server, err := startChild(cmd, syscall.SIGKILL)
@@ -131,7 +184,7 @@ func (z *ZooKeeper) Start(ctx context.Context) error {
 // FourLetter sends one of ZooKeeper's four-letter commands (srvr, cons, wchs, …)
 // and returns the answer.
 func (z *ZooKeeper) FourLetter(command string) (string, error) {
-	conn, err := net.DialTimeout("tcp", z.Addr(), time.Second)
+	conn, err := dialWith(z.tls, "tcp", z.Addr(), time.Second)
 	if err != nil {
 		return "", err
 	}
@@ -201,6 +254,11 @@ func (z *ZooKeeper) signal(sig syscall.Signal) error {
 		return fmt.Errorf("send %s to zookeeper: it does not run", sig)
 	}
 	return z.server.signal(sig)
+}
+
+// Connect is [ConnectRegistry] with this server, in TLS if it speaks that.
+func (z *ZooKeeper) Connect(ctx context.Context, timeout time.Duration) (*Registry, error) {
+	return connectRegistry(ctx, z.Addr(), timeout, z.tls)
 }
 
 // Close kills the server and removes its folder. It may be called twice.

@@ -19,7 +19,7 @@ func TestZooKeeper(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	server, err := rig.StartZooKeeper(ctx, t.TempDir())
+	server, err := rig.StartZooKeeper(ctx, rig.ZooKeeperOptions{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

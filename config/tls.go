@@ -1,0 +1,128 @@
+package config
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+)
+
+// tlsPrefix begins the names under which the reference has the keys of zk.tls.
+const tlsPrefix = "zk.tls."
+
+// TLS is how ZooKeeper is spoken to. The files are in PEM.
+type TLS struct {
+	// CA is the file of the authorities; empty means the system's.
+	CA string
+	// Cert and Key are both set or both empty.
+	Cert, Key string
+	// ServerName is whom the servers' certificates are for; empty means the
+	// host of the server that is dialled.
+	ServerName string
+}
+
+// fileError tells which of the files is wrong.
+type fileError struct {
+	key  string // as in ca
+	path string
+	err  error
+}
+
+func (e *fileError) Error() string { return fmt.Sprintf("%q %v", e.path, e.err) }
+
+func (e *fileError) Unwrap() error { return e.err }
+
+// Load reads the files and returns what they mean for a client, which is the
+// caller's own: TLS 1.2 or later. The error names a file that cannot be read or
+// holds something else. It may be called often, so that renewed files are used.
+func (t TLS) Load(readFile func(string) ([]byte, error)) (*tls.Config, error) {
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
+	read := func(key, path string) ([]byte, error) {
+		data, err := readFile(path)
+		if err != nil {
+			return nil, &fileError{key, path, fmt.Errorf("cannot be read: %w", err)}
+		}
+		return data, nil
+	}
+	if t.CA != "" {
+		data, err := read("ca", t.CA)
+		if err != nil {
+			return nil, err
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(data) {
+			return nil, &fileError{"ca", t.CA, errors.New("holds no certificate in PEM")}
+		}
+	}
+	if t.Cert == "" {
+		return cfg, nil
+	}
+	cert, err := read("cert", t.Cert)
+	if err != nil {
+		return nil, err
+	}
+	key, err := read("key", t.Key)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, &fileError{"key", t.Key, fmt.Errorf("does not go with %q: %w", t.Cert, err)}
+	}
+	cfg.Certificates = []tls.Certificate{pair}
+	return cfg, nil
+}
+
+func serverName() form[string] {
+	return form[string]{
+		give: "a host's name or address",
+		parse: func(text string) (string, error) {
+			if !hostName.MatchString(text) && !isAddress(text) {
+				return "", fmt.Errorf("%q is no host", text)
+			}
+			return text, nil
+		},
+	}
+}
+
+// tls reads zk.tls; nil is none.
+func (o *object) tls() *TLS {
+	for _, name := range []string{"ca", "cert", "key", "server_name"} {
+		// Ignored like an unknown key, it would leave the connection in the clear.
+		if flat := o.get(tlsPrefix+name, ""); !flat.missing() {
+			o.errorf(flat.at, flat.key, "it is a key of the object zk.tls: write \"zk.tls\": {%q: …}", name)
+		}
+	}
+	v := o.get("zk.tls", "")
+	if v.missing() {
+		return nil
+	}
+	inner, ok := o.object(v, `an object, as in {"ca": "/etc/zookeeper/ca.pem"}`)
+	if !ok {
+		return nil
+	}
+	before := len(o.errors)
+	t := &TLS{
+		CA:         inner.sharedFile("ca"),
+		Cert:       inner.sharedFile("cert"),
+		Key:        inner.sharedFile("key"),
+		ServerName: read(inner, "server_name", serverName(), ""),
+	}
+	cert, key := inner.get("cert", ""), inner.get("key", "")
+	if key.missing() && !cert.missing() {
+		inner.require("key", "the file of the private key that belongs to the certificate")
+	}
+	if cert.missing() && !key.missing() {
+		inner.require("cert", "the file of the certificate that belongs to the key")
+	}
+	inner.finish()
+	if len(o.errors) > before {
+		return t
+	}
+	_, err := t.Load(o.env.ReadFile)
+	if wrong, isFile := errors.AsType[*fileError](err); isFile {
+		v := inner.get(wrong.key, "")
+		o.errorf(v.at, v.key, "%v: correct the path or the file", err)
+	}
+	return t
+}

@@ -1,0 +1,55 @@
+package e2e
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
+)
+
+func TestInstanceThatFlapsIsDamped(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, nil)
+		a, b, c := s.app(front), s.app(front), s.app(base)
+		s.serves(front, a, b)
+		s.serves(base, c)
+		load := s.load(through()...)
+		leave := func() {
+			if err := a.Unregister(); err != nil {
+				t.Fatal(err)
+			}
+			s.promptly(front, b)
+		}
+		for range 2 {
+			leave()
+			s.again(front, a)
+			s.promptly(front, a, b)
+		}
+		leave()
+		began := time.Now()
+		s.again(front, a)
+		s.eventually("it is damped", func() error {
+			return s.shows(`haproxyzk_instances{group="web-ngboss",proxy="ngboss",state="damped"} 1`)
+		})
+		if err := s.shows(`haproxyzk_instances{group="web-ngboss",proxy="ngboss",state="registered"} 2`); err != nil {
+			t.Error(err)
+		}
+		if code, body := s.get("/readyz"); code != http.StatusOK || !strings.Contains(body, `"damped":{"web-ngboss":["`+a.Addr()+`"]}`) {
+			t.Errorf("readyz: %d %s", code, body)
+		}
+		s.serves(front, b)
+		// Another change does not let it in.
+		d := s.app(front)
+		s.promptly(front, b, d)
+		s.serves(front, a, b, d)
+		if took := time.Since(began); took < 5*time.Second || took > 5*time.Second+soon {
+			t.Errorf("its return was delayed by %s", took)
+		}
+		s.lost(load)
+		if said := strings.Count(s.daemon.Output(), "an instance comes and goes"); said != 1 {
+			t.Errorf("it says so %d times", said)
+		}
+	})
+}

@@ -1,0 +1,285 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
+)
+
+// find returns the server of a group that has an instance's address, as the
+// worker behind a socket has it.
+func (s *stage) find(socket, group string, a *rig.App) (rig.Server, error) {
+	servers, err := rig.ServersState(socket)
+	if err != nil {
+		return rig.Server{}, err
+	}
+	for _, server := range servers {
+		if server.Backend == group && server.Endpoint() == a.Addr() {
+			return server, nil
+		}
+	}
+	return rig.Server{}, fmt.Errorf("no server of %s has %s behind %s", group, a.Addr(), socket)
+}
+
+// operate sets something of an instance's server on one worker alone, as an
+// operator does; worker 0 is the first.
+func (s *stage) operate(worker int, group string, a *rig.App, what string) {
+	s.t.Helper()
+	socket := s.config.Sockets()[worker]
+	server, err := s.find(socket, group, a)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	answer, err := rig.Stats(socket, "set server "+group+"/"+server.Name+" "+what)
+	if err != nil || strings.TrimSpace(answer) != "" {
+		s.t.Fatalf("%s: %q %v", what, answer, err)
+	}
+}
+
+// operated returns nil when every worker has an instance's server so: ready, drain
+// or maint, and the weight.
+func (s *stage) operated(group string, a *rig.App, state string, weight int) error {
+	for _, socket := range s.config.Sockets() {
+		server, err := s.find(socket, group, a)
+		if err != nil {
+			return err
+		}
+		got := "ready"
+		switch {
+		case server.AdminState&1 != 0:
+			got = "maint"
+		case server.AdminState&8 != 0:
+			got = "drain"
+		}
+		if got != state || server.Weight != weight {
+			return fmt.Errorf("%s is %s with weight %d behind %s, want %s with %d", server.Name, got, server.Weight, socket, state, weight)
+		}
+	}
+	return nil
+}
+
+// told returns nil when the API tells what an operator has made of an instance;
+// empty is nothing.
+func (s *stage) told(a *rig.App, text string) error {
+	_, body := s.get("/readyz")
+	if got := strings.Contains(body, `"`+a.Addr()+`":"`+text+`"`); !got && text != "" {
+		return fmt.Errorf("no %s %s in %s", a.Addr(), text, body)
+	}
+	if text == "" && strings.Contains(body, `"`+a.Addr()+`":`) {
+		return fmt.Errorf("%s is in %s", a.Addr(), body)
+	}
+	return nil
+}
+
+// reload waits for another generation; before it is launched every worker is asked
+// what it has.
+func (s *stage) reload() {
+	s.t.Helper()
+	old := s.pids()
+	s.signal(syscall.SIGUSR2)
+	s.eventually("the workers are replaced", func() error {
+		if now := s.pids(); now[0] == old[0] {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	s.ready()
+}
+
+func TestOperatorsWishesReachAllWorkersAndLast(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, func(c *rig.SeedConfig) { c.Template = patient(h) })
+		a, b := s.apps(4, front), s.app(base)
+		s.serves(front, a...)
+		s.serves(base, b)
+		load := s.load(through()...)
+		s.operate(0, front, a[0], "state drain")
+		s.operate(1, front, a[1], "state maint")
+		s.operate(0, front, a[2], "weight 10")
+		as := func(what string) {
+			t.Helper()
+			s.eventually(what, func() error {
+				return errors.Join(
+					s.operated(front, a[0], "drain", 1), s.operated(front, a[1], "maint", 1),
+					s.operated(front, a[2], "ready", 10), s.operated(front, a[3], "ready", 1),
+					s.told(a[0], "drain"), s.told(a[1], "maint"), s.told(a[2], "weight 10"), s.told(a[3], ""))
+			})
+		}
+		s.reload()
+		as("after a reload")
+		more := s.app(front)
+		s.eventually("a batch", func() error { return s.operated(front, more, "ready", 1) })
+		as("after a batch")
+		for range 2 {
+			s.crash()
+			s.start()
+			s.ready()
+			as("after a takeover")
+		}
+		// What was set on one worker just before the daemon was killed counts as well.
+		s.operate(1, front, a[3], "state drain")
+		s.crash()
+		s.start()
+		s.ready()
+		s.eventually("after a takeover", func() error { return errors.Join(s.operated(front, a[3], "drain", 1), s.told(a[3], "drain")) })
+
+		s.operate(1, front, a[0], "state ready")
+		s.operate(0, front, a[1], "state ready")
+		s.operate(0, front, a[3], "state ready")
+		s.operate(1, front, a[2], "weight 100%")
+		s.reload()
+		s.serves(front, append(a, more)...)
+		s.eventually("nothing is left of it", func() error {
+			var problems []error
+			for _, app := range a {
+				problems = append(problems, s.operated(front, app, "ready", 1), s.told(app, ""))
+			}
+			return errors.Join(problems...)
+		})
+		if err := s.shows(`haproxyzk_drift_repaired_total{proxy="ngboss"} 1`); err == nil {
+			t.Error("something was taken for drift")
+		}
+		s.anew(append(a, more), rig.Target{Path: "/", App: front})
+		s.lost(load)
+		s.stopped()
+	})
+}
+
+func TestNewRegistrationInheritsNothingFromAnOperator(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, func(c *rig.SeedConfig) { c.Template = patient(h) })
+		a := s.apps(3, front)
+		s.serves(front, a...)
+		load := s.load(rig.Target{Path: "/", App: front})
+		leave := func(app *rig.App) {
+			if err := app.Unregister(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.operate(0, front, a[0], "state maint")
+		s.operate(0, front, a[1], "weight 10")
+		s.reload()
+		s.eventually("all workers follow", func() error {
+			return errors.Join(s.operated(front, a[0], "maint", 1), s.operated(front, a[1], "ready", 10))
+		})
+		leave(a[0])
+		leave(a[1])
+		s.serves(front, a[2])
+		s.again(front, a[:2]...)
+		s.serves(front, a...)
+		for _, app := range a {
+			if err := errors.Join(s.operated(front, app, "ready", 1), s.told(app, "")); err != nil {
+				t.Error(err)
+			}
+		}
+
+		// Those that left were taken out by us. Who comes back while nobody looks was
+		// not taken out by an operator.
+		leave(a[0])
+		s.serves(front, a[1:]...)
+		s.crash()
+		s.again(front, a[0])
+		s.start()
+		s.ready()
+		s.serves(front, a...)
+		s.anew(a, rig.Target{Path: "/", App: front})
+		s.lost(load)
+	})
+}
+
+// The stats page belongs to whichever worker answers.
+func TestStatsPageOfOneWorkerReachesAll(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, func(c *rig.SeedConfig) { c.Template = patient(h) })
+		a := s.apps(2, front)
+		s.serves(front, a...)
+		load := s.load(rig.Target{Path: "/", App: front})
+		act := func(action string) {
+			t.Helper()
+			server, err := s.find(s.config.Sockets()[0], front, a[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			page := fmt.Sprintf("http://admin:admin@127.0.0.1:%d/ha-stats", s.config.AdminPort)
+			client := http.Client{Timeout: 5 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+			defer client.CloseIdleConnections()
+			response, err := client.PostForm(page, url.Values{"s": {server.Name}, "action": {action}, "b": {front}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+			if place := response.Header.Get("Location"); !strings.Contains(place, "st=DONE") {
+				t.Fatalf("%s: %s %q", action, response.Status, place)
+			}
+		}
+		act("drain")
+		s.reload()
+		s.eventually("all workers follow", func() error { return errors.Join(s.operated(front, a[0], "drain", 1), s.told(a[0], "drain")) })
+		act("ready")
+		s.reload()
+		s.serves(front, a...)
+		s.lost(load)
+	})
+}
+
+// The sweep comes every 30 seconds.
+func TestSweep(t *testing.T) {
+	for _, h := range shared.haproxies {
+		t.Run(h.Name, func(t *testing.T) {
+			t.Parallel()
+			s := begin(t, h, nil)
+			a, b := s.apps(3, front), s.app(base)
+			s.serves(front, a...)
+			s.serves(base, b)
+			load := s.load(rig.Target{Path: "/basecentre/x", App: base})
+			stranger := s.unregistered(front)
+			host, port, _ := strings.Cut(stranger.Addr(), ":")
+			s.operate(1, front, a[0], "state drain")
+			socket := s.config.Sockets()[0]
+			wrong, err := s.find(socket, front, a[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, command := range []string{
+				"set server " + front + "/" + wrong.Name + " addr " + host + " port " + port,
+				"set server " + front + "/" + front + "9 addr " + host + " port " + port,
+				"set server " + front + "/" + front + "9 state ready",
+			} {
+				if answer, err := rig.Stats(socket, command); err != nil || strings.Contains(answer, "No such") {
+					t.Fatalf("%s: %q %v", command, answer, err)
+				}
+			}
+			began := time.Now()
+			if err := rig.Eventually(t.Context(), 40*time.Second, func() error {
+				return errors.Join(s.operated(front, a[0], "drain", 1), s.told(a[0], "drain"), s.compareWorkers(front, a[1:]...))
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); took > 33*time.Second {
+				t.Errorf("it took %s", took)
+			}
+			if err := s.shows(`haproxyzk_drift_repaired_total{proxy="ngboss"} 2`); err != nil {
+				t.Error(err)
+			}
+			at := stranger.Served("/")
+			s.anew(a[1:], rig.Target{Path: "/", App: front})
+			if stranger.Served("/") > at {
+				t.Error("a server that nobody registered still gets requests")
+			}
+			s.operate(1, front, a[0], "state ready")
+			if err := rig.Eventually(t.Context(), 40*time.Second, func() error {
+				return errors.Join(s.operated(front, a[0], "ready", 1), s.told(a[0], ""))
+			}); err != nil {
+				t.Fatal(err)
+			}
+			s.lost(load)
+		})
+	}
+}

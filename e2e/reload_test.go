@@ -1,0 +1,255 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
+)
+
+// reloads is 10, and 50 with E2E_LONG.
+func reloads() int {
+	if os.Getenv("E2E_LONG") != "" {
+		return 50
+	}
+	return 10
+}
+
+func TestReloadBySignalLosesNoRequest(t *testing.T) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, nil)
+		a, b := s.app(front), s.app(base)
+		s.serves(front, a)
+		s.serves(base, b)
+		load := s.load(through()...)
+		for range reloads() {
+			before := s.pids()
+			s.signal(syscall.SIGUSR2)
+			s.renewed(before)
+		}
+		if result := s.lost(load); result.Requests < 100*reloads() {
+			t.Errorf("hardly a load:\n%s", result)
+		}
+		s.stopped()
+	})
+}
+
+// A reload that cannot work leaves everything as it was, says why in HAProxy's
+// words, and is tried again until it works.
+func TestReloadThatCannotWorkIsTriedAgain(t *testing.T) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+		taken, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer taken.Close()
+		s := newStage(t, h, nil)
+		s.wrap(fmt.Sprintf(`case "$mode $1" in
+"refused -c" | "refused -D") echo no-such-keyword >>"$3" ;;
+"taken -D") printf 'listen taken\n    bind %s\n' >>"$3" ;;
+"deaf -D") set -- -D -f "$3" -p "$5" -x $home/nobody ;;
+"hangs -D") exec sleep 600 ;;
+"dies -D") sed -i 's|^global|global\n    chroot /nowhere|' "$3" ;;
+esac`, taken.Addr()))
+		s.connect()
+		s.start()
+		s.ready()
+		apps := []*rig.App{s.app(front)}
+		s.serves(front, apps...)
+		load := s.load(rig.Target{Path: "/", App: front})
+		for _, tt := range []struct {
+			mode, words string
+			tries       float64
+		}{
+			{"refused", "no-such-keyword", 2},
+			{"taken", "cannot bind socket", 2},
+			{"deaf", "Failed to get the sockets", 2},
+			{"dies", "Cannot chroot", 2},
+			{"hangs", "did not finish in time", 1},
+		} {
+			before := s.pids()
+			failed, done := s.metric("haproxyzk_reloads_total", `result="error"`), s.metric("haproxyzk_reloads_total", `result="ok"`)
+			s.mode(tt.mode)
+			s.signal(syscall.SIGUSR2)
+			s.reaches(failed+tt.tries, "haproxyzk_reloads_total", `result="error"`)
+			s.says(tt.words)
+			apps = append(apps, s.app(front))
+			s.serves(front, apps...)
+			s.keepsPIDs(before)
+			s.mode("")
+			s.reaches(done+1, "haproxyzk_reloads_total", `result="ok"`)
+			s.renewed(before)
+			s.serves(front, apps...)
+		}
+		s.lost(load)
+		s.stopped()
+	})
+}
+
+// What was changed live stands in the configuration of the next generation,
+// what changes meanwhile is not lost, and an instance that crashed is not revived.
+func TestReloadKeepsWhatIsLive(t *testing.T) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, nil)
+		a, dead := s.app(front), s.app(front)
+		s.serves(front, a, dead)
+		if err := dead.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		s.served(front, a)
+		load := s.load(rig.Target{Path: "/", App: front})
+		apps := []*rig.App{a}
+		for range reloads() / 2 {
+			before := s.pids()
+			s.signal(syscall.SIGUSR2)
+			apps = append(apps, s.app(front)) // while it goes on
+			s.renewed(before)
+			s.served(front, apps...)
+			if len(apps) > 3 {
+				if err := apps[1].Unregister(); err != nil {
+					t.Fatal(err)
+				}
+				apps = append(apps[:1:1], apps[2:]...)
+			}
+		}
+		s.served(front, apps...)
+		s.lost(load)
+		s.stopped()
+	})
+}
+
+// served waits until exactly these instances take traffic in every worker,
+// whatever else is registered.
+func (s *stage) served(group string, apps ...*rig.App) {
+	s.t.Helper()
+	s.eventually("group "+group, func() error { return s.compareWorkers(group, apps...) })
+}
+
+// Replaced generations are seen, and ended in time by their pids.
+func TestHardStopEndsAReplacedGeneration(t *testing.T) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, func(c *rig.SeedConfig) { c.Extra = map[string]any{"hard_stop_after": "2s"} })
+		a := s.app(front)
+		s.serves(front, a)
+		slow := s.slow(a, time.Minute)
+		before := s.pids()
+		s.signal(syscall.SIGUSR2)
+		s.eventually("two generations", func() error { return s.generations(2) })
+		begun := time.Now()
+		if err := <-slow; err == nil {
+			t.Error("a request of a minute was answered")
+		}
+		if took := time.Since(begun); took > 4*time.Second {
+			t.Errorf("it was cut after %v", took)
+		}
+		s.ended(before)
+		s.eventually("one generation", func() error { return s.generations(1) })
+		s.reaches(1, "haproxyzk_worker_exits_total", `reason="killed"`)
+		s.stopped()
+	})
+}
+
+// generations returns nil when so many live, by the metrics and by /readyz.
+func (s *stage) generations(want int) error {
+	n := s.metric("haproxyzk_generations")
+	condition, err := s.condition()
+	if err != nil {
+		return err
+	}
+	if int(n) != want || len(condition.Generations) != want {
+		return fmt.Errorf("%v generations in the metrics, %v in /readyz", n, condition.Generations)
+	}
+	for i, g := range condition.Generations {
+		if g.Draining != (i > 0) || len(g.PIDs) == 0 || g.Since.IsZero() {
+			return fmt.Errorf("generation %d is %+v", i, g)
+		}
+	}
+	return nil
+}
+
+// A client that sends nothing keeps its generation alive. Eight of them make
+// the next reload wait, but for one that replaces a worker.
+func TestGenerationsThatCrowdDelayReloads(t *testing.T) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, nil)
+		a := s.app(front)
+		s.serves(front, a)
+		var clients []net.Conn
+		defer func() {
+			for _, client := range clients {
+				client.Close()
+			}
+		}()
+		for n := range 8 {
+			s.eventually("a worker that serves has a client", func() error {
+				if s.accepted() == nil {
+					return nil
+				}
+				client, err := net.Dial("tcp", s.config.Listener())
+				if err != nil {
+					return err
+				}
+				clients = append(clients, client)
+				return rig.Eventually(t.Context(), time.Second, s.accepted)
+			})
+			s.signal(syscall.SIGUSR2)
+			s.eventually("another generation", func() error { return s.generations(n + 2) })
+		}
+		before := s.pids()
+		s.signal(syscall.SIGUSR2)
+		s.says("the next reload waits")
+		s.keepsPIDs(before)
+		if err := syscall.Kill(before[0], syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		s.eventually("the worker is replaced all the same", func() error {
+			if now := s.pids(); now[0] == before[0] {
+				return errors.New("not yet")
+			}
+			return nil
+		})
+		s.ready()
+
+		before = s.pids()
+		s.signal(syscall.SIGUSR2)
+		for _, client := range clients {
+			client.Close()
+		}
+		s.eventually("it goes on when there is room", func() error {
+			if now := s.pids(); now[0] == before[0] {
+				return errors.New("not yet")
+			}
+			return nil
+		})
+		s.eventually("one generation", func() error { return s.generations(1) })
+		s.stopped()
+	})
+}
+
+// accepted returns nil when a worker of the pid file has a client. Those before
+// them may still listen for some milliseconds, on the same sockets.
+func (s *stage) accepted() error {
+	serving := s.pids()
+	for _, socket := range s.config.Sockets() {
+		info, err := rig.Stats(socket, "show info")
+		if err != nil {
+			return err
+		}
+		var pid, clients int
+		for line := range strings.Lines(info) {
+			_, _ = fmt.Sscanf(line, "Pid: %d", &pid)
+			_, _ = fmt.Sscanf(line, "CurrConns: %d", &clients)
+		}
+		if slices.Contains(serving, pid) && clients > 0 {
+			return nil
+		}
+	}
+	return errors.New("no worker has a client")
+}

@@ -1,0 +1,218 @@
+package rig
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Wire is the network between clients and one server: a loopback port that
+// forwards to another, until it is told to do otherwise. Its methods may be
+// called from several goroutines.
+type Wire struct {
+	target string
+	port   int
+
+	mu       sync.Mutex
+	listener net.Listener // nil while nobody listens
+	open     map[*passage]bool
+	closed   bool
+	// forth and back are closed while bytes pass from clients and to them.
+	forth, back chan struct{}
+	delay       time.Duration
+	requests    map[int32]int
+
+	running sync.WaitGroup
+}
+
+// passage is one connection through the wire.
+type passage struct {
+	client, server net.Conn
+	ctx            context.Context
+	cancel         context.CancelFunc
+}
+
+// NewWire listens on a port of its own and forwards to target, `ip:port`.
+func NewWire(target string) (*Wire, error) {
+	port, err := FreePort()
+	if err != nil {
+		return nil, fmt.Errorf("make a wire: %w", err)
+	}
+	w := &Wire{target: target, port: port, open: make(map[*passage]bool), forth: passing(), back: passing(), requests: make(map[int32]int)}
+	if err := w.Forward(); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+func passing() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}
+
+// Addr is where clients connect.
+func (w *Wire) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(w.port)) }
+
+// Forward lets everything pass, also what was held back.
+func (w *Wire) Forward() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pass(true, true)
+	w.delay = 0
+	if w.listener != nil {
+		return nil
+	}
+	listener, err := net.Listen("tcp", w.Addr())
+	if err != nil {
+		return fmt.Errorf("listen on the wire: %w", err)
+	}
+	w.listener = listener
+	w.running.Go(func() { w.accept(listener) })
+	return nil
+}
+
+// Cut closes all connections; the next ones are welcome.
+func (w *Wire) Cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cut()
+}
+
+// Refuse closes all connections and refuses others, until Forward.
+func (w *Wire) Refuse() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.listener != nil {
+		_ = w.listener.Close()
+		w.listener = nil
+	}
+	w.cut()
+}
+
+// Silence lets nothing pass, either way, until Forward: connections stay open,
+// new ones are accepted, and not even an end is seen on the other side.
+func (w *Wire) Silence() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pass(false, false)
+}
+
+// Mute lets no answer pass until Forward; requests arrive.
+func (w *Wire) Mute() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pass(true, false)
+}
+
+// Delay lets every answer pass that much later, from now on, until Forward.
+func (w *Wire) Delay(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.delay = d
+}
+
+// Requests returns how many requests with an operation have come since the last
+// call with it.
+func (w *Wire) Requests(operation int32) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := w.requests[operation]
+	w.requests[operation] = 0
+	return n
+}
+
+// Close ends everything and waits for it. It may be called twice.
+func (w *Wire) Close() {
+	w.Refuse()
+	w.mu.Lock()
+	w.closed = true
+	w.cut()
+	w.mu.Unlock()
+	w.running.Wait()
+}
+
+func (w *Wire) pass(forth, back bool) {
+	change := func(gate *chan struct{}, open bool) {
+		select {
+		case <-*gate:
+			if !open {
+				*gate = make(chan struct{})
+			}
+		default:
+			if open {
+				close(*gate)
+			}
+		}
+	}
+	change(&w.forth, forth)
+	change(&w.back, back)
+}
+
+func (w *Wire) cut() {
+	for p := range w.open {
+		p.end()
+	}
+}
+
+func (p *passage) end() {
+	p.cancel()
+	_ = p.client.Close()
+	_ = p.server.Close()
+}
+
+func (w *Wire) accept(listener net.Listener) {
+	for {
+		client, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		w.running.Go(func() { w.connect(client) })
+	}
+}
+
+func (w *Wire) connect(client net.Conn) {
+	server, err := net.Dial("tcp", w.target)
+	if err != nil {
+		_ = client.Close()
+		return
+	}
+	p := &passage{client: client, server: server}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	w.mu.Lock()
+	if w.closed || w.listener == nil {
+		w.mu.Unlock()
+		p.end()
+		return
+	}
+	w.open[p] = true
+	w.mu.Unlock()
+
+	counter := &requestCounter{each: w.count}
+	forth := &pump{passage: p, to: server, from: client, seen: counter.feed, rule: func() (chan struct{}, time.Duration) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.forth, 0
+	}}
+	back := &pump{passage: p, to: client, from: server, seen: func([]byte) {}, rule: func() (chan struct{}, time.Duration) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.back, w.delay
+	}}
+	var pumps sync.WaitGroup
+	pumps.Go(forth.run)
+	pumps.Go(back.run)
+	pumps.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.open, p)
+}
+
+func (w *Wire) count(operation int32) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.requests[operation]++
+}

@@ -1,0 +1,253 @@
+package hactl
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
+)
+
+const (
+	// guardFrom is how many instances a group must have had for its loss to be
+	// guarded against.
+	guardFrom = 3
+	// What leaves within lossWindow leaves at once: a path is wiped child by child,
+	// and sessions that were lost together expire one after another.
+	lossWindow = 2 * time.Second
+	// holdFor is how long instances are held at most.
+	holdFor = 60 * time.Second
+	// trustFor is how long one that left is believed to be as well as it was.
+	trustFor = 100 * time.Millisecond
+	// The last of a group stay so much longer where there are other groups, in case
+	// those follow: that takes no request from anybody.
+	emptyWait = 100 * time.Millisecond
+	// holdEvery is how often the health of those that are held is asked for.
+	holdEvery = time.Second
+	// One that was out of service already when the others left comes back if a
+	// health check finds it up within proveWithin.
+	proveWithin = 10 * time.Second
+)
+
+// guard is the loss guard of one group. It decides who is held: kept in service
+// although ZooKeeper says that it left. It does nothing and asks nobody; what
+// it has to know is handed in, the time as well.
+type guard struct {
+	// share is how many percent of the group are too many to lose at once; 0 is all.
+	share int
+	// left are those that went within lossWindow, came those that were new.
+	left, came []movement
+	held       []holding
+	// waiting is true while those of held only wait for what other groups do.
+	waiting bool
+	// since is when the first of held began to be; zero while nobody is held.
+	since time.Time
+	// proved counts who was found up since then, failed who was not in time.
+	proved, failed int
+	// many is true when other groups were lost at the same time.
+	many bool
+}
+
+type movement struct {
+	instance registry.Instance
+	at       time.Time
+	// well is true for one that was up when it left.
+	well bool
+}
+
+// holding is one instance that is held.
+type holding struct {
+	movement
+	// out is true for one that was out of service when it began to be held, doubted
+	// if nobody has checked its health for too long.
+	out, doubted bool
+	up           bool
+}
+
+// see takes in a new list of what is registered, after before; served are those
+// in service until now, with those that are held, up tells which of them are well.
+func (g *guard) see(before, served, now []registry.Instance, up func(registry.Instance) bool, at time.Time) {
+	registered, known := setOf(now), setOf(before)
+	for _, i := range served {
+		known[i.Addr] = true
+		if !registered[i.Addr] && !g.holds(i) {
+			g.left = append(g.left, movement{i, at, up(i)})
+		}
+	}
+	for _, m := range g.left {
+		known[m.instance.Addr] = true
+	}
+	back := func(i registry.Instance) bool { return registered[i.Addr] }
+	g.left = slices.DeleteFunc(g.left, func(m movement) bool { return back(m.instance) })
+	g.held = slices.DeleteFunc(g.held, func(h holding) bool { return back(h.instance) })
+	g.came = slices.DeleteFunc(g.came, func(m movement) bool { return !back(m.instance) })
+	for _, i := range now {
+		if !known[i.Addr] {
+			g.came = append(g.came, movement{instance: i, at: at})
+			g.left = nil // whose place it takes
+		}
+	}
+}
+
+// forget drops what moved too long ago to be taken together with what moves now.
+func (g *guard) forget(at time.Time) {
+	old := func(m movement) bool { return at.Sub(m.at) > lossWindow }
+	g.left, g.came = slices.DeleteFunc(g.left, old), slices.DeleteFunc(g.came, old)
+}
+
+func (g *guard) holds(i registry.Instance) bool {
+	return slices.ContainsFunc(g.held, func(h holding) bool { return h.instance == i })
+}
+
+// lost is how many have left and not been let go.
+func (g *guard) lost() int { return len(g.left) + len(g.held) }
+
+// excessive tells whether what left is too much to be believed, of a group that
+// has so many registered now; many is true when the proxy loses so many groups.
+func (g *guard) excessive(registered int, many bool) bool {
+	all := g.lost() + registered
+	switch {
+	case len(g.left) == 0 && !g.waiting:
+		return false
+	case registered == 0 && many:
+		return true
+	case registered > 0 && len(g.came) > 0:
+		return false // the new ones take the place of those that left
+	}
+	share := g.share
+	if share == 0 {
+		share = 100
+	}
+	return all >= guardFrom && g.lost()*100 >= share*all
+}
+
+// hold begins to hold who left. One that has been out of service for some time is
+// to prove itself first.
+func (g *guard) hold(inService func(registry.Instance) bool, many bool, at time.Time) {
+	g.many = g.many || many
+	if g.since.IsZero() || g.waiting {
+		g.since, g.waiting = at, false
+	}
+	for _, m := range g.left {
+		out := !inService(m.instance)
+		doubted := out && (!m.well || at.Sub(m.at) > trustFor)
+		g.held = append(g.held, holding{movement: movement{instance: m.instance, at: at}, out: out, doubted: doubted})
+	}
+	g.left = nil
+}
+
+// wait keeps the last of the group for a moment.
+func (g *guard) wait(inService func(registry.Instance) bool, at time.Time) {
+	if !g.since.IsZero() || !slices.ContainsFunc(g.left, func(m movement) bool { return inService(m.instance) }) {
+		return
+	}
+	g.since, g.waiting = at, true
+	g.left = slices.DeleteFunc(g.left, func(m movement) bool {
+		if !inService(m.instance) {
+			return false
+		}
+		g.held = append(g.held, holding{movement: m})
+		return true
+	})
+}
+
+// holding are those that are held, none while they only wait.
+func (g *guard) holding() []holding {
+	if g.waiting {
+		return nil
+	}
+	return g.held
+}
+
+// review lets go who was found down, or is registered elsewhere, and everybody
+// when it is over: then it returns why.
+func (g *guard) review(up, elsewhere func(registry.Instance) bool, at time.Time) (over string) {
+	if g.since.IsZero() {
+		return ""
+	}
+	if len(g.held) == 0 && !g.waiting {
+		return g.release("all have come back")
+	}
+	for i := range g.held {
+		if h := &g.held[i]; !h.up && up(h.instance) {
+			h.up = true
+			g.proved++
+		}
+	}
+	g.held = slices.DeleteFunc(g.held, func(h holding) bool {
+		switch {
+		case elsewhere(h.instance):
+			return true
+		case up(h.instance), h.doubted && !h.up && at.Sub(h.at) < proveWithin, h.out && at.Equal(h.at):
+			return false
+		case h.doubted && !h.up:
+			g.failed++
+		}
+		return true
+	})
+	switch {
+	case g.waiting && (len(g.held) == 0 || len(g.came) > 0 || at.Sub(g.since) >= emptyWait):
+		left := g.left // for what may follow yet
+		for _, h := range g.held {
+			left = append(left, h.movement)
+		}
+		if g.release(""); len(g.came) == 0 {
+			g.left = left
+		}
+		return ""
+	case g.waiting:
+		return ""
+	case len(g.held) == 0:
+		return g.release("nobody is left who is up")
+	case len(g.came) > 0:
+		return g.release("a new instance has registered")
+	case at.Sub(g.since) >= holdFor:
+		return g.release("the time is over")
+	case !g.many && g.failed > 0 && g.proved < guardFrom && !slices.ContainsFunc(g.held, func(h holding) bool { return !h.up }):
+		// They were stopped in turn: the first of them before the last left.
+		return g.release("those that left before have stopped")
+	}
+	return ""
+}
+
+// release lets everybody go and returns why. Who is registered is not concerned.
+func (g *guard) release(why string) string {
+	*g = guard{share: g.share, came: g.came}
+	return why
+}
+
+// clone is the same, and shares nothing that changes.
+func (g *guard) clone() guard {
+	c := *g
+	c.left, c.came, c.held = slices.Clone(g.left), slices.Clone(g.came), slices.Clone(g.held)
+	return c
+}
+
+// countLost counts the groups that had instances, and those of them that lose
+// all of theirs at once.
+func countLost(groups []*group, at time.Time) (lost, all int) {
+	for _, g := range groups {
+		switch {
+		case len(g.seen.Instances) > 0:
+			all++
+		case g.guard.lost() > 0:
+			all++
+			if len(g.guard.left) > 0 || at.Sub(g.guard.since) <= lossWindow {
+				lost++
+			}
+		}
+	}
+	return lost, all
+}
+
+// many tells whether so many of so many groups are too many. One alone is judged
+// by its size.
+func many(lost, all int) bool { return lost > 1 && 2*lost > all }
+
+func setOf(instances []registry.Instance) map[netip.AddrPort]bool {
+	set := make(map[netip.AddrPort]bool, len(instances))
+	for _, i := range instances {
+		set[i.Addr] = true
+	}
+	return set
+}

@@ -1,0 +1,97 @@
+package hactl
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+)
+
+// recall finds out what operators have made of the servers of an HAProxy that
+// runs already, which another process of ours left, and which of them are dead
+// for it: the workers that take its place know nothing. Where none runs there
+// is nothing to find.
+//
+// HAProxy does not tell who took a server out. Those that we took out have no
+// weight; any other state of a server whose instance is registered is an
+// operator's.
+func (c *Controller) recall(ctx context.Context) {
+	states := make([]ServersState, len(c.Frame.Sockets))
+	var asking sync.WaitGroup
+	for i, socket := range c.Frame.Sockets {
+		asking.Go(func() {
+			replies, err := Client{Path: socket, Timeout: c.Timeout}.Ask(ctx, "show servers state")
+			if err == nil {
+				states[i], err = ParseServersState(replies[0])
+			}
+			if err != nil {
+				c.Logger.Debug("nothing is known of an HAProxy that might run already", "socket", socket, "error", err)
+			}
+		})
+	}
+	asking.Wait()
+	c.recalled = recollect(states)
+}
+
+// recollect puts together what workers say, by backend and address.
+func recollect(states []ServersState) map[string]map[netip.AddrPort]Slot {
+	all := make(map[string]map[netip.AddrPort]Slot)
+	for _, state := range states {
+		for backend, servers := range state {
+			if all[backend] == nil {
+				all[backend] = make(map[netip.AddrPort]Slot)
+			}
+			for _, server := range servers {
+				ours := server.Admin != Ready && server.Weight == NoWeight
+				if !server.Addr.IsValid() || ours {
+					continue
+				}
+				slot, known := all[backend][server.Addr]
+				slot.Down = server.Down && server.Admin == Ready && (!known || slot.Down)
+				// What an operator did on one worker had not reached all.
+				if server.Admin != Ready && slot.Operator == "" {
+					slot.Operator = server.Admin
+				}
+				if server.Weight != 0 && slot.Weight == 0 {
+					slot.Weight = server.Weight
+				}
+				all[backend][server.Addr] = slot
+			}
+		}
+	}
+	return all
+}
+
+// remember gives the slots of groups that were read for the first time what was
+// recalled of their instances.
+func (c *Controller) remember() {
+	if c.recalled == nil {
+		return
+	}
+	changed := false
+	for _, g := range c.groups {
+		servers := c.recalled[g.backend.Name]
+		if servers == nil || !g.filled {
+			continue
+		}
+		delete(c.recalled, g.backend.Name)
+		for i := range g.table.Slots {
+			s := &g.table.Slots[i]
+			before, known := servers[s.Addr]
+			if !s.Used || !known {
+				continue
+			}
+			s.Down = s.Down || before.Down && g.checked()
+			s.Operator, s.Weight = before.Operator, g.heed(Server{Weight: before.Weight}, Server{}).Weight
+			if text := s.operator(); text != "" {
+				g.touched, changed = true, true
+				c.Logger.Info("an operator changed a server before, it stays so", "server", g.server(i), "state", text)
+			}
+		}
+	}
+	if c.complete() {
+		c.recalled = nil
+	}
+	if changed {
+		c.publish()
+	}
+}

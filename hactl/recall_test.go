@@ -1,0 +1,114 @@
+package hactl
+
+import (
+	"net/netip"
+	"testing"
+)
+
+// runs lets workers run already when the story begins.
+func (s *story) runs(config string) []*fakeWorker {
+	var workers []*fakeWorker
+	for i, socket := range s.ha.sockets {
+		w := newFakeWorker(10+i, []byte(config))
+		socket.handOver(w, 0)
+		workers = append(workers, w)
+	}
+	return workers
+}
+
+func TestTakeoverKeepsWhatOperatorsDid(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 6))
+	before := s.runs("backend web\n server web1 10.0.0.1:80\n server web2 10.0.0.2:80\n server web3 10.0.0.3:80\n server web4 10.0.0.4:80\n server web5 10.0.0.5:80\n server web6 10.0.0.6:80")
+	before[0].do("set server web/web1 state drain") // on one worker: nobody had swept since
+	before[1].do("set server web/web2 state maint")
+	before[0].do("set server web/web3 weight 30")
+	for _, w := range before {
+		// It had left, and has registered again since.
+		w.do(leaves("web/web4")...)
+		w.do("set server web/web5 health down")
+	}
+	before[0].do("set server web/web6 health down")
+	s.set("web", 1, 2, 3, 4, 5, 6)
+	s.serve(t)
+	for i := range 2 {
+		w := s.ha.worker(i)
+		becomes(t, "an operator's drain", "10.0.0.1:80 drain", func() string { return w.show("web/web1") })
+		becomes(t, "an operator's maint", "10.0.0.2:80 maint", func() string { return w.show("web/web2") })
+		becomes(t, "an operator's weight", 30, func() int { return w.weight("web/web3") })
+		becomes(t, "who left, and came back", "10.0.0.4:80 ready", func() string { return w.show("web/web4") })
+		becomes(t, "dead for all", "10.0.0.5:80 down", func() string { return w.show("web/web5") })
+		becomes(t, "dead for one", "10.0.0.6:80 ready", func() string { return w.show("web/web6") })
+	}
+	var said []string
+	for _, r := range s.Snapshot().Remarks {
+		said = append(said, r.Instance.String()+" "+r.Text)
+	}
+	same(t, "operators", []string{"10.0.0.1:80 drain", "10.0.0.2:80 maint", "10.0.0.3:80 weight 30"}, said)
+	s.endsWith(t, "start")
+}
+
+// ZooKeeper may be away at the start: what is read later is not another registration.
+func TestTakeoverIsRememberedUntilAllIsRead(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 2), backendOf("api", 2))
+	s.StartWait = 0
+	for _, w := range s.runs("backend web\n server web1 10.0.0.1:80\n server web2 10.0.0.2:80") {
+		w.do("set server web/web1 state maint")
+	}
+	s.serve(t)
+	s.set("web", 1, 2)
+	s.serves(t, "an operator has taken one out", "web", 0, 2)
+	s.set("web", 2)
+	s.set("api", 7)
+	s.serves(t, "all is read", "api", 7, 0)
+	s.set("web", 1, 2)
+	s.serves(t, "a new registration inherits nothing", "web", 1, 2)
+	s.endsWith(t, "start")
+}
+
+func TestTakeoverFromNobody(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 2))
+	s.Frame.Sockets = append(s.Frame.Sockets, t.TempDir()+"/nobody")
+	s.recall(t.Context())
+	for backend, servers := range s.recalled {
+		t.Errorf("%s: %v", backend, servers)
+	}
+}
+
+func TestRecollect(t *testing.T) {
+	state := func(servers ...Server) ServersState {
+		s := ServersState{"web": {}}
+		for _, server := range servers {
+			s["web"][server.Addr.String()] = server
+		}
+		return s
+	}
+	is := func(what string, want Slot, workers ...Server) {
+		t.Helper()
+		var states []ServersState
+		for _, w := range workers {
+			states = append(states, state(w))
+		}
+		if got := recollect(append(states, nil))["web"][addr1]; got != want {
+			t.Errorf("%s: %+v, want %+v", what, got, want)
+		}
+	}
+	ready, dead := Server{Addr: addr1, Admin: Ready}, Server{Addr: addr1, Admin: Ready, Down: true}
+	is("alive", Slot{}, ready, ready)
+	is("dead for one", Slot{}, dead, ready)
+	is("dead for the other", Slot{}, ready, dead)
+	is("dead for both", Slot{Down: true}, dead, dead)
+	is("maint on one", Slot{Operator: Maint}, ready, Server{Addr: addr1, Admin: Maint})
+	is("a weight on one", Slot{Weight: 7}, Server{Addr: addr1, Admin: Ready, Weight: 7}, ready)
+	is("no weight, but in service", Slot{Weight: NoWeight}, Server{Addr: addr1, Admin: Ready, Weight: NoWeight})
+	is("taken out by us", Slot{}, Server{Addr: addr1, Admin: Maint, Weight: NoWeight})
+	is("draining by us", Slot{}, Server{Addr: addr1, Admin: Drain, Weight: NoWeight})
+	if got := recollect([]ServersState{state(Server{Admin: Maint})})["web"]; len(got) > 0 {
+		t.Errorf("a slot without an address: %v", got)
+	}
+	if _, known := recollect([]ServersState{state(ready)})["web"][netip.AddrPort{}]; known {
+		t.Error("an address that is none")
+	}
+}

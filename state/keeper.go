@@ -1,0 +1,233 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
+)
+
+const (
+	// writeEvery is the shortest time between two files.
+	writeEvery = time.Second
+	// retryEvery is when a file that could not be written is tried again.
+	retryEvery = 30 * time.Second
+)
+
+// Sink takes what is registered. Its methods do not block.
+type Sink interface {
+	SetGroup(registry.Group)
+	SetGroups(names []string)
+}
+
+// Options of a [Keeper].
+type Options struct {
+	// Dir is the folder of the files; it is made when it is missing.
+	Dir string
+	// Proxy is the proxy's name, and that of its file: a name without slashes.
+	Proxy string
+	// Servers are ZooKeeper's: lists of others are not recalled.
+	Servers []string
+	// Path is where a group is registered, the chroot included; empty for one
+	// that is not the proxy's.
+	Path func(group string) string
+	// Discovers is true when groups are.
+	Discovers bool
+	// Decode reads an instance.
+	Decode func(string) (registry.Instance, error)
+	Sink   Sink
+	Logger *slog.Logger
+}
+
+// Keeper hands what is registered on to a sink, and keeps it in a file. Its
+// methods may be called from any goroutine.
+type Keeper struct {
+	Options
+
+	dirty chan struct{} // takes one token when there is something to write
+
+	mu         sync.Mutex
+	groups     map[string]registry.Group // what the file is to have
+	discovered []string                  // nil: not listed yet
+	saved      time.Time                 // of the file that was loaded
+	// heard are the groups that came since the start, recalled those that the
+	// sink has from the file.
+	heard, recalled map[string]bool
+	listed          bool // the discovered groups came since the start
+}
+
+// New returns a keeper that knows nothing and writes nothing yet.
+func New(o Options) *Keeper {
+	return &Keeper{
+		Options: o, dirty: make(chan struct{}, 1),
+		groups: make(map[string]registry.Group), heard: make(map[string]bool), recalled: make(map[string]bool),
+	}
+}
+
+func (k *Keeper) path() string { return filepath.Join(k.Dir, k.Proxy+".json") }
+
+// Load reads the file of the process before. One that is missing is nothing to
+// tell; one that is of no use is told and left out. It is called before anything
+// is handed over.
+func (k *Keeper) Load() {
+	f, err := readFile(k.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err == nil {
+		err = f.foreign(k.Proxy, k.Servers)
+	}
+	if err != nil {
+		k.Logger.Warn("what was registered last is not used, a start without zookeeper serves nothing", "file", k.path(), "problem", err)
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.saved = f.Saved
+	if k.Discovers {
+		k.discovered = f.Discovered
+	}
+	var foreign []string
+	for _, l := range f.Groups {
+		if path := k.Path(l.Name); path == "" || path != l.Path {
+			foreign = append(foreign, l.Name)
+			continue
+		}
+		k.groups[l.Name] = l.group(k.Decode)
+	}
+	if len(foreign) > 0 {
+		k.Logger.Warn("groups that were kept are registered elsewhere now, they are left out", "file", k.path(), "groups", foreign)
+	}
+}
+
+// Recall hands over what was loaded and has not come since.
+func (k *Keeper) Recall() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.Discovers && !k.listed && k.discovered != nil {
+		k.Sink.SetGroups(slices.Clone(k.discovered))
+	}
+	for _, name := range slices.Sorted(maps.Keys(k.groups)) {
+		if k.heard[name] {
+			continue
+		}
+		k.recalled[name] = true
+		k.hand(k.groups[name])
+	}
+	if len(k.recalled) > 0 {
+		k.Logger.Warn("zookeeper has not answered, serving what was registered last",
+			"saved", k.saved, "age", time.Since(k.saved).Round(time.Second), "groups", len(k.recalled))
+	}
+}
+
+// Recalled names the groups, sorted, whose lists are from the file and have not
+// come since.
+func (k *Keeper) Recalled() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Sorted(maps.Keys(k.recalled))
+}
+
+// SetGroup hands a group over and has it written. The sink gets a list of its own.
+func (k *Keeper) SetGroup(g registry.Group) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.groups[g.Name] = g
+	k.heard[g.Name] = true
+	delete(k.recalled, g.Name)
+	k.hand(g)
+	k.touch()
+}
+
+// SetGroups hands over which groups are discovered, and forgets others.
+func (k *Keeper) SetGroups(names []string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, name := range k.discovered {
+		if !slices.Contains(names, name) {
+			delete(k.groups, name)
+			delete(k.recalled, name)
+		}
+	}
+	k.discovered, k.listed = append([]string{}, names...), true
+	k.Sink.SetGroups(names)
+	k.touch()
+}
+
+func (k *Keeper) hand(g registry.Group) {
+	g.Instances = slices.Clone(g.Instances)
+	k.Sink.SetGroup(g)
+}
+
+func (k *Keeper) touch() {
+	select {
+	case k.dirty <- struct{}{}:
+	default:
+	}
+}
+
+// Run writes what changes, at most once a second, until ctx is done; then it
+// writes what is not written yet and returns.
+func (k *Keeper) Run(ctx context.Context) {
+	var failed bool
+	retry := time.NewTimer(retryEvery)
+	defer retry.Stop()
+	retry.Stop()
+	for {
+		select {
+		case <-k.dirty:
+		case <-retry.C:
+		case <-ctx.Done():
+			select {
+			case <-k.dirty:
+				k.write(failed)
+			default:
+			}
+			return
+		}
+		failed = k.write(failed)
+		retry.Stop()
+		if failed {
+			retry.Reset(retryEvery)
+		}
+		pause := time.NewTimer(writeEvery)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+		}
+		pause.Stop()
+	}
+}
+
+// write writes the file, and tells when that begins or ends to fail.
+func (k *Keeper) write(failed bool) (fails bool) {
+	err := k.contents().write(k.path())
+	switch {
+	case err != nil && !failed:
+		k.Logger.Warn("what is registered cannot be kept, a start without zookeeper would serve old lists or none", "file", k.path(), "error", err)
+	case err == nil && failed:
+		k.Logger.Info("what is registered is kept again", "file", k.path())
+	}
+	return err != nil
+}
+
+func (k *Keeper) contents() file {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	f := file{Version: version, Proxy: k.Proxy, Servers: k.Servers, Saved: time.Now().UTC(), Discovered: k.discovered}
+	for _, name := range slices.Sorted(maps.Keys(k.groups)) {
+		l := list{Name: name, Path: k.Path(name), Instances: []string{}}
+		for _, instance := range k.groups[name].Instances {
+			l.Instances = append(l.Instances, instance.String())
+		}
+		f.Groups = append(f.Groups, l)
+	}
+	return f
+}

@@ -1,0 +1,278 @@
+package state
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
+)
+
+// sink notes what it is given, as text.
+type sink struct {
+	mu  sync.Mutex
+	got []string
+}
+
+func (s *sink) SetGroup(g registry.Group) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.got = append(s.got, fmt.Sprint(g.Name, g.Instances))
+}
+
+func (s *sink) SetGroups(names []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.got = append(s.got, fmt.Sprint(names))
+}
+
+func (s *sink) take() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	got := s.got
+	s.got = nil
+	return got
+}
+
+func decode(text string) (registry.Instance, error) {
+	addr, err := netip.ParseAddrPort(text)
+	return registry.Instance{Addr: addr}, err
+}
+
+func group(name string, instances ...string) registry.Group {
+	g := registry.Group{Name: name}
+	for _, text := range instances {
+		g.Instances = append(g.Instances, registry.Instance{Addr: netip.MustParseAddrPort(text)})
+	}
+	return g
+}
+
+func newKeeper(dir string) (*Keeper, *sink) {
+	s := &sink{}
+	return New(Options{
+		Dir: dir, Proxy: "web", Servers: []string{"zk1:2181", "zk2:2181"}, Discovers: true, Decode: decode, Sink: s,
+		Path:   func(group string) string { return "/services/" + group },
+		Logger: slog.New(slog.DiscardHandler),
+	}), s
+}
+
+// kept has a keeper write what do hands to it.
+func kept(t *testing.T, dir string, do func(*Keeper)) {
+	t.Helper()
+	k, _ := newKeeper(dir)
+	do(k)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	k.Run(ctx)
+}
+
+func loaded(dir string) (*Keeper, *sink) {
+	k, s := newKeeper(dir)
+	k.Load()
+	return k, s
+}
+
+func TestKeeperOverARestart(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "made")
+	kept(t, dir, func(k *Keeper) {
+		k.SetGroups([]string{"a", "b", "gone"})
+		k.SetGroup(group("a", "10.0.0.1:80", "[2001:db8::1]:80"))
+		k.SetGroup(group("b"))
+		k.SetGroup(group("gone", "10.0.0.9:80"))
+		k.SetGroup(group("fixed", "10.0.0.5:80"))
+		k.SetGroups([]string{"a", "b"})
+	})
+	info, err := os.Stat(filepath.Join(dir, "web.json"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("%v %v", info, err)
+	}
+	if all, err := os.ReadDir(dir); err != nil || len(all) != 1 {
+		t.Errorf("beside it: %v %v", all, err)
+	}
+
+	k, s := loaded(dir)
+	if got := s.take(); got != nil {
+		t.Errorf("handed over before it was asked for: %q", got)
+	}
+	// One list is there before, and an old one does not take its place.
+	k.SetGroup(group("fixed", "10.0.0.6:80"))
+	k.Recall()
+	want := []string{"fixed[10.0.0.6:80]", "[a b]", "a[10.0.0.1:80 [2001:db8::1]:80]", "b[]"}
+	if diff := cmp.Diff(want, s.take()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"a", "b"}, k.Recalled()); diff != "" {
+		t.Errorf("recalled: -want +got:\n%s", diff)
+	}
+	k.SetGroups([]string{"a"})
+	k.SetGroup(group("a", "10.0.0.2:80"))
+	if diff := cmp.Diff([]string{"[a]", "a[10.0.0.2:80]"}, s.take()); diff != "" || len(k.Recalled()) > 0 {
+		t.Errorf("%q still recalled; -want +got:\n%s", k.Recalled(), diff)
+	}
+
+	// What was not heard again is kept for the next start as well.
+	kept(t, dir, func(k *Keeper) {
+		k.Load()
+		k.SetGroup(group("a", "10.0.0.3:80"))
+	})
+	k, s = loaded(dir)
+	k.Recall()
+	if got := s.take(); !slices.Contains(got, "a[10.0.0.3:80]") || !slices.Contains(got, "fixed[10.0.0.5:80]") {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestFilesThatAreOfNoUse(t *testing.T) {
+	dir := t.TempDir()
+	kept(t, dir, func(k *Keeper) { k.SetGroup(group("a", "10.0.0.1:80")) })
+	path := filepath.Join(dir, "web.json")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := string(text)
+	change := func(old, now string) string {
+		if !strings.Contains(good, old) {
+			t.Fatalf("%s has no %s", good, old)
+		}
+		return strings.Replace(good, old, now, 1)
+	}
+	for name, test := range map[string]struct {
+		text string
+		want []string
+	}{
+		"good":               {good, []string{"a[10.0.0.1:80]"}},
+		"empty":              {"", nil},
+		"cut off":            {good[:len(good)/2], nil},
+		"zeros":              {string(make([]byte, 100)), nil},
+		"no object":          {"[]", nil},
+		"another type":       {change(`[{"name"`, `{"name"`), nil},
+		"from the future":    {change(`"version":1`, `"version":2,"more":true`), nil},
+		"without a version":  {change(`"version":1`, `"v":1`), nil},
+		"another proxy":      {change(`"proxy":"web"`, `"proxy":"api"`), nil},
+		"another ZooKeeper":  {change(`["zk1:2181","zk2:2181"]`, `["zk9:2181"]`), nil},
+		"one server is left": {change(`["zk1:2181","zk2:2181"]`, `["zk9:2181","zk2:2181"]`), []string{"a[10.0.0.1:80]"}},
+		"another path":       {change(`/services/a`, `/other/a`), nil},
+		"odd instances":      {change(`"10.0.0.1:80"`, `"10.0.0.1:80;disable server a/a1","x","10.0.0.7:80","10.0.0.7:80"`), []string{"a[10.0.0.7:80]"}},
+		"too long":           {strings.Repeat(" ", maxFile) + good, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(path, []byte(test.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			k, s := loaded(dir)
+			k.Recall()
+			if diff := cmp.Diff(test.want, s.take()); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestFileIsWrittenOnceASecondAndOnChange(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		k, _ := newKeeper(dir)
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { k.Run(ctx) })
+		saved := make(map[time.Time]bool)
+		look := func() {
+			if f, err := readFile(k.path()); err == nil {
+				saved[f.Saved] = true
+			}
+		}
+		for i := range 500 {
+			k.SetGroup(group("a", fmt.Sprintf("10.0.0.1:%d", i+1)))
+			<-time.After(10 * time.Millisecond) // the bubble's clock
+			look()
+		}
+		<-time.After(2 * time.Second)
+		look()
+		if len(saved) < 4 || len(saved) > 7 {
+			t.Errorf("%d files in 5 seconds of changes", len(saved))
+		}
+		<-time.After(time.Hour)
+		before := len(saved)
+		look()
+		if len(saved) != before {
+			t.Error("written although nothing has changed")
+		}
+		// What has just come is written at the end.
+		k.SetGroup(group("a", "10.0.0.1:1"))
+		synctest.Wait()
+		k.SetGroup(group("a", "10.0.0.1:2"))
+		cancel()
+		running.Wait()
+		if f, err := readFile(k.path()); err != nil || f.Groups[0].Instances[0] != "10.0.0.1:2" {
+			t.Errorf("%+v %v", f, err)
+		}
+	})
+}
+
+func TestFolderThatCannotBeWritten(t *testing.T) {
+	parent := filepath.Join(t.TempDir(), "state")
+	if err := os.WriteFile(parent, nil, 0o600); err != nil { // a file, where a folder should be
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		k, s := newKeeper(parent)
+		var told strings.Builder
+		k.Logger = slog.New(slog.NewTextHandler(&told, nil))
+		k.Load()
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { k.Run(ctx) })
+		for i := range 20 {
+			k.SetGroup(group("a", fmt.Sprintf("10.0.0.1:%d", i+1)))
+			<-time.After(time.Second) // the bubble's clock
+		}
+		if len(s.take()) != 20 {
+			t.Error("the sink has not got everything")
+		}
+		if err := os.Remove(parent); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(2 * retryEvery)
+		cancel()
+		running.Wait()
+		if f, err := readFile(k.path()); err != nil || f.Groups[0].Instances[0] != "10.0.0.1:20" {
+			t.Errorf("%+v %v", f, err)
+		}
+		if n := strings.Count(told.String(), "cannot be kept"); n != 1 || !strings.Contains(told.String(), "is kept again") {
+			t.Errorf("told %d times:\n%s", n, told.String())
+		}
+	})
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(`{"version":1,"proxy":"web","servers":["zk1:2181"],"saved":"2026-01-02T03:04:05Z","discovered":["a"],"groups":[{"name":"a","path":"/services/a","instances":["10.0.0.1:80","x"]}]}`))
+	f.Add([]byte(`{"version":2}`))
+	f.Add([]byte(``))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		got, err := parse(text)
+		if err != nil {
+			return
+		}
+		if got.Version != version {
+			t.Fatalf("version %d", got.Version)
+		}
+		for _, l := range got.Groups {
+			g := l.group(decode)
+			if !slices.IsSortedFunc(g.Instances, func(a, b registry.Instance) int { return a.Addr.Compare(b.Addr) }) {
+				t.Fatalf("%v", g)
+			}
+		}
+	})
+}

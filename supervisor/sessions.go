@@ -1,0 +1,111 @@
+package supervisor
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Sessions are HAProxy's: the connections of its clients. A worker that was told
+// to finish answers no more, so its kernel is asked: proc_net_tcp(5) has a line
+// for each socket,
+//
+//	sl local_address rem_address st … inode …
+//	0: 0100007F:1F90 0100007F:C350 01 … 123456 …
+//
+// and proc_pid_fd(5) a link `socket:[123456]` for each of the worker's own. A
+// session is a connection to a port on which HAProxy listened.
+
+// Socket states of the kernel's include/net/tcp_states.h.
+const (
+	tcpEstablished = "01"
+	tcpCloseWait   = "08" // the client sends no more, and waits for the answer
+	tcpListen      = "0A"
+)
+
+// ports are TCP ports, in the kernel's hexadecimal.
+type ports map[string]bool
+
+// listening are the ports on which workers listen.
+func listening(workers []*worker) (ports, error) {
+	found := make(ports)
+	err := eachSocket(workers, func(port, state string) {
+		if state == tcpListen {
+			found[port] = true
+		}
+	})
+	return found, err
+}
+
+// sessions counts the sessions of workers that listened on ports.
+func (p ports) sessions(workers []*worker) (n int, err error) {
+	err = eachSocket(workers, func(port, state string) {
+		if p[port] && (state == tcpEstablished || state == tcpCloseWait) {
+			n++
+		}
+	})
+	return n, err
+}
+
+// eachSocket calls do with the local port and the state of every TCP socket of
+// workers that have not ended.
+func eachSocket(workers []*worker, do func(port, state string)) error {
+	for _, w := range workers {
+		if w.ended() {
+			continue
+		}
+		dir := filepath.Join("/proc", strconv.Itoa(w.pid))
+		own, err := inodes(filepath.Join(dir, "fd"))
+		if err != nil {
+			return fmt.Errorf("read the sockets of process %d: %w", w.pid, err)
+		}
+		for _, table := range []string{"net/tcp", "net/tcp6"} {
+			if err := eachLine(filepath.Join(dir, table), func(fields []string) {
+				if len(fields) < 10 || !own[fields[9]] {
+					return
+				}
+				if i := strings.LastIndexByte(fields[1], ':'); i >= 0 {
+					do(fields[1][i+1:], fields[3])
+				}
+			}); err != nil {
+				return fmt.Errorf("read the sockets of process %d: %w", w.pid, err)
+			}
+		}
+	}
+	return nil
+}
+
+// inodes are those of the sockets that the links in dir lead to.
+func inodes(dir string) (map[string]bool, error) {
+	links, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]bool)
+	for _, link := range links {
+		to, err := os.Readlink(filepath.Join(dir, link.Name()))
+		if err != nil {
+			continue // closed since
+		}
+		if inode, is := strings.CutPrefix(to, "socket:["); is {
+			found[strings.TrimSuffix(inode, "]")] = true
+		}
+	}
+	return found, nil
+}
+
+func eachLine(path string, do func(fields []string)) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		do(strings.Fields(lines.Text()))
+	}
+	return lines.Err()
+}
