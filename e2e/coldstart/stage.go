@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"strings"
@@ -18,8 +16,7 @@ import (
 )
 
 const (
-	dockerWithin = time.Minute
-	within       = 30 * time.Second
+	within = 30 * time.Second
 	// Docker's proxy takes a connection before anybody listens behind it, and
 	// may then sit on it.
 	answerWithin = 25 * time.Millisecond
@@ -50,7 +47,7 @@ type stage struct {
 
 func newStage(ctx context.Context, image, zookeeper, app string) (*stage, error) {
 	s := &stage{image: image}
-	base, err := docker(ctx, "image", "inspect", "--format", `{{index .Config.Labels "org.opencontainers.image.base.name"}}`, image)
+	base, err := rig.Docker(ctx, "image", "inspect", "--format", `{{index .Config.Labels "org.opencontainers.image.base.name"}}`, image)
 	if err != nil {
 		return s, err
 	}
@@ -63,7 +60,7 @@ func newStage(ctx context.Context, image, zookeeper, app string) (*stage, error)
 		return s, err
 	}
 	network := "haproxy-zk-coldstart-" + strings.ToLower(rand.Text()[:10])
-	if _, err := docker(ctx, "network", "create", network); err != nil {
+	if _, err := rig.Docker(ctx, "network", "create", network); err != nil {
 		return s, err
 	}
 	s.network = network
@@ -76,7 +73,7 @@ func newStage(ctx context.Context, image, zookeeper, app string) (*stage, error)
 	}
 	var instance string
 	err = rig.Eventually(ctx, within, func() error {
-		said, err := docker(ctx, "logs", id)
+		said, err := rig.Docker(ctx, "logs", id)
 		if err != nil {
 			return err
 		}
@@ -102,7 +99,7 @@ func (s *stage) ours() []string { return []string{"--env", "ZK_ADDR=zookeeper:21
 
 // run starts a container that close removes.
 func (s *stage) run(ctx context.Context, args ...string) (string, error) {
-	id, err := docker(ctx, append([]string{"run", "--detach", "--network", s.network}, args...)...)
+	id, err := rig.Docker(ctx, append([]string{"run", "--detach", "--network", s.network}, args...)...)
 	if err == nil {
 		s.containers = append(s.containers, id)
 	}
@@ -138,7 +135,7 @@ func (s *stage) serves(ctx context.Context, args []string) (took time.Duration, 
 			answered <- time.Now()
 		}
 	}()
-	id, err := docker(ctx, append([]string{"run", "--detach", "--network", s.network, "--publish", fmt.Sprintf("127.0.0.1:%d:8080", port)}, args...)...)
+	id, err := rig.Docker(ctx, append([]string{"run", "--detach", "--network", s.network, "--publish", fmt.Sprintf("127.0.0.1:%d:8080", port)}, args...)...)
 	if err != nil {
 		stop()
 		<-answered
@@ -146,10 +143,10 @@ func (s *stage) serves(ctx context.Context, args []string) (took time.Duration, 
 	}
 	at, ok := <-answered
 	if !ok {
-		said, _ := docker(context.Background(), "logs", id)
+		said, _ := rig.Docker(context.Background(), "logs", id)
 		err = fmt.Errorf("no answer within %s: %s", within, said)
 	}
-	_, removeErr := docker(context.Background(), "rm", "--force", "--volumes", id)
+	_, removeErr := rig.Docker(context.Background(), "rm", "--force", "--volumes", id)
 	return at.Sub(began), errors.Join(err, removeErr)
 }
 
@@ -157,28 +154,15 @@ func (s *stage) serves(ctx context.Context, args []string) (took time.Duration, 
 func (s *stage) close() error {
 	var problems []error
 	for _, id := range s.containers {
-		_, err := docker(context.Background(), "rm", "--force", "--volumes", id)
+		_, err := rig.Docker(context.Background(), "rm", "--force", "--volumes", id)
 		problems = append(problems, err)
 	}
 	if s.network != "" {
-		_, err := docker(context.Background(), "network", "rm", s.network)
+		_, err := rig.Docker(context.Background(), "network", "rm", s.network)
 		problems = append(problems, err)
 	}
 	if s.dir != "" {
 		problems = append(problems, os.RemoveAll(s.dir))
 	}
 	return errors.Join(problems...)
-}
-
-// docker runs a command of Docker's client and returns what it printed.
-func docker(ctx context.Context, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, dockerWithin)
-	defer cancel()
-	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, "docker", args...)
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("docker %s: %w: %s", args[0], err, bytes.TrimSpace(stderr.Bytes()))
-	}
-	return strings.TrimSpace(stdout.String()), nil
 }

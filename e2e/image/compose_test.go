@@ -25,7 +25,7 @@ type compose struct {
 func newCompose(t *testing.T, image Image) (c *compose, listeners, queries []string) {
 	t.Helper()
 	c = &compose{t: t, command: []string{"docker-compose"}}
-	if _, err := docker(t.Context(), "compose", "version"); err == nil {
+	if _, err := rig.Docker(t.Context(), "compose", "version"); err == nil {
 		c.command = []string{"docker", "compose"}
 	}
 	c.command = append(c.command, "--file", "../../compose.yaml", "--project-name", unique("compose"))

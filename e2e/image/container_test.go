@@ -36,7 +36,7 @@ func start(ctx context.Context, o options) (*container, error) {
 		args = append(args, "--network-alias", o.alias)
 	}
 	args = append(append(append(args, o.flags...), o.image), o.args...)
-	id, err := docker(ctx, args...)
+	id, err := rig.Docker(ctx, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func start(ctx context.Context, o options) (*container, error) {
 		}
 	}
 	if err == nil {
-		_, err = docker(ctx, "start", id)
+		_, err = rig.Docker(ctx, "start", id)
 	}
 	if err != nil {
 		_ = c.remove() // the first error is the one to tell
@@ -77,7 +77,7 @@ func run(t *testing.T, o options) *container {
 // remove ends the container and removes it with its volumes. One that is gone
 // is no error.
 func (c *container) remove() error {
-	_, err := docker(context.Background(), "rm", "--force", "--volumes", c.id)
+	_, err := rig.Docker(context.Background(), "rm", "--force", "--volumes", c.id)
 	if err != nil && strings.Contains(err.Error(), "No such container") {
 		return nil
 	}
@@ -89,13 +89,13 @@ func (c *container) join(ctx context.Context, network, alias string) error {
 	if alias != "" {
 		args = append(args, "--alias", alias)
 	}
-	_, err := docker(ctx, append(args, network, c.id)...)
+	_, err := rig.Docker(ctx, append(args, network, c.id)...)
 	return err
 }
 
 // inspect returns a part of what the engine knows of the container.
 func (c *container) inspect(format string) (string, error) {
-	return docker(context.Background(), "inspect", "--format", format, c.id)
+	return rig.Docker(context.Background(), "inspect", "--format", format, c.id)
 }
 
 func (c *container) ip(network string) (string, error) {
@@ -130,13 +130,13 @@ func (c *container) signal(sig syscall.Signal) error {
 
 // published is the loopback address where a port of the container is.
 func (c *container) published(port int) (string, error) {
-	text, err := docker(context.Background(), "port", c.id, strconv.Itoa(port)+"/tcp")
+	text, err := rig.Docker(context.Background(), "port", c.id, strconv.Itoa(port)+"/tcp")
 	first, _, _ := strings.Cut(text, "\n")
 	return first, err
 }
 
 func (c *container) logs() string {
-	text, err := dockerBoth("logs", "--tail", "40", c.id)
+	text, err := rig.DockerOutput(context.Background(), "logs", "--tail", "40", c.id)
 	if err != nil {
 		return err.Error()
 	}
@@ -146,7 +146,7 @@ func (c *container) logs() string {
 // stop stops the container as `docker stop` does and returns its exit code.
 func (c *container) stop() (code string, took time.Duration, err error) {
 	began := time.Now()
-	if _, err := docker(context.Background(), "stop", c.id); err != nil {
+	if _, err := rig.Docker(context.Background(), "stop", c.id); err != nil {
 		return "", 0, err
 	}
 	took = time.Since(began)
@@ -162,7 +162,7 @@ type process struct {
 }
 
 func (c *container) processes() ([]process, error) {
-	text, err := docker(context.Background(), "top", c.id, "-eo", "pid,ppid,stat,args")
+	text, err := rig.Docker(context.Background(), "top", c.id, "-eo", "pid,ppid,stat,args")
 	if err != nil {
 		return nil, err
 	}

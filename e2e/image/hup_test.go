@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
 // docker kill -s HUP reads the mounted configuration again.
@@ -32,7 +34,7 @@ func TestHangupReadsTheConfigurationAgain(t *testing.T) {
 		load := b.load("web")
 		hangup := func() {
 			t.Helper()
-			if _, err := docker(t.Context(), "kill", "--signal", "HUP", b.id); err != nil {
+			if _, err := rig.Docker(t.Context(), "kill", "--signal", "HUP", b.id); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -39,11 +39,11 @@ func images(ctx context.Context) ([]Image, error) {
 		if tag == "" {
 			continue
 		}
-		arch, err := docker(ctx, "image", "inspect", "--format", "{{.Architecture}}", tag)
+		arch, err := rig.Docker(ctx, "image", "inspect", "--format", "{{.Architecture}}", tag)
 		if err != nil {
 			return nil, err
 		}
-		version, err := docker(ctx, "run", "--rm", "--platform", "linux/"+arch, "--entrypoint", "haproxy", tag, "-v")
+		version, err := rig.Docker(ctx, "run", "--rm", "--platform", "linux/"+arch, "--entrypoint", "haproxy", tag, "-v")
 		if err != nil {
 			return nil, err
 		}
@@ -60,12 +60,16 @@ func images(ctx context.Context) ([]Image, error) {
 	return all, nil
 }
 
-// onEveryImage runs a test on each image of this machine's architecture.
+// onEveryImage runs a test on each image of this machine's architecture, at the
+// same time: most of it is waiting.
 func onEveryImage(t *testing.T, test func(*testing.T, Image)) {
 	t.Helper()
 	for _, i := range shared.images {
 		if !i.Emulated {
-			t.Run(i.HAProxy.Name, func(t *testing.T) { test(t, i) })
+			t.Run(i.HAProxy.Name, func(t *testing.T) {
+				t.Parallel()
+				test(t, i)
+			})
 		}
 	}
 }

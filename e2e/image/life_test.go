@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
 // grace is how long `docker stop` waits before it kills.
@@ -35,7 +37,7 @@ func TestInstancesComeAndGo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		answer, err := docker(t.Context(), "run", "--rm", "--network", s.networks[0], image.Tag, "get", "--http-addr", ip+":21000", "default/api")
+		answer, err := rig.Docker(t.Context(), "run", "--rm", "--network", s.networks[0], image.Tag, "get", "--http-addr", ip+":21000", "default/api")
 		if want := `{"default":{"api":{"instances":["` + other.addr + `"]}}}`; err != nil || answer != want {
 			t.Errorf("another container is told %s, %v; want %s", answer, err, want)
 		}
@@ -121,7 +123,7 @@ func TestOrphansAreReaped(t *testing.T) {
 		}
 		const several = 5
 		for range several {
-			if _, err := docker(t.Context(), "exec", b.id, "haproxy", "-D", "-f", "/orphan.cfg"); err != nil {
+			if _, err := rig.Docker(t.Context(), "exec", b.id, "haproxy", "-D", "-f", "/orphan.cfg"); err != nil {
 				t.Fatal(err)
 			}
 			for _, pid := range orphans() {
@@ -137,7 +139,7 @@ func TestOrphansAreReaped(t *testing.T) {
 			})
 		}
 		// One that lives does not hold up the end.
-		if _, err := docker(t.Context(), "exec", b.id, "haproxy", "-D", "-f", "/orphan.cfg"); err != nil {
+		if _, err := rig.Docker(t.Context(), "exec", b.id, "haproxy", "-D", "-f", "/orphan.cfg"); err != nil {
 			t.Fatal(err)
 		}
 		if left := orphans(); len(left) == 0 {

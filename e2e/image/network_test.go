@@ -7,6 +7,8 @@ import (
 	"crypto/rand"
 	"strings"
 	"testing"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
 // unique is a name that nobody else has.
@@ -17,12 +19,12 @@ func unique(what string) string {
 // createNetwork creates a private network and returns its name.
 func createNetwork(ctx context.Context, flags ...string) (string, error) {
 	name := unique("net")
-	_, err := docker(ctx, append([]string{"network", "create", name}, flags...)...)
+	_, err := rig.Docker(ctx, append([]string{"network", "create", name}, flags...)...)
 	return name, err
 }
 
 func removeNetwork(name string) error {
-	_, err := docker(context.Background(), "network", "rm", name)
+	_, err := rig.Docker(context.Background(), "network", "rm", name)
 	return err
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
 // What the image says of itself, where the base says something else.
@@ -23,7 +25,7 @@ func TestSettings(t *testing.T) {
 	}
 	for _, image := range shared.images {
 		t.Run(image.Tag, func(t *testing.T) {
-			text, err := docker(t.Context(), "image", "inspect", "--format", "{{json .Config}}", image.Tag)
+			text, err := rig.Docker(t.Context(), "image", "inspect", "--format", "{{json .Config}}", image.Tag)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -51,7 +53,7 @@ func TestSettings(t *testing.T) {
 					t.Errorf("no label %s", name)
 				}
 			}
-			output, err := dockerBoth("run", "--rm", "--platform", "linux/"+image.Arch, "--entrypoint", "/bin/sh", image.Tag, "-c", "true")
+			output, err := rig.DockerOutput(t.Context(), "run", "--rm", "--platform", "linux/"+image.Arch, "--entrypoint", "/bin/sh", image.Tag, "-c", "true")
 			if err == nil || !strings.Contains(output, "no such file") {
 				t.Errorf("the base of the tests has a shell, so that they do not show that none is wanted: %v %s", err, output)
 			}

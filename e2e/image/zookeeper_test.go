@@ -3,8 +3,11 @@
 package image
 
 import (
+	"context"
 	"fmt"
 	"testing"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
 // zookeeper starts one of the stage's own.
@@ -16,11 +19,11 @@ func (s *stage) zookeeper(volume, network, alias string) *container {
 func newVolume(t *testing.T) string {
 	t.Helper()
 	name := unique("volume")
-	if _, err := docker(t.Context(), "volume", "create", name); err != nil {
+	if _, err := rig.Docker(t.Context(), "volume", "create", name); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if _, err := dockerBoth("volume", "rm", name); err != nil {
+		if _, err := rig.DockerOutput(context.Background(), "volume", "rm", name); err != nil {
 			t.Errorf("remove the volume %s: %v", name, err)
 		}
 	})
@@ -58,7 +61,7 @@ func TestCutFromZooKeeper(t *testing.T) {
 		load := b.load("web")
 		s.used(load, a, c)
 
-		if _, err := docker(t.Context(), "network", "disconnect", back, b.id); err != nil {
+		if _, err := rig.Docker(t.Context(), "network", "disconnect", back, b.id); err != nil {
 			t.Fatal(err)
 		}
 		b.connected("0")

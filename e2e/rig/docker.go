@@ -1,6 +1,4 @@
-//go:build image
-
-package image
+package rig
 
 import (
 	"bytes"
@@ -14,9 +12,10 @@ import (
 // dockerWithin bounds one command of Docker's client.
 const dockerWithin = time.Minute
 
-// docker runs a command of Docker's client and returns what it printed, without
-// the spaces around. The error has what it said.
-func docker(ctx context.Context, args ...string) (string, error) {
+// Docker runs a command of Docker's client to its end, at most a minute, and
+// returns what it printed without the spaces around. The error has the command
+// and what it said.
+func Docker(ctx context.Context, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, dockerWithin)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
@@ -28,9 +27,10 @@ func docker(ctx context.Context, args ...string) (string, error) {
 	return strings.TrimSpace(stdout.String()), nil
 }
 
-// dockerBoth returns what a command printed on both outputs.
-func dockerBoth(args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), dockerWithin)
+// DockerOutput is [Docker] for what a command prints on both outputs, which it
+// returns beside an error as well.
+func DockerOutput(ctx context.Context, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, dockerWithin)
 	defer cancel()
 	output, err := exec.CommandContext(ctx, "docker", args...).CombinedOutput()
 	return string(output), err

@@ -1,0 +1,38 @@
+//go:build image
+
+package image
+
+import (
+	"net/http"
+	"testing"
+)
+
+// A volume keeps what was registered: the next container serves it while
+// ZooKeeper is away, whoever runs it.
+func TestStateInAVolume(t *testing.T) {
+	onEveryImage(t, func(t *testing.T, image Image) {
+		s := newStage(t, image)
+		s.networks = []string{newNetwork(t)}
+		zookeeper := s.zookeeper(newVolume(t), s.networks[0], "zookeeper")
+		a := s.app("web")
+		// As a new container has it: the folder's mode comes from the image.
+		flags := []string{"--read-only", "--tmpfs", "/run/haproxy-zk", "--user", "12345:0", "--volume", newVolume(t) + ":/var/lib/haproxy-zk"}
+		first := s.balancer(flags...)
+		first.serves("web", a)
+		if code, _, err := first.stop(); code != "0" || err != nil {
+			t.Fatalf("exit code %s, %v", code, err)
+		}
+		if err := first.remove(); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := zookeeper.stop(); err != nil {
+			t.Fatal(err)
+		}
+		second := s.balancer(flags...)
+		second.serves("web", a)
+		if code, body := get("http://" + second.listener() + "/web/"); code != http.StatusOK || body != "web "+a.addr+"\n" {
+			t.Errorf("/web/: %d %s", code, body)
+		}
+		second.connected("0")
+	})
+}
