@@ -371,6 +371,13 @@ func TestCheckBesideWhatRuns(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		file := filepath.Join(s.home, "etc", "web.config.json")
+		s.eventually("the daemon has kept both groups", func() error {
+			text, err := os.ReadFile(s.stateFile())
+			if err == nil && (!strings.Contains(string(text), front) || !strings.Contains(string(text), base)) {
+				err = errors.New(string(text))
+			}
+			return err
+		})
 		before := s.files()
 		code, findings := s.findings(file)
 		wants(t, findings, "note", "ngboss.pid_file", "a haproxy-zk drives this proxy now")
