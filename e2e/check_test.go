@@ -81,7 +81,7 @@ func (s *stage) findings(file string, args ...string) (code int, findings []chec
 }
 
 // files are the regular files and folders below the home, with when they were
-// changed, but for those in which a running daemon keeps what it knows.
+// changed.
 func (s *stage) files() []string {
 	s.t.Helper()
 	var all []string
@@ -90,9 +90,6 @@ func (s *stage) files() []string {
 			return err
 		}
 		if d.IsDir() {
-			if path == filepath.Join(s.home, "state") {
-				return filepath.SkipDir
-			}
 			all = append(all, path)
 			return nil
 		}
@@ -374,6 +371,13 @@ func TestCheckBesideWhatRuns(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		file := filepath.Join(s.home, "etc", "web.config.json")
+		s.eventually("the daemon has kept both groups", func() error {
+			text, err := os.ReadFile(s.stateFile())
+			if err == nil && (!strings.Contains(string(text), front) || !strings.Contains(string(text), base)) {
+				err = errors.New(string(text))
+			}
+			return err
+		})
 		before := s.files()
 		code, findings := s.findings(file)
 		wants(t, findings, "note", "ngboss.pid_file", "a haproxy-zk drives this proxy now")

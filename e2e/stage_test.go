@@ -139,7 +139,9 @@ func (s *stage) runAs(o rig.DaemonOptions) {
 // connect opens the applications' session.
 func (s *stage) connect() {
 	s.t.Helper()
-	registry, err := rig.ConnectRegistry(s.t.Context(), s.config.ZKAddr, 5*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), within)
+	defer cancel()
+	registry, err := rig.ConnectRegistry(ctx, s.config.ZKAddr, 5*time.Second)
 	s.use(registry, err)
 }
 

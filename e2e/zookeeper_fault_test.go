@@ -26,7 +26,10 @@ const safetyRead = 90 * time.Second
 func (s *stage) servesBy(deadline time.Time, group string, apps ...*rig.App) {
 	s.t.Helper()
 	if err := rig.Eventually(s.t.Context(), time.Until(deadline), func() error { return s.compare(group, addrs(apps)) }); err != nil {
-		s.t.Errorf("group %s, %v after a server was there: %v", group, promptly, err)
+		_, ready := s.get("/readyz")
+		_, metrics := s.get("/metrics")
+		reads := regexp.MustCompile(`haproxyzk_zookeeper_reads_total.*`).FindAllString(metrics, -1)
+		s.t.Errorf("%s: group %s, %v after a server was there: %v\n%s%s", time.Now().Format("15:04:05.000"), group, promptly, err, ready, strings.Join(reads, "\n"))
 	}
 }
 
@@ -212,6 +215,12 @@ func TestAnswersOfZooKeeperAreSlow(t *testing.T) {
 		s.servesBy(time.Now().Add(2*slow+promptly), front, a, c)
 		if n := s.sessions(); n != "1" || strings.Contains(s.daemon.Output(), "disconnected from zookeeper") {
 			t.Errorf("it was disconnected, %s sessions", n)
+		}
+		w.Cut() // a handshake is as slow
+		s.unreachable("timed out")
+		s.unreachable(`"zookeeper":"connected"`)
+		if n := s.sessions(); n != "1" {
+			t.Errorf("%s sessions", n)
 		}
 		deadline := forward(t, w).Add(slow) // what is on the way comes late
 		d := s.app(front)

@@ -19,6 +19,9 @@ func ownZooKeeper(t *testing.T, options rig.ZooKeeperOptions) *rig.ZooKeeper {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("zookeeper's log ends:\n%s", z.LogTail())
+		}
 		if err := z.Close(); err != nil {
 			t.Error(err)
 		}

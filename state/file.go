@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"time"
 
@@ -67,6 +68,12 @@ func (f file) foreign(proxy string, servers []string) error {
 		return fmt.Errorf("it is of another ZooKeeper, %q", f.Servers)
 	}
 	return nil
+}
+
+// same tells whether two files differ in nothing but their time.
+func (f file) same(other file) bool {
+	f.Saved = other.Saved
+	return reflect.DeepEqual(f, other)
 }
 
 // group decodes a list; what is no instance is left out.

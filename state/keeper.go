@@ -177,6 +177,7 @@ func (k *Keeper) touch() {
 // writes what is not written yet and returns.
 func (k *Keeper) Run(ctx context.Context) {
 	var failed bool
+	var last file
 	retry := time.NewTimer(retryEvery)
 	defer retry.Stop()
 	retry.Stop()
@@ -187,12 +188,12 @@ func (k *Keeper) Run(ctx context.Context) {
 		case <-ctx.Done():
 			select {
 			case <-k.dirty:
-				k.write(failed)
+				k.write(&last, failed)
 			default:
 			}
 			return
 		}
-		failed = k.write(failed)
+		failed = k.write(&last, failed)
 		retry.Stop()
 		if failed {
 			retry.Reset(retryEvery)
@@ -206,9 +207,17 @@ func (k *Keeper) Run(ctx context.Context) {
 	}
 }
 
-// write writes the file, and tells when that begins or ends to fail.
-func (k *Keeper) write(failed bool) (fails bool) {
-	err := k.contents().write(k.path())
+// write writes the file if it is to have anything else than the last one, and
+// tells when that begins or ends to fail.
+func (k *Keeper) write(last *file, failed bool) (fails bool) {
+	now := k.contents()
+	if last.same(now) {
+		return false
+	}
+	err := now.write(k.path())
+	if *last = now; err != nil {
+		*last = file{}
+	}
 	switch {
 	case err != nil && !failed:
 		k.Logger.Warn("what is registered cannot be kept, a start without zookeeper would serve old lists or none", "file", k.path(), "error", err)

@@ -209,6 +209,12 @@ func TestFileIsWrittenOnceASecondAndOnChange(t *testing.T) {
 		if len(saved) != before {
 			t.Error("written although nothing has changed")
 		}
+		k.SetGroup(group("a", "10.0.0.1:500"))
+		<-time.After(2 * time.Second)
+		look()
+		if len(saved) != before {
+			t.Error("written although the same has come again")
+		}
 		// What has just come is written at the end.
 		k.SetGroup(group("a", "10.0.0.1:1"))
 		synctest.Wait()

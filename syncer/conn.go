@@ -107,6 +107,7 @@ func (c *conn) receive() error {
 	if err == nil && c.session != 0 && c.dialer.auth != "" {
 		err = sendAuth(c.Conn, c.dialer.auth)
 	}
+	c.dialer.answered(c.address, err)
 	if err != nil {
 		c.dialer.problem(fmt.Sprintf("no session with %s: %s", c.address, reason(err)))
 		if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {

@@ -11,8 +11,14 @@ import (
 )
 
 const (
-	// serverTimeout bounds resolving, connecting and shaking hands together.
+	// serverTimeout bounds resolving, connecting and, in TLS, its handshake.
 	serverTimeout = 2 * time.Second
+
+	// The handshake is bounded from then on: at first shortly, because a ZooKeeper
+	// that is just starting accepts connections which it never answers (it fails
+	// to close them), and longer each time that a server is too slow.
+	patienceMin = 600 * time.Millisecond
+	patienceMax = 4 * time.Second
 	// stable is how long a session must live to clear its server of suspicion.
 	stable = time.Second
 
@@ -53,6 +59,7 @@ type dialer struct {
 	session     int64 // the last one established
 	mark        *mark // of its last connection; nil before the first
 	forgiven    bool
+	patience    map[string]time.Duration // by server, where the shortest was not enough
 
 	mu   sync.Mutex
 	open *conn
@@ -63,6 +70,8 @@ func newDialer(ctx context.Context, connect connectFunc, servers int) *dialer {
 		connect: connect,
 		servers: servers,
 		pause:   newBackOff(pauseMin, pauseMax),
+
+		patience: make(map[string]time.Duration),
 	}
 	d.ctx, d.cancel = context.WithCancel(ctx)
 	return d
@@ -73,20 +82,34 @@ func (d *dialer) dial(network, address string, _ time.Duration) (net.Conn, error
 	if err := d.wait(); err != nil {
 		return nil, err
 	}
-	deadline := time.Now().Add(serverTimeout)
-	ctx, cancel := context.WithDeadline(d.ctx, deadline)
+	ctx, cancel := context.WithTimeout(d.ctx, serverTimeout)
 	defer cancel()
 	raw, err := d.connect(ctx, network, address)
 	if err != nil {
+		delete(d.patience, address)
 		d.problem(fmt.Sprintf("cannot connect to %s: %s", address, reason(err)))
 		return nil, fmt.Errorf("connect to %s: %w", address, err)
 	}
 	c := &conn{Conn: raw, address: address, dialer: d}
-	if err := raw.SetDeadline(deadline); err != nil {
+	if err := raw.SetDeadline(time.Now().Add(max(patienceMin, d.patience[address]))); err != nil {
 		_ = raw.Close()
 		return nil, fmt.Errorf("set the deadline of the handshake: %w", err)
 	}
 	return d.keep(c)
+}
+
+// answered notes whether a server was quick enough with its answer. One that was
+// not for the first time has just come, or its network has gone: there is no
+// reason yet to wait long before the next dial.
+func (d *dialer) answered(address string, err error) {
+	if !isTimeout(err) {
+		delete(d.patience, address)
+		return
+	}
+	if d.patience[address] == 0 {
+		d.pause.Reset()
+	}
+	d.patience[address] = min(patienceMax, 2*max(patienceMin, d.patience[address]))
 }
 
 // wait sleeps before a new round, and returns an error when the dialer is closed.

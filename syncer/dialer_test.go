@@ -175,3 +175,31 @@ func TestDialerBoundsAConnect(t *testing.T) {
 		}
 	})
 }
+
+func TestPatienceWithASlowServerGrows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newTestDialer(t, 1)
+		d.heard, d.cut = func() {}, func() {}
+		dials := func(said []byte) (took time.Duration) {
+			c, far := connWith(t, d)
+			before := time.Now()
+			go func() { _, _ = far.Write(said) }()
+			_ = authenticate(c)
+			return time.Since(before)
+		}
+		for _, want := range []time.Duration{patienceMin, 2 * patienceMin, 4 * patienceMin, patienceMax, patienceMax} {
+			if took := dials(nil); took != want {
+				t.Errorf("waited %v for an answer, want %v", took, want)
+			}
+		}
+		dials(answerBytes(7, time.Second))
+		if took := dials(nil); took != patienceMin {
+			t.Errorf("waited %v after an answer", took)
+		}
+		d.connect = func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED }
+		_ = d.try()
+		if took := dials(nil); took != patienceMin {
+			t.Errorf("waited %v after the server was away", took)
+		}
+	})
+}

@@ -1,7 +1,6 @@
 package syncer
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -11,10 +10,7 @@ import (
 
 // reason says in a few words why a connection failed.
 func reason(err error) string {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return "timed out"
-	}
-	if secure, ok := errors.AsType[*tlsError](err); ok {
+	if secure, ok := errors.AsType[*tlsError](err); ok && !isTimeout(err) {
 		return secure.Error()
 	}
 	if told, ok := errors.AsType[*net.OpError](err); ok && told.Op == "remote error" {
@@ -29,14 +25,16 @@ func reason(err error) string {
 	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		return errno.Error()
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return "timed out"
-	}
-	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+	if isTimeout(err) {
 		return "timed out"
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return "connection closed by the server"
 	}
 	return err.Error()
+}
+
+func isTimeout(err error) bool {
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout() || errors.Is(err, os.ErrDeadlineExceeded)
 }

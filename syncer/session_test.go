@@ -205,11 +205,11 @@ func TestSyncerDoesNotHurry(t *testing.T) {
 				if diff := cmp.Diff(problem, c.Contact().Problem); diff != "" {
 					t.Error(diff)
 				}
-				if n := len(f.dials); n < 15 || n > 150 {
+				if n := len(f.dials); n < 12 || n > 150 {
 					t.Errorf("%d dials in a minute", n)
 				}
 				for i, at := range f.dials[1:] {
-					if gap := at.Sub(f.dials[i]); gap > serverTimeout+1050*time.Millisecond {
+					if gap := at.Sub(f.dials[i]); gap > patienceMax+1050*time.Millisecond {
 						t.Errorf("%v between two dials", gap)
 					}
 				}

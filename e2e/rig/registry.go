@@ -77,7 +77,30 @@ func (r *Registry) dial(network, address string, timeout time.Duration) (net.Con
 		return nil, net.ErrClosed
 	}
 	r.wire = conn
-	return conn, nil
+	return &impatient{Conn: conn}, nil
+}
+
+// impatient waits a second at most for a first answer, where the library waits
+// for ten receive timeouts. A ZooKeeper that is just starting never answers a
+// connection, nor closes it: NIOServerCnxn.close fails without a database.
+type impatient struct {
+	net.Conn
+	heard bool // the library sets deadlines in the goroutine that reads
+}
+
+// SetReadDeadline implements [net.Conn].
+func (i *impatient) SetReadDeadline(t time.Time) error {
+	if soon := time.Now().Add(time.Second); !i.heard && t.After(soon) {
+		t = soon
+	}
+	return i.Conn.SetReadDeadline(t)
+}
+
+// Read implements [net.Conn].
+func (i *impatient) Read(p []byte) (int, error) {
+	n, err := i.Conn.Read(p)
+	i.heard = i.heard || n > 0
+	return n, err
 }
 
 // Conn is the session itself, for what Registry has no method for.

@@ -176,7 +176,7 @@ func (z *ZooKeeper) Start(ctx context.Context) error {
 	if err != nil {
 		server.kill()
 		z.server = nil
-		return fmt.Errorf("start zookeeper: %w; its log ends:\n%s", err, z.logTail())
+		return fmt.Errorf("start zookeeper: %w; its log ends:\n%s", err, z.LogTail())
 	}
 	return nil
 }
@@ -266,10 +266,11 @@ func (z *ZooKeeper) Close() error {
 	return errors.Join(z.Kill(), os.RemoveAll(z.dir))
 }
 
-func (z *ZooKeeper) logTail() string {
+// LogTail is the end of the server's log.
+func (z *ZooKeeper) LogTail() string {
 	text, err := os.ReadFile(filepath.Join(z.dir, zookeeperLog))
 	if err != nil {
 		return err.Error()
 	}
-	return string(text[max(0, len(text)-2000):])
+	return string(text[max(0, len(text)-8000):])
 }
