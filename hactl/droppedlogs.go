@@ -1,26 +1,10 @@
 package hactl
 
-import (
-	"context"
-	"fmt"
-	"strconv"
-	"strings"
-)
+import "context"
 
 // ParseDroppedLogs reads from `show info` how many lines of its log a process
 // could not send since it was started: `DroppedLogs: 12`.
-func ParseDroppedLogs(text string) (int, error) {
-	for line := range strings.Lines(text) {
-		if value, found := strings.CutPrefix(line, "DroppedLogs: "); found {
-			n, err := strconv.Atoi(strings.TrimSpace(value))
-			if err != nil {
-				return 0, fmt.Errorf("show info: %w", err)
-			}
-			return n, nil
-		}
-	}
-	return 0, fmt.Errorf("show info: %.80q has no line `DroppedLogs:`", text)
-}
+func ParseDroppedLogs(text string) (int, error) { return parseInfo(text, "DroppedLogs") }
 
 // countDroppedLogs counts what the workers dropped since they were asked last.
 func (c *Controller) countDroppedLogs(ctx context.Context) {

@@ -163,15 +163,18 @@ func ParseSessions(text string) (map[string]int, error) {
 }
 
 // ParsePID reads the pid from `show info`.
-func ParsePID(text string) (int, error) {
+func ParsePID(text string) (int, error) { return parseInfo(text, "Pid") }
+
+// parseInfo reads a number from `show info`, whose lines are `Name: value`.
+func parseInfo(text, name string) (int, error) {
 	for line := range strings.Lines(text) {
-		if value, found := strings.CutPrefix(line, "Pid: "); found {
-			pid, err := strconv.Atoi(strings.TrimSpace(value))
+		if value, found := strings.CutPrefix(line, name+": "); found {
+			n, err := strconv.Atoi(strings.TrimSpace(value))
 			if err != nil {
-				return 0, fmt.Errorf("show info: %w", err)
+				return 0, fmt.Errorf("show info: %s: %w", name, err)
 			}
-			return pid, nil
+			return n, nil
 		}
 	}
-	return 0, fmt.Errorf("show info: %.80q has no line `Pid:`", text)
+	return 0, fmt.Errorf("show info: %.80q has no line `%s:`", text, name)
 }

@@ -78,7 +78,9 @@ func (h *HAProxy) reload(ctx context.Context, launch registry.Launch) (pids []in
 		if old != nil && old.earlier {
 			h.abandon(old)
 		}
-		err = h.explain(ctx, launch.Config, err)
+		limited, cancel := context.WithTimeout(ctx, h.patience()) // updates still wait
+		defer cancel()
+		err = h.explain(limited, launch.Config, err)
 	}()
 	begun := time.Now()
 	limited, cancel := context.WithTimeout(ctx, h.patience())
