@@ -34,7 +34,7 @@ func TestDiscoveredGroupsComeUnderLoad(t *testing.T) {
 			s.eventually(path, func() error { return s.answers(path, want) })
 		}
 		// The generation before does not know the group, and may still accept.
-		s.eventually("one generation", func() error { return s.generations(1) })
+		s.settled()
 		more := s.load(rig.Target{Path: "/web/x", App: "web"}, rig.Target{Path: "/web-admin/x", App: "web-admin"})
 		next := s.app("api")
 		s.serves("api", next)

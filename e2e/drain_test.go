@@ -105,7 +105,7 @@ func TestStickySessionsGoOnUntilDrainTimeout(t *testing.T) {
 		if others := a.Served("/") - before - visits; others > 10 {
 			t.Errorf("%d requests without a cookie went to an instance that drains", others)
 		}
-		if err := s.shows(`haproxyzk_instances{group="web-ngboss",proxy="ngboss",state="draining"} 1`); err != nil {
+		if err := s.counts(1, "haproxyzk_instances", `group="web-ngboss"`, `state="draining"`); err != nil {
 			t.Error(err)
 		}
 		s.eventually("its time is over", func() error {

@@ -44,14 +44,6 @@ func (s *stage) held(path, want string) {
 	})
 }
 
-// shows returns nil when the metrics have a line.
-func (s *stage) shows(line string) error {
-	if _, metrics := s.get("/metrics"); !strings.Contains(metrics, line+"\n") {
-		return fmt.Errorf("no %s in\n%s", line, metrics)
-	}
-	return nil
-}
-
 // elapses lets time pass that something has to last.
 func (s *stage) elapses(d time.Duration) {
 	s.t.Helper()
@@ -127,7 +119,7 @@ func TestWipedPathKeepsServing(t *testing.T) {
 		s.held("/ngboss/"+base, "")
 		s.serves(front, a...)
 		s.anew(a, rig.Target{Path: "/", App: front})
-		if err := s.shows(`haproxyzk_instances{group="web-ngboss",proxy="ngboss",state="held"} 6`); err != nil {
+		if err := s.counts(6, "haproxyzk_instances", `group="web-ngboss"`, `state="held"`); err != nil {
 			t.Error(err)
 		}
 		if code, body := s.get("/readyz"); code != http.StatusOK || !strings.Contains(body, `"held":{"web-ngboss":["127.0.0.1:`) {

@@ -150,7 +150,7 @@ func TestHardStopEndsAReplacedGeneration(t *testing.T) {
 			t.Errorf("it was cut after %v", took)
 		}
 		s.ended(before)
-		s.eventually("one generation", func() error { return s.generations(1) })
+		s.settled()
 		s.reaches(1, "haproxyzk_worker_exits_total", `reason="killed"`)
 		s.stopped()
 	})
@@ -172,6 +172,12 @@ func (s *stage) generations(want int) error {
 		}
 	}
 	return nil
+}
+
+// settled waits until the workers that a reload replaced have ended.
+func (s *stage) settled() {
+	s.t.Helper()
+	s.eventually("one generation", func() error { return s.generations(1) })
 }
 
 // A client that sends nothing keeps its generation alive. Eight of them make
@@ -228,7 +234,7 @@ func TestGenerationsThatCrowdDelayReloads(t *testing.T) {
 			}
 			return nil
 		})
-		s.eventually("one generation", func() error { return s.generations(1) })
+		s.settled()
 		s.stopped()
 	})
 }

@@ -36,29 +36,15 @@ func (s *stage) says(text string) {
 	}
 }
 
-// reread has the daemon read the configuration again, and waits until it did;
-// result is how often it did so with the given result before.
+// reread has the daemon read the configuration again, and waits until it did
+// with the given result.
 func (s *stage) reread(result string) {
 	s.t.Helper()
-	before := s.rereads(result)
+	const reads = "haproxyzk_configuration_reads_total"
+	label := `result="` + result + `"`
+	before := s.metric(reads, label)
 	s.signal(syscall.SIGHUP)
-	s.eventually("the configuration is read again: "+result, func() error {
-		if now := s.rereads(result); now == before {
-			return fmt.Errorf("%q as before", now)
-		}
-		return nil
-	})
-}
-
-// rereads is the line of the metrics that counts them.
-func (s *stage) rereads(result string) string {
-	_, metrics := s.get("/metrics")
-	for line := range strings.Lines(metrics) {
-		if strings.HasPrefix(line, `haproxyzk_configuration_reads_total{result="`+result+`"}`) {
-			return line
-		}
-	}
-	return ""
+	s.reaches(before+1, reads, label)
 }
 
 // rewrite writes the configuration of these proxies.

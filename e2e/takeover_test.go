@@ -89,8 +89,8 @@ func TestCrashedDaemonTakesOver(t *testing.T) {
 			s.serves(base, b)
 			s.eventually("all are used", func() error { return used(load, registered) })
 		}
-		if _, metrics := s.get("/metrics"); !strings.Contains(metrics, `haproxyzk_generations{proxy="ngboss"} 1`) {
-			t.Errorf("metrics:\n%s", metrics)
+		if err := s.counts(1, "haproxyzk_generations"); err != nil {
+			t.Error(err)
 		}
 		s.lost(load)
 		s.stopped()
@@ -123,8 +123,8 @@ func TestCrashedDaemonTakesOverWhoStillDrains(t *testing.T) {
 		s.start()
 		s.ready()
 		s.gone(second)
-		if _, metrics := s.get("/metrics"); !strings.Contains(metrics, `haproxyzk_generations{proxy="ngboss"} 2`) {
-			t.Errorf("metrics:\n%s", metrics)
+		if err := s.counts(2, "haproxyzk_generations"); err != nil {
+			t.Error(err)
 		}
 		if err := <-slow; err != nil {
 			t.Errorf("a running request was cut: %v", err)
