@@ -175,6 +175,40 @@ func TestSessionExpires(t *testing.T) {
 	})
 }
 
+// TestSessionIsClosedByAnother who knows its id and password: the daemon gets one
+// of its own, without a change of what is served.
+func TestSessionIsClosedByAnother(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s, w := wired(t, h, "10s")
+		s.start()
+		s.ready()
+		a, b := s.app(front), s.app(base)
+		s.serves(front, a)
+		s.serves(base, b)
+		load := s.load(through()...)
+		session := w.Session()
+		if got, want := fmt.Sprintf("0x%x", session.ID), s.session(); got != want {
+			t.Fatalf("session %s, the daemon has %s", got, want)
+		}
+		if err := session.Close(shared.zookeeper.Addr()); err != nil {
+			t.Fatal(err)
+		}
+		closed := time.Now()
+		s.expired()
+		c := s.app(front)
+		if err := b.Unregister(); err != nil {
+			t.Fatal(err)
+		}
+		d := s.app(base)
+		s.servesBy(closed.Add(promptly), front, a, c)
+		s.servesBy(closed.Add(promptly), base, d)
+		if n := s.sessions(); n != "2" {
+			t.Errorf("%s sessions", n)
+		}
+		s.lost(load)
+	})
+}
+
 // expired waits until the server knows the daemon's session no more.
 func (s *stage) expired() {
 	s.t.Helper()
