@@ -23,11 +23,11 @@ demo: setup ## Show a rolling replacement under load, with a real ZooKeeper and 
 
 .PHONY: test
 test: setup ## Run all tests with the race detector
-	go test -race -timeout 40m ./...
+	go test -race -parallel 4 -timeout 40m ./...
 
 .PHONY: test-all
 test-all: setup image-test-all release-check ## Run all tests, the long ones in full, and those of images and release
-	E2E_LONG=1 go test -race -timeout 2h ./...
+	E2E_LONG=1 go test -race -parallel 4 -timeout 2h ./...
 
 .PHONY: image
 image: ## Build the image for this machine; its base is pulled, or made from Debian's packages

@@ -33,7 +33,7 @@ func behindACLs() []string {
 }
 
 func TestCompleteExampleOfTheSeed(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	inTurn(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, nil)
 		s.config.ZKPath = "/wade-web/${group}/instances" // as the file has it
 		file, listeners := s.completeExample(h)

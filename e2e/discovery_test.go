@@ -79,30 +79,28 @@ func (s *stage) answersAt(port int, path string, by *rig.App) error {
 // TestDiscoveredGroupGoes takes more than a minute, which is how long an empty
 // group stays: it runs once, and on every HAProxy with E2E_LONG.
 func TestDiscoveredGroupGoes(t *testing.T) {
-	for _, h := range haproxiesOfLongTests() {
-		t.Run(h.Name, func(t *testing.T) {
-			t.Parallel()
-			s := begin(t, h, discovering)
-			a, web := s.app(front), s.app("web")
-			s.serves(front, a)
-			s.serves("web", web)
-			load := s.load(rig.Target{Path: "/", App: front})
-			if err := s.registry.Delete(strings.TrimSuffix(s.node("web"), "/instances")); err != nil {
-				t.Fatal(err)
+	t.Parallel()
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, discovering)
+		a, web := s.app(front), s.app("web")
+		s.serves(front, a)
+		s.serves("web", web)
+		load := s.load(rig.Target{Path: "/", App: front})
+		if err := s.registry.Delete(strings.TrimSuffix(s.node("web"), "/instances")); err != nil {
+			t.Fatal(err)
+		}
+		s.serves("web")
+		err := rig.Eventually(t.Context(), 90*time.Second, func() error {
+			if code, body := s.get("/ngboss/web"); code != http.StatusNotFound {
+				return fmt.Errorf("%d %s", code, body)
 			}
-			s.serves("web")
-			err := rig.Eventually(t.Context(), 90*time.Second, func() error {
-				if code, body := s.get("/ngboss/web"); code != http.StatusNotFound {
-					return fmt.Errorf("%d %s", code, body)
-				}
-				return s.answers("/web/x", a) // the default backend's now
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.lost(load)
+			return s.answers("/web/x", a) // the default backend's now
 		})
-	}
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.lost(load)
+	})
 }
 
 func TestNoGroupsIsValid(t *testing.T) {

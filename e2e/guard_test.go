@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -311,35 +310,25 @@ func TestBatchReleaseOfHalfTheInstances(t *testing.T) {
 
 // The hold ends after a minute: it runs once, and on every HAProxy with E2E_LONG.
 func TestHoldEnds(t *testing.T) {
-	for _, h := range haproxiesOfLongTests() {
-		t.Run(h.Name, func(t *testing.T) {
-			t.Parallel()
-			s := begin(t, h, nil)
-			a := s.apps(3, front)
-			s.serves(front, a...)
-			load := s.load(rig.Target{Path: "/", App: front})
-			began := time.Now()
-			s.together(front, false, a...)
-			s.held("/ngboss", "3")
-			s.elapses(45 * time.Second)
-			s.lost(load)
-			s.serves(front, a...)
-			if err := rig.Eventually(t.Context(), 30*time.Second, func() error { return s.compare(front, []string{}) }); err != nil {
-				t.Fatal(err)
-			}
-			if took := time.Since(began); took < 59*time.Second || took > 65*time.Second {
-				t.Errorf("it was held for %s", took)
-			}
-		})
-	}
-}
-
-// haproxiesOfLongTests are all with E2E_LONG, else one.
-func haproxiesOfLongTests() []rig.HAProxy {
-	if os.Getenv("E2E_LONG") != "" {
-		return shared.haproxies
-	}
-	return shared.haproxies[:1]
+	t.Parallel()
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, nil)
+		a := s.apps(3, front)
+		s.serves(front, a...)
+		load := s.load(rig.Target{Path: "/", App: front})
+		began := time.Now()
+		s.together(front, false, a...)
+		s.held("/ngboss", "3")
+		s.elapses(45 * time.Second)
+		s.lost(load)
+		s.serves(front, a...)
+		if err := rig.Eventually(t.Context(), 30*time.Second, func() error { return s.compare(front, []string{}) }); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took < 59*time.Second || took > 65*time.Second {
+			t.Errorf("it was held for %s", took)
+		}
+	})
 }
 
 func TestLossOfAShareIsHeld(t *testing.T) {

@@ -82,14 +82,9 @@ func (s *stage) told(a *rig.App, text string) error {
 // what it has.
 func (s *stage) reload() {
 	s.t.Helper()
-	old := s.pids()
+	done := s.metric("haproxyzk_reloads_total", `result="ok"`)
 	s.signal(syscall.SIGUSR2)
-	s.eventually("the workers are replaced", func() error {
-		if now := s.pids(); now[0] == old[0] {
-			return errors.New("not yet")
-		}
-		return nil
-	})
+	s.reaches(done+1, "haproxyzk_reloads_total", `result="ok"`)
 	s.ready()
 }
 
@@ -233,55 +228,53 @@ func TestStatsPageOfOneWorkerReachesAll(t *testing.T) {
 
 // The sweep comes every 30 seconds.
 func TestSweep(t *testing.T) {
-	for _, h := range shared.haproxies {
-		t.Run(h.Name, func(t *testing.T) {
-			t.Parallel()
-			s := begin(t, h, nil)
-			a, b := s.apps(3, front), s.app(base)
-			s.serves(front, a...)
-			s.serves(base, b)
-			load := s.load(rig.Target{Path: "/basecentre/x", App: base})
-			stranger := s.unregistered(front)
-			host, port, _ := strings.Cut(stranger.Addr(), ":")
-			s.operate(1, front, a[0], "state drain")
-			socket := s.config.Sockets()[0]
-			wrong, err := s.find(socket, front, a[1])
-			if err != nil {
-				t.Fatal(err)
+	t.Parallel()
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, nil)
+		a, b := s.apps(3, front), s.app(base)
+		s.serves(front, a...)
+		s.serves(base, b)
+		load := s.load(rig.Target{Path: "/basecentre/x", App: base})
+		stranger := s.unregistered(front)
+		host, port, _ := strings.Cut(stranger.Addr(), ":")
+		s.operate(1, front, a[0], "state drain")
+		socket := s.config.Sockets()[0]
+		wrong, err := s.find(socket, front, a[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, command := range []string{
+			"set server " + front + "/" + wrong.Name + " addr " + host + " port " + port,
+			"set server " + front + "/" + front + "9 addr " + host + " port " + port,
+			"set server " + front + "/" + front + "9 state ready",
+		} {
+			if answer, err := rig.Stats(socket, command); err != nil || strings.Contains(answer, "No such") {
+				t.Fatalf("%s: %q %v", command, answer, err)
 			}
-			for _, command := range []string{
-				"set server " + front + "/" + wrong.Name + " addr " + host + " port " + port,
-				"set server " + front + "/" + front + "9 addr " + host + " port " + port,
-				"set server " + front + "/" + front + "9 state ready",
-			} {
-				if answer, err := rig.Stats(socket, command); err != nil || strings.Contains(answer, "No such") {
-					t.Fatalf("%s: %q %v", command, answer, err)
-				}
-			}
-			began := time.Now()
-			if err := rig.Eventually(t.Context(), 40*time.Second, func() error {
-				return errors.Join(s.operated(front, a[0], "drain", 1), s.told(a[0], "drain"), s.compareWorkers(front, a[1:]...))
-			}); err != nil {
-				t.Fatal(err)
-			}
-			if took := time.Since(began); took > 33*time.Second {
-				t.Errorf("it took %s", took)
-			}
-			if err := s.counts(2, "haproxyzk_drift_repaired_total"); err != nil {
-				t.Error(err)
-			}
-			at := stranger.Served("/")
-			s.anew(a[1:], rig.Target{Path: "/", App: front})
-			if stranger.Served("/") > at {
-				t.Error("a server that nobody registered still gets requests")
-			}
-			s.operate(1, front, a[0], "state ready")
-			if err := rig.Eventually(t.Context(), 40*time.Second, func() error {
-				return errors.Join(s.operated(front, a[0], "ready", 1), s.told(a[0], ""))
-			}); err != nil {
-				t.Fatal(err)
-			}
-			s.lost(load)
-		})
-	}
+		}
+		began := time.Now()
+		if err := rig.Eventually(t.Context(), 40*time.Second, func() error {
+			return errors.Join(s.operated(front, a[0], "drain", 1), s.told(a[0], "drain"), s.compareWorkers(front, a[1:]...))
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took > 33*time.Second {
+			t.Errorf("it took %s", took)
+		}
+		if err := s.counts(2, "haproxyzk_drift_repaired_total"); err != nil {
+			t.Error(err)
+		}
+		at := stranger.Served("/")
+		s.anew(a[1:], rig.Target{Path: "/", App: front})
+		if stranger.Served("/") > at {
+			t.Error("a server that nobody registered still gets requests")
+		}
+		s.operate(1, front, a[0], "state ready")
+		if err := rig.Eventually(t.Context(), 40*time.Second, func() error {
+			return errors.Join(s.operated(front, a[0], "ready", 1), s.told(a[0], ""))
+		}); err != nil {
+			t.Fatal(err)
+		}
+		s.lost(load)
+	})
 }

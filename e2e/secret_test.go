@@ -112,13 +112,13 @@ func (s *stage) readable() {
 }
 
 func TestErrorsDoNotShowSecrets(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	occupied := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		occupied := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 		for name, wrong := range map[string]string{
 			"HAProxy refuses it":         "BALANCE=nonsense",
 			"the password is wrong":      "ADMIN_PASSWORD=7f3a\x01",

@@ -33,8 +33,36 @@ type stage struct {
 	binary   string
 }
 
-// onEveryHAProxy runs a test on each installed HAProxy.
+// onEveryHAProxy runs a test on each installed HAProxy, on several beside each
+// other: they share the ZooKeeper alone, where each has a path of its own.
 func onEveryHAProxy(t *testing.T, test func(*testing.T, rig.HAProxy)) {
+	t.Helper()
+	for _, h := range shared.haproxies {
+		t.Run(h.Name, func(t *testing.T) {
+			t.Parallel()
+			test(t, h)
+		})
+	}
+}
+
+// onSomeHAProxy is onEveryHAProxy for a test of a minute and more: it runs on one,
+// and with E2E_LONG on every.
+func onSomeHAProxy(t *testing.T, test func(*testing.T, rig.HAProxy)) {
+	t.Helper()
+	haproxies := shared.haproxies
+	if os.Getenv("E2E_LONG") == "" {
+		haproxies = haproxies[:1]
+	}
+	for _, h := range haproxies {
+		t.Run(h.Name, func(t *testing.T) {
+			t.Parallel()
+			test(t, h)
+		})
+	}
+}
+
+// inTurn is onEveryHAProxy for a test whose runs would disturb each other.
+func inTurn(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 	t.Helper()
 	for _, h := range shared.haproxies {
 		t.Run(h.Name, func(t *testing.T) { test(t, h) })
@@ -53,7 +81,10 @@ func onEverySet(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 	for _, h := range shared.haproxies {
 		for _, n := range sizes {
 			if h.Workers = n; h.Nbproc {
-				t.Run(fmt.Sprintf("%s-nbproc-%d", h.Name, n), func(t *testing.T) { test(t, h) })
+				t.Run(fmt.Sprintf("%s-nbproc-%d", h.Name, n), func(t *testing.T) {
+					t.Parallel()
+					test(t, h)
+				})
 			}
 		}
 	}

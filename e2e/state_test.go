@@ -58,8 +58,8 @@ func (s *stage) freshness() string {
 // TestStartFromWhatWasKept without ZooKeeper, after a stop and after a crash of
 // the machine, with groups written out and discovered.
 func TestStartFromWhatWasKept(t *testing.T) {
-	z := ownZooKeeper(t, rig.ZooKeeperOptions{})
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		z := ownZooKeeper(t, rig.ZooKeeperOptions{})
 		for name, change := range map[string]func(*rig.SeedConfig){
 			"written out": func(*rig.SeedConfig) {},
 			"discovered":  discovering,

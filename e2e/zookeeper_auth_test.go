@@ -95,6 +95,7 @@ func TestGroupsThatOnlyAUserMayRead(t *testing.T) {
 		s.serves(front, a)
 		s.serves(base, b)
 		s.ready()
+		s.settled() // the generation before knew no instance, and may still accept
 
 		// The file's secret is read again by HUP as well.
 		load := s.load(through()...)
@@ -123,8 +124,8 @@ func TestGroupsThatOnlyAUserMayRead(t *testing.T) {
 // TestUserOfTheEnvironment gives the secret in a variable, in a file that
 // mentions one, and in a file of its own, over a session that is lost.
 func TestUserOfTheEnvironment(t *testing.T) {
-	z := ownZooKeeper(t, rig.ZooKeeperOptions{})
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		z := ownZooKeeper(t, rig.ZooKeeperOptions{})
 		for name, env := range map[string]func(s *stage) []string{
 			"a variable": func(*stage) []string { return []string{"ZK_AUTH=" + permission} },
 			"a file":     func(s *stage) []string { return []string{"ZK_AUTH_FILE=" + s.secretFile("secret", permission)} },

@@ -320,7 +320,7 @@ func TestLeaderIsKilled(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	inTurn(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.ZKAddr = e.Addr() })
 		apps, b := []*rig.App{s.app(front)}, s.app(base)
 		s.serves(front, apps...)
@@ -354,44 +354,38 @@ func TestLeaderIsKilled(t *testing.T) {
 // drops the watch without a word, so that only the safety read finds it, after up
 // to 90 seconds: the test runs once, and on every HAProxy with E2E_LONG.
 func TestPermissionIsTakenAway(t *testing.T) {
-	haproxies := shared.haproxies[:1]
-	if os.Getenv("E2E_LONG") != "" {
-		haproxies = shared.haproxies
-	}
-	for _, h := range haproxies {
-		t.Run(h.Name, func(t *testing.T) {
-			t.Parallel()
-			s := begin(t, h, nil)
-			a, b := s.app(front), s.app(base)
-			s.serves(front, a)
-			s.serves(base, b)
-			load := s.load(through()...)
-			if err := s.registry.Conn().AddAuth("digest", []byte("owner:x")); err != nil {
-				t.Fatal(err)
+	t.Parallel()
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, nil)
+		a, b := s.app(front), s.app(base)
+		s.serves(front, a)
+		s.serves(base, b)
+		load := s.load(through()...)
+		if err := s.registry.Conn().AddAuth("digest", []byte("owner:x")); err != nil {
+			t.Fatal(err)
+		}
+		s.allow(front, zk.DigestACL(zk.PermAll, "owner", "x"))
+		c := s.app(front)
+		told := "connected, but no permission to read " + s.node(front) + " (NoAuth): set zk.auth"
+		if err := rig.Eventually(t.Context(), safetyRead+within, func() error {
+			if code, body := s.get("/readyz"); code != http.StatusOK || !strings.Contains(body, told) {
+				return fmt.Errorf("%d %s, want %s", code, body, told)
 			}
-			s.allow(front, zk.DigestACL(zk.PermAll, "owner", "x"))
-			c := s.app(front)
-			told := "connected, but no permission to read " + s.node(front) + " (NoAuth): set zk.auth"
-			if err := rig.Eventually(t.Context(), safetyRead+within, func() error {
-				if code, body := s.get("/readyz"); code != http.StatusOK || !strings.Contains(body, told) {
-					return fmt.Errorf("%d %s, want %s", code, body, told)
-				}
-				return nil
-			}); err != nil {
-				t.Fatal(err)
-			}
-			s.compareNow(front, a)
-			d := s.app(base) // the others are followed
-			s.serves(base, b, d)
-			if output := s.daemon.Output(); !strings.Contains(output, "cannot read path, the instances known stay") {
-				t.Error("the log does not tell")
-			}
-			s.allow(front, zk.WorldACL(zk.PermAll))
-			s.serves(front, a, c)
-			if _, body := s.get("/readyz"); strings.Contains(body, "permission") {
-				t.Errorf("it still tells: %s", body)
-			}
-			s.lost(load)
-		})
-	}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		s.compareNow(front, a)
+		d := s.app(base) // the others are followed
+		s.serves(base, b, d)
+		if output := s.daemon.Output(); !strings.Contains(output, "cannot read path, the instances known stay") {
+			t.Error("the log does not tell")
+		}
+		s.allow(front, zk.WorldACL(zk.PermAll))
+		s.serves(front, a, c)
+		if _, body := s.get("/readyz"); strings.Contains(body, "permission") {
+			t.Errorf("it still tells: %s", body)
+		}
+		s.lost(load)
+	})
 }

@@ -30,8 +30,8 @@ func ownZooKeeper(t *testing.T, options rig.ZooKeeperOptions) *rig.ZooKeeper {
 }
 
 func TestStartWithoutZooKeeper(t *testing.T) {
-	z := ownZooKeeper(t, rig.ZooKeeperOptions{})
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		z := ownZooKeeper(t, rig.ZooKeeperOptions{})
 		if err := z.Stop(); err != nil {
 			t.Fatal(err)
 		}
@@ -68,8 +68,8 @@ func TestStartWithoutZooKeeper(t *testing.T) {
 }
 
 func TestZooKeeperIsKilledAndComesBack(t *testing.T) {
-	z := ownZooKeeper(t, rig.ZooKeeperOptions{})
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		z := ownZooKeeper(t, rig.ZooKeeperOptions{})
 		s := begin(t, h, func(c *rig.SeedConfig) { c.ZKAddr = z.Addr() })
 		a, b := s.app(front), s.app(base)
 		s.serves(front, a)

@@ -55,7 +55,7 @@ func TestZooKeeperThatSpeaksOnlyTLS(t *testing.T) {
 	asking := startTLSServer(t, rig.ZooKeeperTLS{Asks: true})
 	named := startTLSServer(t, rig.ZooKeeperTLS{Hosts: []string{"zk.example"}})
 	ours := issue(t, asking.Authority, "ours")
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	inTurn(t, func(t *testing.T, h rig.HAProxy) {
 		for name, test := range map[string]struct {
 			server tlsServer
 			keys   map[string]any
@@ -158,7 +158,7 @@ func TestTLSThatIsRefused(t *testing.T) {
 func TestTLSFiles(t *testing.T) {
 	asking := startTLSServer(t, rig.ZooKeeperTLS{Asks: true})
 	ours := issue(t, asking.Authority, "files")
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	inTurn(t, func(t *testing.T, h rig.HAProxy) {
 		keys := map[string]any{"ca": asking.Authority.File, "cert": ours.Cert, "key": ours.Cert + ".nowhere"}
 		s := asking.stage(t, h, keys)
 		file := s.written()
