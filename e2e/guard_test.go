@@ -176,6 +176,7 @@ func TestWipedDiscoveryKeepsServing(t *testing.T) {
 		s.serves(front, a)
 		s.serves("web", web...)
 		s.serves("api", api...)
+		s.settled() // the generation before does not know them
 		load := s.load(rig.Target{Path: "/", App: front}, rig.Target{Path: "/web/x", App: "web"}, rig.Target{Path: "/api/x", App: "api"})
 		s.delete(strings.TrimSuffix(s.config.ZKPath, "/${group}/instances"))
 		s.held("/", "7")

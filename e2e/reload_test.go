@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -244,14 +243,9 @@ func TestGenerationsThatCrowdDelayReloads(t *testing.T) {
 func (s *stage) accepted() error {
 	serving := s.pids()
 	for _, socket := range s.config.Sockets() {
-		info, err := rig.Stats(socket, "show info")
+		pid, clients, err := info(socket)
 		if err != nil {
 			return err
-		}
-		var pid, clients int
-		for line := range strings.Lines(info) {
-			_, _ = fmt.Sscanf(line, "Pid: %d", &pid)
-			_, _ = fmt.Sscanf(line, "CurrConns: %d", &clients)
 		}
 		if slices.Contains(serving, pid) && clients > 0 {
 			return nil

@@ -260,9 +260,12 @@ func TestProxiesComeAndGo(t *testing.T) {
 		s.ended(workers)
 		s.keepsPIDs(before)
 		s.ready()
-		if _, metrics := s.get("/metrics"); strings.Contains(metrics, `proxy="aside"`) {
-			t.Error("the metrics still tell of the proxy that is gone")
-		}
+		s.eventually("the metrics forget the proxy that is gone", func() error {
+			if _, metrics := s.get("/metrics"); strings.Contains(metrics, `proxy="aside"`) {
+				return errors.New("not yet")
+			}
+			return nil
+		})
 
 		// It comes back under its name.
 		s.rewrite(other.config, s.config)

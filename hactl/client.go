@@ -82,20 +82,25 @@ func answeredBy(pid int, info string) error {
 }
 
 func (c Client) write(ctx context.Context, requests []string) ([]string, error) {
-	dialer := net.Dialer{Timeout: min(dialTimeout, c.Timeout)}
-	conn, err := dialer.DialContext(ctx, "unix", c.Path)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	// Whoever has connected asks, also when ctx is done meanwhile: HAProxy 3.0.0
+	// keeps the session of a client that leaves without a word for ever, and with
+	// it a worker that is told to stop; ten of them block the socket.
+	conn, err := net.DialTimeout("unix", c.Path, min(dialTimeout, c.Timeout))
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	defer stop()
 	if err := conn.SetDeadline(time.Now().Add(c.Timeout)); err != nil {
 		return nil, err
 	}
 	if _, err := io.WriteString(conn, strings.Join(requests, ";")+"\n"); err != nil {
 		return nil, err
 	}
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
 	replies, err := readReplies(conn, len(requests))
 	if ctx.Err() != nil {
 		err = ctx.Err()
