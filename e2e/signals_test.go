@@ -117,11 +117,16 @@ func (s *stage) ended(pids []int) {
 	})
 }
 
+// keepsPIDs waits until the workers are those before: a launch that fails writes
+// its own pids first.
 func (s *stage) keepsPIDs(before []int) {
 	s.t.Helper()
-	if diff := cmp.Diff(before, s.pids()); diff != "" {
-		s.t.Errorf("the workers are others: -before +now\n%s", diff)
-	}
+	s.eventually("the workers are the same", func() error {
+		if diff := cmp.Diff(before, s.pids()); diff != "" {
+			return fmt.Errorf("-before +now\n%s", diff)
+		}
+		return nil
+	})
 }
 
 func TestUnchangedConfigurationTouchesNothing(t *testing.T) {
