@@ -261,24 +261,3 @@ func TestFolderThatCannotBeWritten(t *testing.T) {
 		}
 	})
 }
-
-func FuzzParse(f *testing.F) {
-	f.Add([]byte(`{"version":1,"proxy":"web","servers":["zk1:2181"],"saved":"2026-01-02T03:04:05Z","discovered":["a"],"groups":[{"name":"a","path":"/services/a","instances":["10.0.0.1:80","x"]}]}`))
-	f.Add([]byte(`{"version":2}`))
-	f.Add([]byte(``))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		got, err := parse(text)
-		if err != nil {
-			return
-		}
-		if got.Version != version {
-			t.Fatalf("version %d", got.Version)
-		}
-		for _, l := range got.Groups {
-			g := l.group(decode)
-			if !slices.IsSortedFunc(g.Instances, func(a, b registry.Instance) int { return a.Addr.Compare(b.Addr) }) {
-				t.Fatalf("%v", g)
-			}
-		}
-	})
-}
