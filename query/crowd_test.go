@@ -167,3 +167,49 @@ func TestSlowReaderHoldsNothing(t *testing.T) {
 		}
 	})
 }
+
+// A byte now and then buys no time: not for a header, nor for a body that nobody
+// reads.
+func TestDrippingClientsAreCut(t *testing.T) {
+	for _, c := range []struct {
+		name, begins string
+		status       int
+		most         time.Duration
+	}{
+		{"a header", "GET / HTTP/1.1\r\nHost: x\r\nX: ", 0, 6 * time.Second},
+		{"a body", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", http.StatusMethodNotAllowed, 11 * time.Second},
+		{"chunks", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n", http.StatusMethodNotAllowed, 11 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newPipes()
+				stop := start(t, newServer(), l)
+				conn := l.dial()
+				send(t, conn, c.begins)
+				begun := time.Now()
+				if c.status != 0 {
+					r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if took := time.Since(begun); r.StatusCode != c.status || took > 0 {
+						t.Errorf("status %d after %v", r.StatusCode, took)
+					}
+					r.Body.Close()
+				}
+				tick := time.NewTicker(time.Second)
+				defer tick.Stop()
+				for err := error(nil); err == nil && time.Since(begun) < 2*c.most; {
+					<-tick.C
+					_, err = io.WriteString(conn, "x")
+				}
+				if took := time.Since(begun); took > c.most {
+					t.Errorf("cut after %v", took)
+				}
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}

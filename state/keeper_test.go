@@ -261,3 +261,34 @@ func TestFolderThatCannotBeWritten(t *testing.T) {
 		}
 	})
 }
+
+// A path below which somebody makes a hundred thousand nodes holds up nobody.
+func TestManyNamesThatAreNoGroups(t *testing.T) {
+	k, _ := newKeeper(t.TempDir())
+	k.Path = func(group string) string {
+		if strings.Contains(group, ";") {
+			return ""
+		}
+		return "/services/" + group
+	}
+	names := []string{"a"}
+	for i := range 100_000 {
+		names = append(names, fmt.Sprintf("%d;disable", i))
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for range 10 {
+			k.SetGroups(names)
+			slices.Reverse(names)
+		}
+	}()
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Fatal("they are compared each with each")
+	}
+	if diff := cmp.Diff([]string{"a"}, k.contents().Discovered); diff != "" {
+		t.Errorf("kept: -want +got\n%s", diff)
+	}
+}
