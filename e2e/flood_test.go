@@ -147,7 +147,9 @@ func TestFloodOfTheHTTPPort(t *testing.T) {
 			b := s.app(front)
 			s.serves(front, a, b)
 			wellFor("while they stay")
-			if err := b.Retire(t.Context(), 100*time.Millisecond); err != nil {
+			// It runs on: in a flood the kernel itself drops packets, so that a connect
+			// of HAProxy's may come some seconds late.
+			if err := b.Unregister(); err != nil {
 				t.Fatal(err)
 			}
 			s.serves(front, a)
