@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -174,6 +175,10 @@ func (s *stage) rendersOnly(groups ...string) {
 			}
 		case "server":
 			if addr := words[2]; !strings.HasPrefix(addr, "127.0.0.1:") {
+				s.t.Errorf("line %q", line)
+			}
+		case "bind":
+			if at := words[1][strings.LastIndexByte(words[1], ':')+1:]; at != strconv.Itoa(s.config.ListenerPort) && at != strconv.Itoa(s.config.AdminPort) {
 				s.t.Errorf("line %q", line)
 			}
 		case "stats", "server-template", "mode", "balance", "option", "no", "nbproc", "nbthread":
