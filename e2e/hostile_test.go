@@ -91,8 +91,10 @@ func TestHostileZooKeeper(t *testing.T) {
 		a, web := s.app(front), s.app("web")
 		s.serves(front, a)
 		s.serves("web", web)
-		s.eventually("web serves", func() error { return s.answers("/web/x", web) })
+		// The generation before does not know the group, and may still accept.
+		s.reaches(1, "haproxyzk_reloads_total", `cause="groups"`, `result="ok"`)
 		s.settled()
+		s.eventually("web serves", func() error { return s.answers("/web/x", web) })
 		load := s.load(rig.Target{Path: "/", App: front}, rig.Target{Path: "/web/x", App: "web"})
 
 		skipped := 0
