@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -38,6 +39,9 @@ func (d *Discovery) Group(name string) (Group, error) {
 		return Group{}, err
 	}
 	g := d.Entry
+	if prefix := strings.Fields(g.ServerTemplate); len(prefix) > 0 && !isPrefix(prefix[0], name) {
+		return Group{}, fmt.Errorf("%q cannot be a group's name: the servers' names begin with it, and HAProxy takes no colon there", name)
+	}
 	g.Name = name
 	g.Path = d.Path(name)
 	g.HTTPCheck = strings.ReplaceAll(g.HTTPCheck, anyGroup, name)

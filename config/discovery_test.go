@@ -92,7 +92,7 @@ func TestGroupsShareNothing(t *testing.T) {
 }
 
 func TestUnsafeNames(t *testing.T) {
-	d := &Discovery{Parent: "/services", Entry: Group{Path: "/services/${group}"}}
+	d := &Discovery{Parent: "/services", Entry: Group{Path: "/services/${group}", ServerTemplate: defaultServerTemplate}}
 	for name, want := range map[string]string{
 		"":                       `"" cannot be a name: use only letters, digits and "_", ".", ":", "-"`,
 		".":                      `"." cannot be a name: use only letters, digits and "_", ".", ":", "-"`,
@@ -104,7 +104,10 @@ func TestUnsafeNames(t *testing.T) {
 		"${group}":               `"${group}" cannot be a name: use only letters, digits and "_", ".", ":", "-"`,
 		strings.Repeat("x", 65):  `"` + strings.Repeat("x", 64) + `"… cannot be a name: it has 65 bytes, and 64 are allowed`,
 		strings.Repeat("x", 64):  "",
-		"a.b:c_d-9":              "",
+		"a.b_c-9":                "",
+		"10.0.0.1:80":            `"10.0.0.1:80" cannot be a group's name: the servers' names begin with it, and HAProxy takes no colon there`,
+		"Or":                     `"Or" cannot be the name of a group with acls: it is HAProxy's word between two conditions`,
+		"orders":                 "",
 		"metrics":                "",
 		strings.Repeat("\n", 99): `"` + strings.Repeat(`\n`, 64) + `"… cannot be a name: it has 99 bytes, and 64 are allowed`,
 	} {

@@ -87,8 +87,8 @@ func FuzzDiscoveredName(f *testing.F) {
 			}
 			return
 		}
-		unsafe := func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`/\"'#$%{}?`, r) }
-		if name == "" || len(name) > 64 || strings.ContainsFunc(name, unsafe) || strings.Trim(name, ".") == "" && len(name) < 3 {
+		unsafe := func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`/\"'#$%{}?:`, r) }
+		if name == "" || len(name) > 64 || strings.ContainsFunc(name, unsafe) || strings.Trim(name, ".") == "" && len(name) < 3 || strings.EqualFold(name, "or") {
 			t.Fatalf("name %q", name)
 		}
 		if g.Name != name || g.Path != "/services/"+name+"/instances" || g.HTTPCheck != "GET /"+name || g.ACLs[1] != "path_beg -i /"+name+"/" || d.Path(name) != g.Path {

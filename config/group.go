@@ -78,6 +78,9 @@ func (o *object) groups(pattern string) (groups []Group, discovery *Discovery) {
 			heirs++
 		}
 		written := g.group(m.name, pattern)
+		if err := checkConditionName(m.name); err != nil && len(written.ACLs) > 0 {
+			o.errorf(m.value.at, m.value.key, "%v", err)
+		}
 		g.claimFor(written, pattern, o.key)
 		groups = append(groups, written)
 	}

@@ -28,7 +28,19 @@ func checkDiscoveredName(name string) error {
 	if len(name) > longestDiscovered {
 		return fmt.Errorf("%q… cannot be a name: it has %d bytes, and %d are allowed", name[:longestDiscovered], len(name), longestDiscovered)
 	}
+	if err := checkConditionName(name); err != nil {
+		return err
+	}
 	return checkName(name)
+}
+
+// checkConditionName tells why a group that has conditions cannot have a name:
+// HAProxy's ACL is called so.
+func checkConditionName(name string) error {
+	if strings.EqualFold(name, "or") {
+		return fmt.Errorf("%q cannot be the name of a group with acls: it is HAProxy's word between two conditions", name)
+	}
+	return nil
 }
 
 // checkProxyName tells why a proxy cannot have a name.

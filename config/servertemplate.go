@@ -12,6 +12,9 @@ var (
 	// HAProxy reads a range of one number N as 1-N.
 	slotRange = regexp.MustCompile(`^(?:([0-9]+)-)?([0-9]+)$`)
 
+	// HAProxy takes a colon in a server's name, but not in the prefix of many.
+	prefixForm = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+
 	errTooShort = errors.New("a prefix, a range and an address are needed")
 )
 
@@ -28,7 +31,11 @@ func serverTemplate(group string, maxServer int) form[string] {
 			}
 			var wrong []string
 			if !isPrefix(fields[0], group) {
-				wrong = append(wrong, fmt.Sprintf("%q cannot be the prefix of servers' names", fields[0]))
+				hint := ""
+				if strings.Contains(fields[0]+group, ":") {
+					hint = " (HAProxy takes no colon there)"
+				}
+				wrong = append(wrong, fmt.Sprintf("%q cannot be the prefix of servers' names%s", fields[0], hint))
 			}
 			if !isRange(fields[1], maxServer) {
 				wrong = append(wrong, fmt.Sprintf("%q is not a range N or A-B within 1-%d", fields[1], mostServers))
@@ -49,7 +56,7 @@ func isPrefix(prefix, group string) bool {
 		group = "group"
 	}
 	// A group whose own name is wrong is reported there.
-	return checkName(group) != nil || nameForm.MatchString(strings.ReplaceAll(prefix, "${group_name}", group))
+	return checkName(group) != nil || prefixForm.MatchString(strings.ReplaceAll(prefix, "${group_name}", group))
 }
 
 func isRange(text string, maxServer int) bool {

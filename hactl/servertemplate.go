@@ -11,7 +11,8 @@ import (
 // maxSlots bounds a backend, against a range that is a slip of the finger.
 const maxSlots = 10000
 
-var serverPrefix = regexp.MustCompile(`^[A-Za-z0-9_.:-]+$`)
+// HAProxy takes a colon in a server's name, but not in the prefix of many.
+var serverPrefix = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 
 // ServerTemplate is how the servers of one backend are written: HAProxy's
 // keyword server-template, without the keyword.
@@ -46,7 +47,7 @@ func ParseServerTemplate(text, group string, maxServer int) (ServerTemplate, err
 	}
 	t := ServerTemplate{Prefix: fields[0], Free: fields[2]}
 	if !serverPrefix.MatchString(t.Prefix) {
-		return ServerTemplate{}, fmt.Errorf("prefix %.80q: a server's name is made of letters, digits and _ . : -", t.Prefix)
+		return ServerTemplate{}, fmt.Errorf("prefix %.80q: it is made of letters, digits and _ . -", t.Prefix)
 	}
 	var err error
 	if t.First, t.Last, err = parseRange(fields[1]); err != nil {

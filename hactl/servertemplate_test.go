@@ -25,7 +25,7 @@ func TestParseServerTemplate(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"", "web 1-20", "web 0-3 0.0.0.0:0", "web 5-2 0.0.0.0:0", "web 1-x 0.0.0.0:0", "web 1-99999 0.0.0.0:0",
-		"we/b 1-2 0.0.0.0:0", "web 1-2 ${port}:0", "web 1-2 nowhere", "web 1-2-3 0.0.0.0:0", "web -3 0.0.0.0:0",
+		"we/b 1-2 0.0.0.0:0", "web:1 1-2 0.0.0.0:0", "web 1-2 ${port}:0", "web 1-2 nowhere", "web 1-2-3 0.0.0.0:0", "web -3 0.0.0.0:0",
 	} {
 		if got, err := ParseServerTemplate(bad, "web-a", 20); err == nil {
 			t.Errorf("%q: got %+v, want an error", bad, got)

@@ -35,6 +35,9 @@ type Weight int16
 // mark: HAProxy itself does not tell who took it out.
 const NoWeight Weight = -1
 
+// maxWeight is HAProxy's.
+const maxWeight Weight = 256
+
 // String is the weight as `set server … weight` takes it. The percentages are
 // taken by every way to balance, where numbers are not.
 func (w Weight) String() string {
@@ -96,7 +99,7 @@ func ParseServersState(text string) (ServersState, error) {
 			return nil, fmt.Errorf("show servers state: %.200q has no state", line)
 		}
 		weight, err3 := parseWeight(fields[col[6]], fields[col[7]])
-		if err3 != nil || weight < NoWeight {
+		if err3 != nil || weight < NoWeight || weight > maxWeight {
 			return nil, fmt.Errorf("show servers state: %.200q has no weight", line)
 		}
 		s := Server{Admin: Ready, Down: op == 0, Weight: weight}
@@ -108,7 +111,8 @@ func ParseServersState(text string) (ServersState, error) {
 		}
 		ip, ipErr := netip.ParseAddr(fields[col[2]])
 		port, portErr := strconv.ParseUint(fields[col[5]], 10, 16)
-		if ipErr == nil && portErr == nil && port > 0 {
+		// A zone is never ours, and may hold any characters.
+		if ipErr == nil && portErr == nil && port > 0 && ip.Zone() == "" {
 			s.Addr = netip.AddrPortFrom(ip, uint16(port))
 		}
 		backend := fields[col[0]]

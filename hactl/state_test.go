@@ -57,20 +57,3 @@ func TestParsePIDOfEveryVersion(t *testing.T) {
 		t.Errorf("got pid %d of no pid", pid)
 	}
 }
-
-func FuzzReplies(f *testing.F) {
-	f.Add("1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_port\n3 web 1 web1 ::1 2 0 80\n")
-	f.Add("# pxname,svname,qcur,qmax,scur\nweb,web1,0,0,1\n")
-	f.Add("Pid: 12\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		if state, err := ParseServersState(text); err == nil && state == nil {
-			t.Error("no state and no error")
-		}
-		if sessions, err := ParseSessions(text); err == nil && sessions == nil {
-			t.Error("no sessions and no error")
-		}
-		if _, err := ParsePID(text); err != nil && strings.HasPrefix(text, "Pid: 12\n") {
-			t.Error(err)
-		}
-	})
-}

@@ -65,8 +65,10 @@ func New(o Options) *Server {
 // when l fails for good before that. In both cases l is closed when it returns.
 // It is called once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	connected := &crowd{most: maxConnections}
 	server := &http.Server{
 		Handler:                      http.HandlerFunc(s.answer),
+		ConnState:                    connected.note,
 		DisableGeneralOptionsHandler: true,
 		ReadHeaderTimeout:            5 * time.Second,
 		ReadTimeout:                  10 * time.Second,
@@ -79,7 +81,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	var broken error
 	go func() {
 		defer close(served)
-		broken = server.Serve(limit(l, maxConnections))
+		broken = server.Serve(crowdedListener{l, connected})
 	}()
 
 	select {

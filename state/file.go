@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
@@ -62,10 +63,10 @@ func parse(text []byte) (file, error) {
 // ZooKeeper are not to be served: one server in common is enough to be the same.
 func (f file) foreign(proxy string, servers []string) error {
 	if f.Proxy != proxy {
-		return fmt.Errorf("it is that of the proxy %q", f.Proxy)
+		return fmt.Errorf("it is that of the proxy %.100q", f.Proxy)
 	}
 	if !slices.ContainsFunc(f.Servers, func(s string) bool { return slices.Contains(servers, s) }) {
-		return fmt.Errorf("it is of another ZooKeeper, %q", f.Servers)
+		return fmt.Errorf("it is of another ZooKeeper, %.500q", strings.Join(f.Servers, ","))
 	}
 	return nil
 }

@@ -19,6 +19,8 @@ const (
 	writeEvery = time.Second
 	// retryEvery is when a file that could not be written is tried again.
 	retryEvery = 30 * time.Second
+	// maxNamed is how many groups one line of the log names.
+	maxNamed = 10
 )
 
 // Sink takes what is registered. Its methods do not block.
@@ -36,7 +38,7 @@ type Options struct {
 	// Servers are ZooKeeper's: lists of others are not recalled.
 	Servers []string
 	// Path is where a group is registered, the chroot included; empty for one
-	// that is not the proxy's.
+	// that is not the proxy's, and for what cannot be the name of one.
 	Path func(group string) string
 	// Discovers is true when groups are.
 	Discovers bool
@@ -92,7 +94,7 @@ func (k *Keeper) Load() {
 	defer k.mu.Unlock()
 	k.saved = f.Saved
 	if k.Discovers {
-		k.discovered = f.Discovered
+		k.discovered = slices.DeleteFunc(f.Discovered, k.unknown)
 	}
 	var foreign []string
 	for _, l := range f.Groups {
@@ -103,7 +105,7 @@ func (k *Keeper) Load() {
 		k.groups[l.Name] = l.group(k.Decode)
 	}
 	if len(foreign) > 0 {
-		k.Logger.Warn("groups that were kept are registered elsewhere now, they are left out", "file", k.path(), "groups", foreign)
+		k.Logger.Warn("groups that were kept are registered elsewhere now, they are left out", "file", k.path(), "count", len(foreign), "groups", foreign[:min(len(foreign), maxNamed)])
 	}
 }
 
@@ -150,16 +152,23 @@ func (k *Keeper) SetGroup(g registry.Group) {
 func (k *Keeper) SetGroups(names []string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	listed := make(map[string]bool, len(names)) // there may be some hundred thousand
+	for _, name := range names {
+		listed[name] = true
+	}
 	for _, name := range k.discovered {
-		if !slices.Contains(names, name) {
+		if !listed[name] {
 			delete(k.groups, name)
 			delete(k.recalled, name)
 		}
 	}
-	k.discovered, k.listed = append([]string{}, names...), true
+	k.discovered, k.listed = slices.DeleteFunc(append([]string{}, names...), k.unknown), true
 	k.Sink.SetGroups(names)
 	k.touch()
 }
+
+// unknown tells whether a name can be no group's: it is not kept.
+func (k *Keeper) unknown(name string) bool { return k.Path(name) == "" }
 
 func (k *Keeper) hand(g registry.Group) {
 	g.Instances = slices.Clone(g.Instances)

@@ -262,23 +262,33 @@ func TestFolderThatCannotBeWritten(t *testing.T) {
 	})
 }
 
-func FuzzParse(f *testing.F) {
-	f.Add([]byte(`{"version":1,"proxy":"web","servers":["zk1:2181"],"saved":"2026-01-02T03:04:05Z","discovered":["a"],"groups":[{"name":"a","path":"/services/a","instances":["10.0.0.1:80","x"]}]}`))
-	f.Add([]byte(`{"version":2}`))
-	f.Add([]byte(``))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		got, err := parse(text)
-		if err != nil {
-			return
+// A path below which somebody makes a hundred thousand nodes holds up nobody.
+func TestManyNamesThatAreNoGroups(t *testing.T) {
+	k, _ := newKeeper(t.TempDir())
+	k.Path = func(group string) string {
+		if strings.Contains(group, ";") {
+			return ""
 		}
-		if got.Version != version {
-			t.Fatalf("version %d", got.Version)
+		return "/services/" + group
+	}
+	names := []string{"a"}
+	for i := range 100_000 {
+		names = append(names, fmt.Sprintf("%d;disable", i))
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for range 10 {
+			k.SetGroups(names)
+			slices.Reverse(names)
 		}
-		for _, l := range got.Groups {
-			g := l.group(decode)
-			if !slices.IsSortedFunc(g.Instances, func(a, b registry.Instance) int { return a.Addr.Compare(b.Addr) }) {
-				t.Fatalf("%v", g)
-			}
-		}
-	})
+	}()
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Fatal("they are compared each with each")
+	}
+	if diff := cmp.Diff([]string{"a"}, k.contents().Discovered); diff != "" {
+		t.Errorf("kept: -want +got\n%s", diff)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"regexp"
 	"strings"
 )
 
@@ -77,11 +78,13 @@ func (l *LogSocket) Run(ctx context.Context) error {
 	}
 }
 
-// message is a syslog line without its header, `<134>Nov 23 10:00:00 haproxy[12]: `.
+// syslogHeader is `<134>Nov 23 10:00:00 haproxy[12]: `, with the host's name before
+// haproxy if so configured. No other form of the log has it, and whoever sends a
+// request may have the like put further behind.
+var syslogHeader = regexp.MustCompile(`^<[0-9]{1,3}>[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} [^\[\]]*\[[0-9]+\]: `)
+
+// message is a syslog line without its header.
 func message(line string) string {
 	line = strings.TrimRight(line, "\n\x00")
-	if _, rest, found := strings.Cut(line, "]: "); found && strings.HasPrefix(line, "<") {
-		return rest
-	}
-	return line
+	return line[len(syslogHeader.FindString(line)):]
 }

@@ -81,7 +81,10 @@ func TestLogSocketsPrintLines(t *testing.T) {
 			}
 			defer conn.Close()
 			for sent, want := range map[string]string{
-				"<134>Nov 23 10:00:00 haproxy[12]: 10.0.0.1:1 [x] \"GET / HTTP/1.1\"\n": "10.0.0.1:1 [x] \"GET / HTTP/1.1\"",
+				"<134>Nov 23 10:00:00 haproxy[12]: 10.0.0.1:1 [x] \"GET / HTTP/1.1\"\n":   "10.0.0.1:1 [x] \"GET / HTTP/1.1\"",
+				"<134>Nov  3 10:00:00 lb-1 haproxy[12]: 10.0.0.1:1 {x[1]: y}\n":           "10.0.0.1:1 {x[1]: y}",
+				"<134>1 2026-11-03T10:00:00+00:00 lb-1 haproxy 12 - - {x[1]: 10.9.9.9:1}": "<134>1 2026-11-03T10:00:00+00:00 lb-1 haproxy 12 - - {x[1]: 10.9.9.9:1}",
+				"<134>Nov 23 10:00:00 haproxy: 10.0.0.1:1 [x] {x[1]: 10.9.9.9:1}":         "<134>Nov 23 10:00:00 haproxy: 10.0.0.1:1 [x] {x[1]: 10.9.9.9:1}",
 				"no header":        "no header",
 				"two\nlines\x00\n": "two\nlines",
 			} {

@@ -1,9 +1,10 @@
 package syncer
 
 import (
-	"net/netip"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -102,6 +103,8 @@ func texts(instances []registry.Instance) []string {
 	return list
 }
 
+// FuzzDecode checks that the name of a child is either written again in one way,
+// of few characters, or told in one short line.
 func FuzzDecode(f *testing.F) {
 	for name := range decodeTests {
 		f.Add(name)
@@ -109,6 +112,11 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name string) {
 		instance, err := Decode(name)
 		if err != nil {
+			for _, text := range []string{quote(name), err.Error()} {
+				if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) || !utf8.ValidString(text) || len(text) > 1000 {
+					t.Fatalf("%q is told as %q", name, text)
+				}
+			}
 			if instance != (registry.Instance{}) {
 				t.Fatalf("an instance beside the error: %v", instance)
 			}
@@ -123,7 +131,7 @@ func FuzzDecode(f *testing.F) {
 		if strings.Trim(text, "0123456789abcdef.:[]") != "" {
 			t.Fatalf("Decode(%q) is written as %q", name, text)
 		}
-		if again, err := netip.ParseAddrPort(text); err != nil || again != instance.Addr {
+		if again, err := Decode(text); err != nil || again != instance || again.String() != text {
 			t.Fatalf("%q is read as %v, %v", text, again, err)
 		}
 	})

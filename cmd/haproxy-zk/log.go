@@ -12,9 +12,9 @@ import (
 func newLogger(s settings, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: s.level()}
 	if s.LogFormat == "text" || s.LogFormat == "" && isTerminal(w) {
-		return slog.New(slog.NewTextHandler(w, options))
+		return slog.New(slog.NewTextHandler(printable{w}, options))
 	}
-	return slog.New(slog.NewJSONHandler(w, options))
+	return slog.New(slog.NewJSONHandler(printable{w}, options))
 }
 
 func isTerminal(w io.Writer) bool {
