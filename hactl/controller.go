@@ -79,6 +79,9 @@ type Controller struct {
 	// refused are the discovered names that cannot be groups, logged once.
 	refused map[string]bool
 
+	// short is true while there is no descriptor to ask the workers with.
+	short bool
+
 	change   *Source // nil: the layout is to stay
 	changeAt time.Time
 

@@ -108,9 +108,12 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 func (c *Controller) adopt(ctx context.Context, pids []int) error {
 	limited, cancel := context.WithTimeout(ctx, adoptWithin)
 	defer cancel()
-	sockets := Prober{Sockets: c.Frame.Sockets, Timeout: c.Timeout}.Probe(limited, pids)
-	if len(sockets) < len(pids) {
-		return fmt.Errorf("find the sockets of the new workers %v: only %v answered: %w", pids, sockets, limited.Err())
+	sockets, err := Prober{Sockets: c.Frame.Sockets, Timeout: c.Timeout}.Probe(limited, pids)
+	if err == nil && len(sockets) < len(pids) {
+		err = limited.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("find the sockets of the new workers %v: only %v answered: %w", pids, sockets, err)
 	}
 	c.workers = nil
 	for _, pid := range pids {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +18,9 @@ import (
 // ErrRefused says that HAProxy does not accept a configuration.
 var ErrRefused = errors.New("HAProxy refuses the configuration")
 
+// confMode is the configuration's: there are passwords in it.
+const confMode = 0o600
+
 const (
 	// 20,000 servers take HAProxy 2.0 half a second on two cores; an emulated
 	// processor is some twenty times slower.
@@ -30,6 +32,8 @@ const (
 	reloadWithin, timesLast = 5 * time.Second, 10
 	// The serving generation answers in a millisecond when it is well.
 	probeWithin = time.Second
+	// descriptorEvery is how often one is asked for that is not to be had.
+	descriptorEvery = 10 * time.Millisecond
 )
 
 // Check asks HAProxy whether it accepts the configuration in a file.
@@ -55,16 +59,16 @@ func (h *HAProxy) reload(ctx context.Context, launch registry.Launch) (pids []in
 	case warning != "" && h.current == nil:
 		h.Logger.Warn("too few open files", "problem", warning)
 	}
-	oldConf, err := saved(h.ConfFile)
+	conf, err := keep(h.ConfFile)
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration that runs: %w", err)
+		return nil, fmt.Errorf("keep the configuration that runs: %w", err)
 	}
-	oldPIDs, err := saved(h.PIDFile)
+	pidFile, err := keep(h.PIDFile)
 	if err != nil {
-		return nil, fmt.Errorf("read the pid file of what runs: %w", err)
+		return nil, errors.Join(fmt.Errorf("keep the pid file of what runs: %w", err), conf.forget())
 	}
-	if err := writeFile(h.ConfFile, launch.Config); err != nil {
-		return nil, fmt.Errorf("write the configuration: %w", err)
+	if err := writeFile(h.ConfFile, launch.Config, confMode); err != nil {
+		return nil, errors.Join(fmt.Errorf("write the configuration: %w", err), conf.forget(), pidFile.forget())
 	}
 	old := h.current
 	if old == nil {
@@ -72,9 +76,12 @@ func (h *HAProxy) reload(ctx context.Context, launch registry.Launch) (pids []in
 	}
 	defer func() {
 		if err == nil {
+			if err := errors.Join(conf.forget(), pidFile.forget()); err != nil {
+				h.Logger.Warn("files of the HAProxy before stay beside those of this one", "error", err)
+			}
 			return
 		}
-		err = errors.Join(err, restoreFile(h.ConfFile, oldConf), restoreFile(h.PIDFile, oldPIDs))
+		err = errors.Join(err, conf.restore(), pidFile.restore())
 		if old != nil && old.earlier {
 			h.abandon(old)
 		}
@@ -100,6 +107,7 @@ func (h *HAProxy) reload(ctx context.Context, launch registry.Launch) (pids []in
 	}
 	h.current = next
 	h.watch(next)
+	h.beginMending(next.torn)
 	pids = pidsOf(next.workers)
 	h.Logger.Info("HAProxy serves", "cause", launch.Cause, "workers", pids)
 	return pids, nil
@@ -120,8 +128,10 @@ func (h *HAProxy) succeed(ctx context.Context, old *generation) (next *generatio
 		next, err = h.launch(ctx)
 		return next, nil, err
 	}
-	socket, silent := h.survey(ctx, old)
+	socket, silent, err := h.survey(ctx, old)
 	switch {
+	case err != nil:
+		return nil, nil, err
 	case socket != "":
 		next, err = h.launch(ctx, "-x", socket)
 		if !old.earlier || !keepsListeners(err) {
@@ -149,15 +159,19 @@ func (h *HAProxy) succeed(ctx context.Context, old *generation) (next *generatio
 }
 
 // survey returns a socket on which a worker answers, empty when there is none,
-// and the living workers that do not answer.
-func (h *HAProxy) survey(ctx context.Context, g *generation) (socket string, silent []*worker) {
+// and the living workers that do not answer. An error says that they could not be
+// asked.
+func (h *HAProxy) survey(ctx context.Context, g *generation) (socket string, silent []*worker, err error) {
 	living := slices.DeleteFunc(slices.Clone(g.workers), (*worker).ended)
 	if len(living) == 0 {
-		return "", nil
+		return "", nil, nil
 	}
 	limited, cancel := context.WithTimeout(ctx, probeWithin)
 	defer cancel()
-	answered := h.Prober.Probe(limited, pidsOf(living))
+	answered, err := h.Prober.Probe(limited, pidsOf(living))
+	if err != nil {
+		return "", nil, fmt.Errorf("ask the workers that serve: %w", err)
+	}
 	for _, w := range living {
 		if path, found := answered[w.pid]; found {
 			socket = path
@@ -165,7 +179,7 @@ func (h *HAProxy) survey(ctx context.Context, g *generation) (socket string, sil
 			silent = append(silent, w)
 		}
 	}
-	return socket, silent
+	return socket, silent, nil
 }
 
 // explain tells, after a launch that failed, whether it is the configuration
@@ -175,8 +189,8 @@ func (h *HAProxy) explain(ctx context.Context, config []byte, failure error) err
 	if _, ran := errors.AsType[*ExitError](failure); !ran {
 		return failure
 	}
-	aside := h.ConfFile + asideSuffix
-	if err := os.WriteFile(aside, config, 0o600); err != nil {
+	aside, err := writeAside(h.ConfFile, config, confMode)
+	if err != nil {
 		return errors.Join(failure, fmt.Errorf("keep the configuration for a look: %w", err))
 	}
 	if err := Check(ctx, h.Reaper, h.Exec, aside); errors.Is(err, ErrRefused) {
@@ -223,13 +237,9 @@ func (h *HAProxy) launch(ctx context.Context, takeover ...string) (*generation, 
 	before := stampOf(h.PIDFile)
 	args := append([]string{"-D", "-f", h.ConfFile, "-p", h.PIDFile}, takeover...)
 	words, err := h.Reaper.Output(limited, h.Exec, args...)
-	// The launcher writes the file before it ends, and at no other time.
-	var pids []int
-	if stampOf(h.PIDFile) != before {
-		var reading error
-		if pids, reading = readPIDs(h.PIDFile); err == nil {
-			err = reading
-		}
+	pids, torn, reading := h.leftBehind(limited, before)
+	if err == nil {
+		err = reading
 	}
 	if err == nil && len(pids) == 0 {
 		err = fmt.Errorf("it left no pid in %s", h.PIDFile)
@@ -238,6 +248,7 @@ func (h *HAProxy) launch(ctx context.Context, takeover ...string) (*generation, 
 	if err == nil {
 		err = adopting
 	}
+	next.torn = torn
 	if err != nil {
 		h.end(next) // what it left behind before it failed or was ended
 		return nil, fmt.Errorf("start HAProxy: %w", err)
@@ -246,6 +257,55 @@ func (h *HAProxy) launch(ctx context.Context, takeover ...string) (*generation, 
 		h.Logger.Warn("HAProxy said", "text", next.said)
 	}
 	return next, nil
+}
+
+// leftBehind returns the pids of the processes that a launcher has left behind, and
+// whether the pid file has not got all of them. The launcher writes it before it
+// ends, and at no other time. They have to be known: what is not adopted serves on
+// and is never told anything. So a file in which some may be missing is made good
+// by a look at all processes, and where there is no descriptor to look with it
+// waits for one.
+func (h *HAProxy) leftBehind(ctx context.Context, before stamp) (pids []int, torn bool, err error) {
+	for {
+		if stampOf(h.PIDFile) == before {
+			return nil, false, nil
+		}
+		pids, err = readPIDs(h.PIDFile)
+		if torn = errors.Is(err, errTorn); torn {
+			pids, err = nil, nil // the last one may not be whole
+		}
+		if err == nil && len(pids) < max(1, len(h.Sockets)) {
+			var more int
+			pids, more, err = h.complete(pids)
+			torn = torn || more > 0
+		}
+		if !noDescriptor(err) {
+			return pids, torn, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, torn, err
+		case <-time.After(descriptorEvery):
+		}
+	}
+}
+
+// complete adds to pids the children that nobody has adopted yet.
+func (h *HAProxy) complete(pids []int) (all []int, more int, err error) {
+	running, err := h.processes()
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, pid := range running {
+		if !slices.Contains(pids, pid) && h.Reaper.unknown(pid) {
+			pids = append(pids, pid)
+			more++
+		}
+	}
+	if more > 0 && h.Reaper.strayed() {
+		err = errors.New("a process that it left behind has ended at once")
+	}
+	return pids, more, err
 }
 
 // adopt returns the processes that a launcher left behind, those that can be
@@ -279,8 +339,10 @@ func (h *HAProxy) prove(ctx context.Context, g *generation) error {
 			}
 		})
 	}
-	answered := len(h.Prober.Probe(ctx, pids))
-	ended := ctx.Err()
+	answers, failure := h.Prober.Probe(ctx, pids)
+	if failure == nil {
+		failure = ctx.Err()
+	}
 	cancel()
 	watching.Wait()
 	for _, w := range g.workers {
@@ -291,8 +353,8 @@ func (h *HAProxy) prove(ctx context.Context, g *generation) error {
 			return fmt.Errorf("start HAProxy: worker %d ended at once: %s; HAProxy's own log says why", w.pid, w.status())
 		}
 	}
-	if answered < len(pids) {
-		return fmt.Errorf("start HAProxy: %d of %d new workers answer on the stats sockets: %w", answered, len(pids), ended)
+	if len(answers) < len(pids) {
+		return fmt.Errorf("start HAProxy: %d of %d new workers answer on the stats sockets: %w", len(answers), len(pids), failure)
 	}
 	return nil
 }

@@ -248,7 +248,7 @@ func (s *stage) becomes(want float64, name string, values ...string) {
 // prober takes a worker that lives and has a file PID.sock for one that answers.
 type prober struct{ dir string }
 
-func (p prober) Probe(ctx context.Context, pids []int) map[int]string {
+func (p prober) Probe(ctx context.Context, pids []int) (map[int]string, error) {
 	answered := make(map[int]string)
 	for {
 		for _, pid := range pids {
@@ -258,11 +258,11 @@ func (p prober) Probe(ctx context.Context, pids []int) map[int]string {
 			}
 		}
 		if len(answered) == len(pids) {
-			return answered
+			return answered, nil
 		}
 		select {
 		case <-ctx.Done():
-			return answered
+			return answered, nil
 		case <-time.After(time.Millisecond):
 		}
 	}
