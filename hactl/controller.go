@@ -89,6 +89,7 @@ type Controller struct {
 	reloadAt    time.Time
 	urgent      bool // it replaces workers
 	postponed   bool // and was told so
+	failing     string // why the last reload failed, without digits
 	reloaded    time.Time
 	backoff     *backoff.ExponentialBackOff
 }
