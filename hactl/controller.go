@@ -87,8 +87,8 @@ type Controller struct {
 
 	reloadCause string // empty: none is wanted
 	reloadAt    time.Time
-	urgent      bool // it replaces workers
-	postponed   bool // and was told so
+	urgent      bool   // it replaces workers
+	postponed   bool   // and was told so
 	failing     string // why the last reload failed, without digits
 	reloaded    time.Time
 	backoff     *backoff.ExponentialBackOff

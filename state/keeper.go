@@ -45,7 +45,7 @@ type Options struct {
 	// Discovers is true when groups are.
 	Discovers bool
 	// Decode reads an instance.
-	Decode func(string) (registry.Instance, error)
+	Decode  func(string) (registry.Instance, error)
 	Sink    Sink
 	Logger  *slog.Logger
 	Metrics *Metrics
