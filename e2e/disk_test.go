@@ -266,7 +266,7 @@ func (s *stage) file(path string) string {
 // or that it has replaced.
 func (s *stage) nothingBeside(path string) {
 	s.t.Helper()
-	for _, suffix := range []string{".new", ".old"} {
+	for _, suffix := range []string{".new", ".kept"} {
 		if _, err := os.Lstat(path + suffix); !os.IsNotExist(err) {
 			s.t.Errorf("%s is there: %v", path+suffix, err)
 		}

@@ -10,7 +10,7 @@ const (
 	// asideSuffix names a file that is to replace another.
 	asideSuffix = ".new"
 	// keptSuffix names what a file was while another takes its place.
-	keptSuffix = ".old"
+	keptSuffix = ".kept"
 )
 
 // kept is a file as it was. It has a second name meanwhile: to give the file back
