@@ -9,6 +9,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -137,3 +139,7 @@ func isTimeout(err error) bool {
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
+
+// noDescriptor tells whether something failed because there was none to be had,
+// for this process or for the whole machine: it is nobody else's fault.
+func noDescriptor(err error) bool { return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) }

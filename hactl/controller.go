@@ -79,13 +79,17 @@ type Controller struct {
 	// refused are the discovered names that cannot be groups, logged once.
 	refused map[string]bool
 
+	// short is true while there is no descriptor to ask the workers with.
+	short bool
+
 	change   *Source // nil: the layout is to stay
 	changeAt time.Time
 
 	reloadCause string // empty: none is wanted
 	reloadAt    time.Time
-	urgent      bool // it replaces workers
-	postponed   bool // and was told so
+	urgent      bool   // it replaces workers
+	postponed   bool   // and was told so
+	failing     string // why the last reload failed, without digits
 	reloaded    time.Time
 	backoff     *backoff.ExponentialBackOff
 }

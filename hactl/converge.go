@@ -59,6 +59,7 @@ func (c *Controller) apply(ctx context.Context) {
 			c.publish()
 		}
 	}
+	var short error
 	for i, w := range c.workers {
 		c.Metrics.commands.WithLabelValues(c.Proxy, "ok").Add(float64(counts[i]))
 		if w.failures >= maxFailures {
@@ -72,20 +73,39 @@ func (c *Controller) apply(ctx context.Context) {
 			return
 		}
 		w.stale = true
+		c.Metrics.commands.WithLabelValues(c.Proxy, "error").Inc()
+		if noDescriptor(errs[i]) {
+			// It would be replaced for what is no fault of its own.
+			short = errs[i]
+			c.retryAt = time.Now().Add(retryAfter)
+			continue
+		}
 		if !errors.Is(errs[i], errOtherProcess) {
 			w.failures++
 		}
-		c.Metrics.commands.WithLabelValues(c.Proxy, "error").Inc()
 		c.Logger.Warn("a worker does not take its servers, it may serve retired instances", "pid", w.pid, "error", errs[i], "failures", w.failures)
 		c.retryAt = time.Now().Add(retryAfter)
 		if w.failures >= maxFailures {
 			c.restore("worker does not answer")
 		}
 	}
+	c.tellShort(short)
 	if c.retryAt.IsZero() && !c.seen.IsZero() && c.reloadCause == "" {
 		c.Metrics.apply.WithLabelValues(c.Proxy).Observe(time.Since(c.seen).Seconds())
 		c.seen = time.Time{}
 	}
+}
+
+// tellShort tells when workers begin and end not to be asked for want of a
+// descriptor.
+func (c *Controller) tellShort(err error) {
+	switch {
+	case err != nil && !c.short:
+		c.Logger.Error("no descriptor is left to ask the workers with, they may serve retired instances until there is one: raise the limit of open files", "error", err)
+	case err == nil && c.short:
+		c.Logger.Info("there are descriptors again, the workers are asked")
+	}
+	c.short = err != nil
 }
 
 // vacate takes addresses that enter another group out of the one they leave, in

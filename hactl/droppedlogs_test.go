@@ -14,7 +14,8 @@ func TestDroppedLogsAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	dropped := func(first, second int) {
-		s.ha.worker(0).dropped, s.ha.worker(1).dropped = first, second
+		s.ha.worker(0).drop(first)
+		s.ha.worker(1).drop(second)
 		s.sweep(t.Context())
 	}
 	counted := func() float64 { return s.metric(t, "haproxy_process_dropped_logs_total", "ngboss") }
@@ -22,7 +23,7 @@ func TestDroppedLogsAreCounted(t *testing.T) {
 	dropped(3, 4)
 	dropped(5, 4)
 	same(t, "counted", 9.0, counted())
-	s.ha.worker(0).dropped = 6
+	s.ha.worker(0).drop(6)
 	s.reloaded = time.Time{}
 	if err := s.reload(t.Context(), "signal"); err != nil { // asks the old ones, before they end
 		t.Fatal(err)

@@ -191,6 +191,13 @@ func (w *fakeWorker) answer(line string) string {
 	return out.String()
 }
 
+// drop makes it so many lines of its log that it has dropped.
+func (w *fakeWorker) drop(lines int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dropped = lines
+}
+
 func (w *fakeWorker) run(request string) string {
 	words := strings.Fields(request)
 	switch {

@@ -23,12 +23,14 @@ const (
 
 // Probe asks every socket, again and again, until each of pids has answered or
 // ctx is done. It returns those that have, each with a socket they answered on.
-// While two generations share the sockets it is chance which one answers.
-func (p Prober) Probe(ctx context.Context, pids []int) map[int]string {
+// While two generations share the sockets it is chance which one answers. The only
+// error is that some have not because this process had no descriptor to ask with.
+func (p Prober) Probe(ctx context.Context, pids []int) (map[int]string, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	type answer struct {
 		pid    int
 		socket string
+		short  error
 	}
 	answers := make(chan answer)
 	var asking sync.WaitGroup
@@ -36,11 +38,15 @@ func (p Prober) Probe(ctx context.Context, pids []int) map[int]string {
 		asking.Go(func() {
 			for tries := 0; ctx.Err() == nil; tries++ {
 				pid, err := Client{Path: socket, Timeout: p.Timeout}.pid(ctx)
+				a := answer{pid: pid, socket: socket}
 				if err != nil {
-					pid = 0
+					a.pid = 0
+				}
+				if noDescriptor(err) {
+					a.short = err
 				}
 				select {
-				case answers <- answer{pid, socket}:
+				case answers <- a:
 				case <-ctx.Done():
 					return
 				}
@@ -55,12 +61,14 @@ func (p Prober) Probe(ctx context.Context, pids []int) map[int]string {
 		})
 	}
 	answered := make(map[int]string)
+	short := make(map[string]error) // by socket, as it went last
 	for len(answered) < len(pids) {
 		select {
 		case a := <-answers:
 			if _, known := answered[a.pid]; !known && slices.Contains(pids, a.pid) {
 				answered[a.pid] = a.socket
 			}
+			short[a.socket] = a.short
 			continue
 		case <-ctx.Done():
 		}
@@ -68,5 +76,12 @@ func (p Prober) Probe(ctx context.Context, pids []int) map[int]string {
 	}
 	cancel()
 	asking.Wait()
-	return answered
+	if len(answered) < len(pids) {
+		for _, err := range short {
+			if err != nil {
+				return answered, err
+			}
+		}
+	}
+	return answered, nil
 }

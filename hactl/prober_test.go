@@ -34,7 +34,11 @@ func TestProber(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), test.within)
 			defer cancel()
 			from := time.Now()
-			same(t, "answered", test.want, Prober{Sockets: test.sockets, Timeout: time.Hour}.Probe(ctx, test.pids))
+			answered, err := Prober{Sockets: test.sockets, Timeout: time.Hour}.Probe(ctx, test.pids)
+			if err != nil {
+				t.Error(err)
+			}
+			same(t, "answered", test.want, answered)
 			if took := time.Since(from); took > 10*time.Second {
 				t.Errorf("after %v", took)
 			}
@@ -50,7 +54,8 @@ func TestProberAsksAgain(t *testing.T) {
 	release := next.stopAnswering(true)
 	found := make(chan map[int]string)
 	go func() {
-		found <- Prober{Sockets: []string{socket.path}, Timeout: 20 * time.Millisecond}.Probe(t.Context(), []int{8})
+		answered, _ := Prober{Sockets: []string{socket.path}, Timeout: 20 * time.Millisecond}.Probe(t.Context(), []int{8})
+		found <- answered
 	}()
 	becomes(t, "behind three answers of another one, and its own silence", true, func() bool { return next.asked("show info") > 1 })
 	release()

@@ -3,7 +3,9 @@ package hactl
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
@@ -87,9 +89,7 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 		}
 		if ctx.Err() == nil {
 			c.setProblem(fmt.Sprintf("the last reload (%s) did not succeed: %v", cause, err))
-			if cause != "start" {
-				c.Logger.Error("cannot reload, what runs goes on unchanged", "cause", cause, "retry_in", wait.Round(time.Millisecond), "error", err)
-			}
+			c.tellFailed(cause, wait, err)
 		}
 		return err
 	}
@@ -98,9 +98,35 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 	}
 	c.reloadCause, c.urgent, c.postponed, c.reloaded = "", false, false, time.Now()
 	c.setProblem("")
+	if c.failing != "" {
+		c.failing = ""
+		c.Logger.Info("reloads succeed again", "cause", cause)
+	}
 	// What was rendered disabled gets its state now, before anything else.
 	c.apply(ctx)
 	return nil
+}
+
+// tellFailed tells why a reload failed, once while that is the reason.
+func (c *Controller) tellFailed(cause string, wait time.Duration, err error) {
+	if cause == "start" {
+		return // whoever starts it tells
+	}
+	reason := strings.Map(withoutDigits, err.Error())
+	level := slog.LevelError
+	if reason == c.failing {
+		level = slog.LevelDebug
+	}
+	c.failing = reason
+	c.Logger.Log(context.Background(), level, "cannot reload, what runs goes on unchanged; it is tried again until it succeeds", "cause", cause, "retry_in", wait.Round(time.Millisecond), "error", err)
+}
+
+// withoutDigits leaves out what HAProxy's words differ in each time: pids, times.
+func withoutDigits(r rune) rune {
+	if '0' <= r && r <= '9' {
+		return -1
+	}
+	return r
 }
 
 // adopt finds the socket of each new worker. Until the old generation has
@@ -108,9 +134,12 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 func (c *Controller) adopt(ctx context.Context, pids []int) error {
 	limited, cancel := context.WithTimeout(ctx, adoptWithin)
 	defer cancel()
-	sockets := Prober{Sockets: c.Frame.Sockets, Timeout: c.Timeout}.Probe(limited, pids)
-	if len(sockets) < len(pids) {
-		return fmt.Errorf("find the sockets of the new workers %v: only %v answered: %w", pids, sockets, limited.Err())
+	sockets, err := Prober{Sockets: c.Frame.Sockets, Timeout: c.Timeout}.Probe(limited, pids)
+	if err == nil && len(sockets) < len(pids) {
+		err = limited.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("find the sockets of the new workers %v: only %v answered: %w", pids, sockets, err)
 	}
 	c.workers = nil
 	for _, pid := range pids {

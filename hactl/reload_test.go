@@ -3,6 +3,8 @@ package hactl
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -256,6 +258,35 @@ func TestReloadForSlotsIsWantedOnlyWhileTheyAreMissing(t *testing.T) {
 	step("one too many, and the reload fails", "slots", 1, 2, 3)
 	step("it has left, but the table has grown", "slots", 1, 2)
 	same(t, "ready", false, s.isReady())
+}
+
+// HAProxy's words have pids and times in them, which are no news.
+func TestReloadThatGoesOnFailingIsToldOnce(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 2))
+	var told strings.Builder
+	s.Logger = slog.New(slog.NewTextHandler(&told, nil))
+	try := func(failure error) {
+		t.Helper()
+		s.ha.fail = failure
+		if err := s.reload(t.Context(), "slots"); (err == nil) != (failure == nil) {
+			t.Errorf("reload: %v", err)
+		}
+	}
+	count := func(words string) int { return strings.Count(told.String(), words) }
+	try(nil)
+	for range 2 {
+		for pid := range 5 {
+			try(fmt.Errorf("[ALERT] 325/10190%d (%d) : cannot bind socket", pid, 4711+pid))
+		}
+		try(errors.New("no space left on device"))
+		try(errors.New("no space left on device"))
+		try(nil)
+		try(nil)
+	}
+	same(t, "cannot bind", 2, count("cannot bind"))
+	same(t, "no space", 2, count("no space"))
+	same(t, "the end", 2, count("reloads succeed again"))
 }
 
 func TestCrowdedReloadWaitsUnlessItIsUrgent(t *testing.T) {

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -39,24 +40,29 @@ type Options struct {
 	Proxies func() []Proxy
 	// Metrics answers GET and HEAD of /metrics; nil makes that a 404.
 	Metrics http.Handler
-	// Logger takes what happens on connections, at debug, and queries cut short.
+	// Connections is how many clients there may be; 0, or more than 1024, is 1024.
+	Connections int
+	// Logger takes what happens on connections, at debug, queries cut short, and
+	// clients that cannot be accepted.
 	Logger *slog.Logger
 }
 
 // Server answers queries. Make it with [New].
 type Server struct {
-	documents documents
-	metrics   http.Handler
-	logger    *slog.Logger
-	stopping  atomic.Bool
+	documents   documents
+	metrics     http.Handler
+	connections int
+	logger      *slog.Logger
+	stopping    atomic.Bool
 }
 
 // New returns a Server that listens nowhere yet.
 func New(o Options) *Server {
 	return &Server{
-		documents: documents{proxies: o.Proxies},
-		metrics:   o.Metrics,
-		logger:    o.Logger,
+		documents:   documents{proxies: o.Proxies},
+		metrics:     o.Metrics,
+		connections: min(cmp.Or(o.Connections, maxConnections), maxConnections),
+		logger:      o.Logger,
 	}
 }
 
@@ -65,7 +71,7 @@ func New(o Options) *Server {
 // when l fails for good before that. In both cases l is closed when it returns.
 // It is called once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	connected := &crowd{most: maxConnections}
+	connected := &crowd{most: s.connections}
 	server := &http.Server{
 		Handler:                      http.HandlerFunc(s.answer),
 		ConnState:                    connected.note,
@@ -81,7 +87,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	var broken error
 	go func() {
 		defer close(served)
-		broken = server.Serve(crowdedListener{l, connected})
+		broken = server.Serve(crowdedListener{&telling{Listener: l, logger: s.logger}, connected})
 	}()
 
 	select {

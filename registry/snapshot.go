@@ -53,7 +53,8 @@ func (s *Snapshot) Held(group string) (n int) {
 type Contact struct {
 	// Connected is true while there is a session with a live connection.
 	Connected bool
-	// Last is when ZooKeeper was last heard; zero means never.
+	// Last is when ZooKeeper was last heard; zero means never. It has a monotonic
+	// reading: how long ago that is does not depend on the clock's being right.
 	Last time.Time
 	// Problem says why there is no connection; empty when there is one.
 	Problem string

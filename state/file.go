@@ -126,7 +126,7 @@ func (f file) write(path string) (err error) {
 		return errors.Join(err, os.Remove(aside))
 	}
 	if err := os.Rename(aside, path); err != nil {
-		return err
+		return errors.Join(err, os.Remove(aside))
 	}
 	folder, err := os.Open(dir)
 	if err != nil {

@@ -11,13 +11,17 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
+
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 const (
 	// writeEvery is the shortest time between two files.
 	writeEvery = time.Second
-	// retryEvery is when a file that could not be written is tried again.
+	// A file that could not be written is tried again after retryFirst, and at
+	// least every retryEvery.
+	retryFirst = time.Second
 	retryEvery = 30 * time.Second
 	// maxNamed is how many groups one line of the log names.
 	maxNamed = 10
@@ -43,9 +47,10 @@ type Options struct {
 	// Discovers is true when groups are.
 	Discovers bool
 	// Decode reads an instance.
-	Decode func(string) (registry.Instance, error)
-	Sink   Sink
-	Logger *slog.Logger
+	Decode  func(string) (registry.Instance, error)
+	Sink    Sink
+	Logger  *slog.Logger
+	Metrics *Metrics
 }
 
 // Keeper hands what is registered on to a sink, and keeps it in a file. Its
@@ -125,7 +130,7 @@ func (k *Keeper) Recall() {
 	}
 	if len(k.recalled) > 0 {
 		k.Logger.Warn("zookeeper has not answered, serving what was registered last",
-			"saved", k.saved, "age", time.Since(k.saved).Round(time.Second), "groups", len(k.recalled))
+			"saved", k.saved, "age", max(0, time.Since(k.saved)).Round(time.Second), "groups", len(k.recalled))
 	}
 }
 
@@ -185,8 +190,13 @@ func (k *Keeper) touch() {
 // Run writes what changes, at most once a second, until ctx is done; then it
 // writes what is not written yet and returns.
 func (k *Keeper) Run(ctx context.Context) {
+	k.Metrics.add(k.Proxy)
+	defer k.Metrics.forget(k.Proxy)
 	var failed bool
 	var last file
+	pause := backoff.NewExponentialBackOff()
+	// Half as much more or less is at random.
+	pause.InitialInterval, pause.MaxInterval, pause.Multiplier = retryFirst, retryEvery*2/3, 2
 	retry := time.NewTimer(retryEvery)
 	defer retry.Stop()
 	retry.Stop()
@@ -205,14 +215,16 @@ func (k *Keeper) Run(ctx context.Context) {
 		failed = k.write(&last, failed)
 		retry.Stop()
 		if failed {
-			retry.Reset(retryEvery)
+			retry.Reset(pause.NextBackOff())
+		} else {
+			pause.Reset()
 		}
-		pause := time.NewTimer(writeEvery)
+		rest := time.NewTimer(writeEvery)
 		select {
-		case <-pause.C:
+		case <-rest.C:
 		case <-ctx.Done():
 		}
-		pause.Stop()
+		rest.Stop()
 	}
 }
 
@@ -224,6 +236,7 @@ func (k *Keeper) write(last *file, failed bool) (fails bool) {
 		return false
 	}
 	err := now.write(k.path())
+	k.Metrics.count(k.Proxy, err)
 	if *last = now; err != nil {
 		*last = file{}
 	}

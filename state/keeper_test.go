@@ -16,6 +16,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
@@ -62,8 +64,9 @@ func newKeeper(dir string) (*Keeper, *sink) {
 	s := &sink{}
 	return New(Options{
 		Dir: dir, Proxy: "web", Servers: []string{"zk1:2181", "zk2:2181"}, Discovers: true, Decode: decode, Sink: s,
-		Path:   func(group string) string { return "/services/" + group },
-		Logger: slog.New(slog.DiscardHandler),
+		Path:    func(group string) string { return "/services/" + group },
+		Logger:  slog.New(slog.DiscardHandler),
+		Metrics: NewMetrics(prometheus.NewRegistry()),
 	}), s
 }
 
@@ -225,6 +228,39 @@ func TestFileIsWrittenOnceASecondAndOnChange(t *testing.T) {
 			t.Errorf("%+v %v", f, err)
 		}
 	})
+}
+
+// A file that is later than the clock is as good as any: only its version matters.
+func TestFileOfALaterTime(t *testing.T) {
+	dir := t.TempDir()
+	kept(t, dir, func(k *Keeper) { k.SetGroup(group("a", "10.0.0.1:80")) })
+	path := filepath.Join(dir, "web.json")
+	f, err := readFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Saved = time.Now().Add(time.Hour)
+	if err := f.write(path); err != nil {
+		t.Fatal(err)
+	}
+	k, s := newKeeper(dir)
+	var told strings.Builder
+	k.Logger = slog.New(slog.NewTextHandler(&told, nil))
+	k.Load()
+	k.Recall()
+	if diff := cmp.Diff([]string{"a[10.0.0.1:80]"}, s.take()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if !strings.Contains(told.String(), " age=0s ") {
+		t.Errorf("told: %s", &told)
+	}
+	k.SetGroup(group("a", "10.0.0.2:80"))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	k.Run(ctx)
+	if f, err := readFile(path); err != nil || f.Groups[0].Instances[0] != "10.0.0.2:80" {
+		t.Errorf("%+v %v", f, err)
+	}
 }
 
 func TestFolderThatCannotBeWritten(t *testing.T) {

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -27,3 +28,7 @@ func keepDescriptors() error {
 	}
 	return nil
 }
+
+// noDescriptor tells whether something failed because there was none to be had,
+// for this process or for the whole machine.
+func noDescriptor(err error) bool { return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) }

@@ -40,7 +40,10 @@ const workerVariable = "FAKE_HAPROXY_WORKER_NUMBER"
 //	refuse        -c and the launcher fail
 //	bind-fails    the launcher fails
 //	no-pids       the launcher leaves the pid file as it is
-//	wrong-pids    the launcher writes its parent's parent into it as well
+//	wrong-pids    the launcher writes its parent into it as well
+//	no-room       nothing that the launcher writes into it arrives
+//	little-room   only two bytes of each pid do
+//	late-room     the first pid does not
 //	fork-fails    the launcher fails after its first worker
 //	hang          the launcher does not end
 //	die-at-once   the workers fail when the launcher ends
@@ -160,7 +163,7 @@ func (f fake) launch() int {
 		if err != nil {
 			panic(err)
 		}
-		fmt.Fprintln(pids, worker.Pid)
+		f.write(pids, i, worker.Pid)
 		begun.Close()
 		_, _ = io.Copy(io.Discard, ready)
 		if f.says("fork-fails") {
@@ -169,12 +172,24 @@ func (f fake) launch() int {
 		}
 	}
 	if f.says("wrong-pids") {
-		fmt.Fprintln(pids, parent(os.Getppid()))
+		fmt.Fprintln(pids, os.Getppid())
 	}
 	if f.says("hang") {
 		select {}
 	}
 	return 0
+}
+
+// write writes a pid as HAProxy does, who does not look whether that worked.
+func (f fake) write(pids io.Writer, i, pid int) {
+	line := fmt.Sprintln(pid)
+	switch {
+	case f.says("no-room"), f.says("late-room") && i == 0:
+		line = ""
+	case f.says("little-room"):
+		line = line[:2]
+	}
+	_, _ = io.WriteString(pids, line)
 }
 
 func (f fake) work(number string) int {

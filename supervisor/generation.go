@@ -30,6 +30,8 @@ type generation struct {
 	ending bool
 	// earlier is true when another process of ours started it.
 	earlier bool
+	// torn is true when the pid file has not got all of them, the disk being full.
+	torn bool
 	// unwatched are its pids where the kernel lets nobody but a parent watch them.
 	unwatched []int
 }

@@ -21,8 +21,9 @@ var ErrStopped = errors.New("HAProxy is being stopped")
 // Prober finds out which processes answer on HAProxy's stats sockets.
 type Prober interface {
 	// Probe asks until each of pids has answered or ctx is done, and returns
-	// those that have, each with the path of a socket.
-	Probe(ctx context.Context, pids []int) map[int]string
+	// those that have, each with the path of a socket. An error says that this
+	// process could not ask: of those that are missing nothing is known.
+	Probe(ctx context.Context, pids []int) (map[int]string, error)
 }
 
 // Options of an [HAProxy].
@@ -74,6 +75,7 @@ type HAProxy struct {
 	draining []*generation
 	exits    chan exit
 	watchers sync.WaitGroup
+	mending  mending
 }
 
 type request struct {
@@ -148,7 +150,7 @@ func (h *HAProxy) Run(ctx context.Context) error {
 	defer locked.Close()
 	for {
 		h.takeLimits()
-		timer := time.NewTimer(h.untilHardStop())
+		timer := time.NewTimer(h.untilNext())
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -178,6 +180,7 @@ func (h *HAProxy) Run(ctx context.Context) error {
 			h.exited(e)
 		case <-timer.C:
 			h.hardStop()
+			h.mend()
 		}
 		timer.Stop()
 		h.measure()
@@ -233,9 +236,13 @@ func (h *HAProxy) takeLimits() {
 	}
 }
 
-// untilHardStop is how long the oldest generation may still take.
-func (h *HAProxy) untilHardStop() time.Duration {
+// untilNext is how long there is nothing to do by itself: as long as the oldest
+// generation may still take, and until the pid file is tried again.
+func (h *HAProxy) untilNext() time.Duration {
 	wait := time.Hour
+	if !h.mending.at.IsZero() {
+		wait = min(wait, time.Until(h.mending.at))
+	}
 	if h.HardStopAfter > 0 {
 		for _, g := range h.draining {
 			if !g.ending {

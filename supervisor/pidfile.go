@@ -3,7 +3,6 @@ package supervisor
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -11,7 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readPIDs reads the pids that HAProxy wrote, one a line.
+// errTorn says that a pid file has not got all that was to be in it: HAProxy does
+// not notice that the disk is full.
+var errTorn = errors.New("it is empty or breaks off, the disk may be full")
+
+// readPIDs reads the pids that HAProxy wrote, one a line. With errTorn it returns
+// what there is, of which the last one may not be whole.
 func readPIDs(path string) ([]int, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -25,43 +29,10 @@ func readPIDs(path string) ([]int, error) {
 		}
 		pids = append(pids, pid)
 	}
+	if !strings.HasSuffix(string(text), "\n") {
+		return pids, fmt.Errorf("read pid file %s: %w", path, errTorn)
+	}
 	return pids, nil
-}
-
-// asideSuffix names a file that is to replace another.
-const asideSuffix = ".new"
-
-// writeFile replaces path so that a reader sees the old or the new content.
-func writeFile(path string, content []byte) error {
-	aside := path + asideSuffix
-	if err := os.WriteFile(aside, content, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(aside, path)
-}
-
-// restoreFile gives path back what it had; nil is that there was none.
-func restoreFile(path string, content []byte) error {
-	if content == nil {
-		return remove(path)
-	}
-	return writeFile(path, content)
-}
-
-// saved is the content of path, nil when there is none.
-func saved(path string) ([]byte, error) {
-	content, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return content, err
-}
-
-func remove(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
 }
 
 // stamp identifies one writing of a file; the zero value is that there is none.

@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -155,7 +154,7 @@ func (r *Reaper) adopt(pid int) (*Child, error) {
 	switch {
 	case r.children[pid] != nil:
 		return nil, fmt.Errorf("process %d was started earlier", pid)
-	case !ended && parent(pid) != os.Getpid():
+	case !ended && !isChild(pid):
 		return nil, fmt.Errorf("process %d is no child of this one", pid)
 	}
 	child := r.own(pid)
@@ -167,17 +166,23 @@ func (r *Reaper) adopt(pid int) (*Child, error) {
 	return child, nil
 }
 
-// parent returns the pid of a process's parent, 0 when there is no such process.
-func parent(pid int) int {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
-	}
-	// `pid (comm) state ppid …` of proc_pid_stat(5), where comm may hold anything.
-	var state string
-	var ppid int
-	if _, err := fmt.Sscan(string(stat[bytes.LastIndexByte(stat, ')')+1:]), &state, &ppid); err != nil {
-		return 0
-	}
-	return ppid
+// strayed tells whether a process has ended since a launch began that nobody here
+// started or adopted.
+func (r *Reaper) strayed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.strays) > 0
+}
+
+// unknown tells whether a process is a child that nobody here started or adopted.
+func (r *Reaper) unknown(pid int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.children[pid] == nil && isChild(pid)
+}
+
+// isChild asks the kernel without a descriptor, of which there may be none, and
+// leaves the exit status where it is.
+func isChild(pid int) bool {
+	return unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == nil
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +16,9 @@ import (
 
 // ErrRefused says that HAProxy does not accept a configuration.
 var ErrRefused = errors.New("HAProxy refuses the configuration")
+
+// confMode is the configuration's: there are passwords in it.
+const confMode = 0o600
 
 const (
 	// 20,000 servers take HAProxy 2.0 half a second on two cores; an emulated
@@ -55,16 +56,16 @@ func (h *HAProxy) reload(ctx context.Context, launch registry.Launch) (pids []in
 	case warning != "" && h.current == nil:
 		h.Logger.Warn("too few open files", "problem", warning)
 	}
-	oldConf, err := saved(h.ConfFile)
+	conf, err := keep(h.ConfFile)
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration that runs: %w", err)
+		return nil, fmt.Errorf("keep the configuration that runs: %w", err)
 	}
-	oldPIDs, err := saved(h.PIDFile)
+	pidFile, err := keep(h.PIDFile)
 	if err != nil {
-		return nil, fmt.Errorf("read the pid file of what runs: %w", err)
+		return nil, errors.Join(fmt.Errorf("keep the pid file of what runs: %w", err), conf.forget())
 	}
-	if err := writeFile(h.ConfFile, launch.Config); err != nil {
-		return nil, fmt.Errorf("write the configuration: %w", err)
+	if err := writeFile(h.ConfFile, launch.Config, confMode); err != nil {
+		return nil, errors.Join(fmt.Errorf("write the configuration: %w", err), conf.forget(), pidFile.forget())
 	}
 	old := h.current
 	if old == nil {
@@ -72,9 +73,12 @@ func (h *HAProxy) reload(ctx context.Context, launch registry.Launch) (pids []in
 	}
 	defer func() {
 		if err == nil {
+			if err := errors.Join(conf.forget(), pidFile.forget()); err != nil {
+				h.Logger.Warn("files of the HAProxy before stay beside those of this one", "error", err)
+			}
 			return
 		}
-		err = errors.Join(err, restoreFile(h.ConfFile, oldConf), restoreFile(h.PIDFile, oldPIDs))
+		err = errors.Join(err, conf.restore(), pidFile.restore())
 		if old != nil && old.earlier {
 			h.abandon(old)
 		}
@@ -100,6 +104,7 @@ func (h *HAProxy) reload(ctx context.Context, launch registry.Launch) (pids []in
 	}
 	h.current = next
 	h.watch(next)
+	h.beginMending(next.torn)
 	pids = pidsOf(next.workers)
 	h.Logger.Info("HAProxy serves", "cause", launch.Cause, "workers", pids)
 	return pids, nil
@@ -120,8 +125,10 @@ func (h *HAProxy) succeed(ctx context.Context, old *generation) (next *generatio
 		next, err = h.launch(ctx)
 		return next, nil, err
 	}
-	socket, silent := h.survey(ctx, old)
+	socket, silent, err := h.survey(ctx, old)
 	switch {
+	case err != nil:
+		return nil, nil, err
 	case socket != "":
 		next, err = h.launch(ctx, "-x", socket)
 		if !old.earlier || !keepsListeners(err) {
@@ -149,15 +156,19 @@ func (h *HAProxy) succeed(ctx context.Context, old *generation) (next *generatio
 }
 
 // survey returns a socket on which a worker answers, empty when there is none,
-// and the living workers that do not answer.
-func (h *HAProxy) survey(ctx context.Context, g *generation) (socket string, silent []*worker) {
+// and the living workers that do not answer. An error says that they could not be
+// asked.
+func (h *HAProxy) survey(ctx context.Context, g *generation) (socket string, silent []*worker, err error) {
 	living := slices.DeleteFunc(slices.Clone(g.workers), (*worker).ended)
 	if len(living) == 0 {
-		return "", nil
+		return "", nil, nil
 	}
 	limited, cancel := context.WithTimeout(ctx, probeWithin)
 	defer cancel()
-	answered := h.Prober.Probe(limited, pidsOf(living))
+	answered, err := h.Prober.Probe(limited, pidsOf(living))
+	if err != nil {
+		return "", nil, fmt.Errorf("ask the workers that serve: %w", err)
+	}
 	for _, w := range living {
 		if path, found := answered[w.pid]; found {
 			socket = path
@@ -165,7 +176,7 @@ func (h *HAProxy) survey(ctx context.Context, g *generation) (socket string, sil
 			silent = append(silent, w)
 		}
 	}
-	return socket, silent
+	return socket, silent, nil
 }
 
 // explain tells, after a launch that failed, whether it is the configuration
@@ -175,8 +186,8 @@ func (h *HAProxy) explain(ctx context.Context, config []byte, failure error) err
 	if _, ran := errors.AsType[*ExitError](failure); !ran {
 		return failure
 	}
-	aside := h.ConfFile + asideSuffix
-	if err := os.WriteFile(aside, config, 0o600); err != nil {
+	aside, err := writeAside(h.ConfFile, config, confMode)
+	if err != nil {
 		return errors.Join(failure, fmt.Errorf("keep the configuration for a look: %w", err))
 	}
 	if err := Check(ctx, h.Reaper, h.Exec, aside); errors.Is(err, ErrRefused) {
@@ -215,55 +226,6 @@ func (h *HAProxy) replace(old *generation, silent []*worker) {
 	}
 }
 
-// launch runs HAProxy until it has left its workers behind, and adopts them.
-func (h *HAProxy) launch(ctx context.Context, takeover ...string) (*generation, error) {
-	defer h.Reaper.expect()()
-	limited, cancel := context.WithTimeout(ctx, launchWithin)
-	defer cancel()
-	before := stampOf(h.PIDFile)
-	args := append([]string{"-D", "-f", h.ConfFile, "-p", h.PIDFile}, takeover...)
-	words, err := h.Reaper.Output(limited, h.Exec, args...)
-	// The launcher writes the file before it ends, and at no other time.
-	var pids []int
-	if stampOf(h.PIDFile) != before {
-		var reading error
-		if pids, reading = readPIDs(h.PIDFile); err == nil {
-			err = reading
-		}
-	}
-	if err == nil && len(pids) == 0 {
-		err = fmt.Errorf("it left no pid in %s", h.PIDFile)
-	}
-	next, adopting := h.adopt(pids)
-	if err == nil {
-		err = adopting
-	}
-	if err != nil {
-		h.end(next) // what it left behind before it failed or was ended
-		return nil, fmt.Errorf("start HAProxy: %w", err)
-	}
-	if next.said = strings.TrimSpace(words); next.said != "" {
-		h.Logger.Warn("HAProxy said", "text", next.said)
-	}
-	return next, nil
-}
-
-// adopt returns the processes that a launcher left behind, those that can be
-// adopted in any case.
-func (h *HAProxy) adopt(pids []int) (*generation, error) {
-	g := &generation{}
-	var problems []error
-	for _, pid := range pids {
-		child, err := h.Reaper.adopt(pid)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("pid file %s: %w", h.PIDFile, err))
-			continue
-		}
-		g.workers = append(g.workers, &worker{process: child, pid: pid})
-	}
-	return g, errors.Join(problems...)
-}
-
 // prove waits until every worker has answered on a socket.
 func (h *HAProxy) prove(ctx context.Context, g *generation) error {
 	ctx, cancel := context.WithTimeout(ctx, proveWithin)
@@ -279,8 +241,10 @@ func (h *HAProxy) prove(ctx context.Context, g *generation) error {
 			}
 		})
 	}
-	answered := len(h.Prober.Probe(ctx, pids))
-	ended := ctx.Err()
+	answers, failure := h.Prober.Probe(ctx, pids)
+	if failure == nil {
+		failure = ctx.Err()
+	}
 	cancel()
 	watching.Wait()
 	for _, w := range g.workers {
@@ -291,8 +255,8 @@ func (h *HAProxy) prove(ctx context.Context, g *generation) error {
 			return fmt.Errorf("start HAProxy: worker %d ended at once: %s; HAProxy's own log says why", w.pid, w.status())
 		}
 	}
-	if answered < len(pids) {
-		return fmt.Errorf("start HAProxy: %d of %d new workers answer on the stats sockets: %w", answered, len(pids), ended)
+	if len(answers) < len(pids) {
+		return fmt.Errorf("start HAProxy: %d of %d new workers answer on the stats sockets: %w", len(answers), len(pids), failure)
 	}
 	return nil
 }

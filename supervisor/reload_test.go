@@ -207,6 +207,28 @@ func TestSilentWorkerIsEndedByAReload(t *testing.T) {
 	s.becomes(1, "worker_exits_total", "died")
 }
 
+// Who could not be asked may be well: nobody takes its place.
+func TestWorkersThatCannotBeAskedAreNotSilent(t *testing.T) {
+	s := play(t, Options{})
+	old := s.reload("workers 2")
+	short := filepath.Join(s.dir, "short")
+	if err := os.WriteFile(short, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.try(t.Context(), "workers 2"); !errors.Is(err, unix.EMFILE) {
+		t.Errorf("Reload: %v", err)
+	}
+	if calls := s.lines("calls"); len(calls) != 1 {
+		t.Errorf("HAProxy was called: %q", calls)
+	}
+	areChildren(t, old...)
+	s.untold(old...)
+	if err := os.Remove(short); err != nil {
+		t.Fatal(err)
+	}
+	areChildren(t, s.reload("workers 2")...)
+}
+
 func TestHardStop(t *testing.T) {
 	const after = 500 * time.Millisecond
 	s := play(t, Options{HardStopAfter: after})

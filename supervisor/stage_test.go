@@ -246,10 +246,14 @@ func (s *stage) becomes(want float64, name string, values ...string) {
 }
 
 // prober takes a worker that lives and has a file PID.sock for one that answers.
+// While there is a file short it has no descriptor to ask with.
 type prober struct{ dir string }
 
-func (p prober) Probe(ctx context.Context, pids []int) map[int]string {
+func (p prober) Probe(ctx context.Context, pids []int) (map[int]string, error) {
 	answered := make(map[int]string)
+	if _, err := os.Stat(filepath.Join(p.dir, "short")); err == nil {
+		return answered, unix.EMFILE
+	}
 	for {
 		for _, pid := range pids {
 			path := socketOf(p.dir, pid)
@@ -258,11 +262,11 @@ func (p prober) Probe(ctx context.Context, pids []int) map[int]string {
 			}
 		}
 		if len(answered) == len(pids) {
-			return answered
+			return answered, nil
 		}
 		select {
 		case <-ctx.Done():
-			return answered
+			return answered, nil
 		case <-time.After(time.Millisecond):
 		}
 	}

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,27 +64,48 @@ func (h *HAProxy) abandon(g *generation) {
 func (h *HAProxy) earlierPIDs() []int {
 	named, _ := readPIDs(h.PIDFile)
 	pids := serving(named, h.ConfFile, h.PIDFile)
-	// A container's processes are seen from its host, with files of the same
-	// names that are others.
-	here, err := os.Readlink("/proc/self/ns/mnt")
+	others, err := h.processes()
 	if err != nil {
-		return pids
+		h.Logger.Warn("cannot look for an HAProxy that runs already, one that the pid file does not name is not taken over", "error", err)
 	}
-	paths, _ := filepath.Glob("/proc/[0-9]*")
-	for _, path := range paths {
-		pid, err := strconv.Atoi(filepath.Base(path))
-		if err != nil || slices.Contains(pids, pid) {
-			continue
-		}
-		args := arguments(pid)
-		if !hasFlag(args, "-f", h.ConfFile) || !hasFlag(args, "-p", h.PIDFile) {
-			continue
-		}
-		if there, err := os.Readlink(path + "/ns/mnt"); err == nil && there == here {
+	for _, pid := range others {
+		if !slices.Contains(pids, pid) {
 			pids = append(pids, pid)
 		}
 	}
 	return pids
+}
+
+// processes are those that were started with both files of this proxy.
+func (h *HAProxy) processes() ([]int, error) {
+	// A container's processes are seen from its host, with files of the same
+	// names that are others.
+	here, err := os.Readlink("/proc/self/ns/mnt")
+	if err != nil {
+		return nil, fmt.Errorf("look for processes: %w", err)
+	}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, fmt.Errorf("look for processes: %w", err)
+	}
+	var pids []int
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		args, err := arguments(pid)
+		if noDescriptor(err) {
+			return nil, fmt.Errorf("look for processes: %w", err)
+		}
+		if !hasFlag(args, "-f", h.ConfFile) || !hasFlag(args, "-p", h.PIDFile) {
+			continue
+		}
+		if there, err := os.Readlink(filepath.Join("/proc", entry.Name(), "ns/mnt")); err == nil && there == here {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, nil
 }
 
 // serving returns which of pids are processes that were started with one of
@@ -91,17 +113,18 @@ func (h *HAProxy) earlierPIDs() []int {
 // an old pid.
 func serving(pids []int, files ...string) []int {
 	return slices.DeleteFunc(slices.Clone(pids), func(pid int) bool {
-		return !slices.ContainsFunc(arguments(pid), func(arg string) bool { return slices.Contains(files, arg) })
+		args, _ := arguments(pid)
+		return !slices.ContainsFunc(args, func(arg string) bool { return slices.Contains(files, arg) })
 	})
 }
 
-// arguments are a process's, none when it has ended.
-func arguments(pid int) []string {
+// arguments are a process's; an error when it has ended.
+func arguments(pid int) ([]string, error) {
 	cmdline, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
 	if err != nil {
-		return nil
+		return nil, err
 	}
-	return strings.Split(string(cmdline), "\x00")
+	return strings.Split(string(cmdline), "\x00"), nil
 }
 
 func hasFlag(args []string, flag, value string) bool {

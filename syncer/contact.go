@@ -13,7 +13,8 @@ import (
 
 // contact is what others may know of the session.
 type contact struct {
-	heard atomic.Int64 // Unix nanoseconds; 0 is never
+	// heard has a monotonic reading, which steps of the clock do not touch; nil is never.
+	heard atomic.Pointer[time.Time]
 
 	// remedy is what to do when a path may not be read.
 	remedy string
@@ -24,7 +25,10 @@ type contact struct {
 	denied    map[string]bool // paths
 }
 
-func (c *contact) hear() { c.heard.Store(time.Now().UnixNano()) }
+func (c *contact) hear() {
+	now := time.Now()
+	c.heard.Store(&now)
+}
 
 func (c *contact) found() {
 	c.mu.Lock()
@@ -71,8 +75,8 @@ func (c *contact) get() registry.Contact {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	contact := registry.Contact{Connected: c.connected, Problem: c.problem, Denied: c.tellDenied()}
-	if heard := c.heard.Load(); heard != 0 {
-		contact.Last = time.Unix(0, heard)
+	if heard := c.heard.Load(); heard != nil {
+		contact.Last = *heard
 	}
 	return contact
 }

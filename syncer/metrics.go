@@ -3,6 +3,7 @@ package syncer
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -99,7 +100,8 @@ func (g gauges) Collect(metrics chan<- prometheus.Metric) {
 			connected = 1
 		}
 		if !now.Last.IsZero() {
-			heard = float64(now.Last.UnixMilli()) / 1000
+			// By the clock as it is now: it may have been stepped since.
+			heard = float64(time.Now().Add(-time.Since(now.Last)).Round(time.Millisecond).UnixMilli()) / 1000
 		}
 		metrics <- prometheus.MustNewConstMetric(g.m.connected, prometheus.GaugeValue, connected, proxy)
 		metrics <- prometheus.MustNewConstMetric(g.m.heard, prometheus.GaugeValue, heard, proxy)

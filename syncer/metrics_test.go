@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -32,7 +33,8 @@ func TestMetrics(t *testing.T) {
 	counters.sessions.Inc()
 	counters.reads.WithLabelValues(resultOK).Inc()
 	old.found()
-	old.heard.Store(time.Unix(1500, 0).UnixNano())
+	heard := time.Unix(1500, 0)
+	old.heard.Store(&heard)
 	want := map[string]float64{
 		"haproxyzk_zookeeper_connected":                      1,
 		"haproxyzk_zookeeper_last_contact_timestamp_seconds": 1500,
@@ -56,5 +58,18 @@ func TestMetrics(t *testing.T) {
 	m.remove("p", &later)
 	if diff := cmp.Diff(map[string]float64{}, gathered(t, reg)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// How long ago ZooKeeper was heard is told right whatever the clock of the machine
+// does: the time has a monotonic reading.
+func TestContactOutlastsStepsOfTheClock(t *testing.T) {
+	var c contact
+	if last := c.get().Last; !last.IsZero() {
+		t.Errorf("heard at %v before anything was", last)
+	}
+	c.hear()
+	if last := c.get().Last; !strings.Contains(last.String(), " m=") {
+		t.Errorf("%v has lost its monotonic reading", last)
 	}
 }

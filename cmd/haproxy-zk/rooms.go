@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/haproxy-zk/haproxy-zk/hactl"
+	"github.com/haproxy-zk/haproxy-zk/state"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 	"github.com/haproxy-zk/haproxy-zk/syncer"
 )
@@ -29,6 +30,7 @@ type rooms struct {
 	supervisor *supervisor.Metrics
 	hactl      *hactl.Metrics
 	syncer     *syncer.Metrics
+	state      *state.Metrics
 
 	// kept are the proxies of the configuration that was taken last.
 	kept map[string]*room
@@ -45,6 +47,7 @@ func newRooms(s settings, log, haproxyLog *slog.Logger, reg prometheus.Registere
 		supervisor: supervisor.NewMetrics(reg),
 		hactl:      hactl.NewMetrics(reg),
 		syncer:     syncer.NewMetrics(reg),
+		state:      state.NewMetrics(reg),
 	}
 }
 

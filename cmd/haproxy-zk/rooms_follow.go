@@ -44,6 +44,7 @@ func (r *rooms) follow(pl *plan, sink syncer.Sink, log *slog.Logger, load bool) 
 		Decode:    syncer.Decode,
 		Sink:      sink,
 		Logger:    log.With("component", "state"),
+		Metrics:   r.state,
 		Path: func(group string) string {
 			if path := paths[group]; path != "" || discovery == nil {
 				return path

@@ -58,6 +58,7 @@ Settings of the process (flags win over the environment):
   LOG_FORMAT   text or json (default text on a terminal, else json)
   LOG_LISTEN   a UDP address where HAProxy's log lines are taken, for templates that
                log as 'log 127.0.0.1 local0' does: 127.0.0.1:514 (default none)
+  GOMEMLIMIT   the memory to keep to, as in 200MiB (default a quarter of what the cgroup allows)
 
 Any ${NAME} in the configuration's values is a variable of the environment.
 

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"runtime"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	oklog "github.com/oklog/run"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -41,6 +42,7 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 	defer out.drain()
 	log := newLogger(s, out)
 	haproxyLog := newLogger(s, spare{out}).With("component", "haproxy")
+	limitMemory(log, memlimit.FromCgroup)
 	arriving := hearSignals()
 	defer signal.Stop(arriving)
 	cfg, warnings, err := s.configuration()
@@ -88,7 +90,9 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 	server := query.New(query.Options{
 		Proxies: rooms.board.proxies,
 		Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{Registry: metrics, MaxRequestsInFlight: maxScrapes}),
-		Logger:  log.With("component", "query"),
+
+		Connections: queryConnections(log),
+		Logger:      log.With("component", "query"),
 	})
 	proxies := supervisor.NewProxies(log.With("component", "proxies"), rooms.arrange(plans))
 	rereading := newRereading(s, log.With("component", "configuration"), metrics, reaper, func(ctx context.Context, plans []*plan) (supervisor.Changes, error) {

@@ -179,13 +179,13 @@ func (r *reloader) startBare(ctx context.Context, round *reloadRound) (err error
 		}
 		pids = append(pids, pid)
 	}
-	answered := len(r.bare.Probe(ctx, pids))
+	answered, err := r.bare.Probe(ctx, pids)
 	round.Bare = time.Since(begun)
 	for _, pid := range pids {
 		err = errors.Join(err, unix.Kill(pid, unix.SIGTERM))
 	}
-	if answered < len(pids) {
-		err = errors.Join(err, fmt.Errorf("bare start: %d of %d workers answer", answered, len(pids)))
+	if len(answered) < len(pids) {
+		err = errors.Join(err, fmt.Errorf("bare start: %d of %d workers answer", len(answered), len(pids)))
 	}
 	return errors.Join(err, gone(context.WithoutCancel(ctx), pids))
 }
@@ -223,9 +223,9 @@ type timedProber struct {
 
 type span struct{ begun, ended time.Time }
 
-func (p *timedProber) Probe(ctx context.Context, pids []int) map[int]string {
+func (p *timedProber) Probe(ctx context.Context, pids []int) (map[int]string, error) {
 	begun := time.Now()
-	answered := p.prober.Probe(ctx, pids)
+	answered, err := p.prober.Probe(ctx, pids)
 	p.calls = append(p.calls, span{begun, time.Now()})
-	return answered
+	return answered, err
 }

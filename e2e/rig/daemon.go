@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -32,6 +33,9 @@ type DaemonOptions struct {
 	// Alone makes the daemon PID 1 of a PID namespace of its own, with the /proc
 	// that belongs to it.
 	Alone bool
+	// Files is the limit of open files that the daemon is started with; 0 is that
+	// of this process.
+	Files int
 }
 
 // Daemon is a running haproxy-zk. If this process dies first it gets SIGTERM, so
@@ -53,6 +57,11 @@ func StartDaemon(options DaemonOptions) (*Daemon, error) {
 		// The shell is PID 1 until it becomes the daemon.
 		cmd = exec.Command("/bin/sh", append([]string{"-c", `mount --make-rprivate / && mount -t proc proc /proc && exec "$0" "$@"`, options.Binary}, options.Args...)...)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS}
+	}
+	if options.Files > 0 {
+		limited := exec.Command("/bin/sh", append([]string{"-c", "ulimit -n " + strconv.Itoa(options.Files) + ` && exec "$0" "$@"`}, cmd.Args...)...)
+		limited.SysProcAttr = cmd.SysProcAttr
+		cmd = limited
 	}
 	cmd.Dir = options.Dir
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + options.Dir}, options.Env...)
