@@ -1,0 +1,5 @@
+// Package host tests the deb on a Debian host: a container whose process 1 is
+// systemd, beside a real ZooKeeper and applications on a Docker network of their
+// own. `make release-check` builds the packages, names them in DEB and OLDER_DEB
+// and sets the build tag "release", without which there is nothing here.
+package host
