@@ -36,7 +36,8 @@ func boot(t *testing.T) *host {
 		"--cgroupns", "private", "--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE",
 		"--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined",
 		"--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp",
-		"--volume", shared.deb + ":/new.deb:ro", "--volume", shared.older + ":/older.deb:ro",
+		"--volume", shared.newer + ".deb:/new.deb:ro", "--volume", shared.older + ".deb:/older.deb:ro",
+		"--volume", shared.newer + ".rpm:/new.rpm:ro", "--volume", shared.older + ".rpm:/older.rpm:ro",
 		"--publish", fmt.Sprintf("127.0.0.1::%d", listener), "--publish", fmt.Sprintf("127.0.0.1::%d", api),
 	}})
 	if err != nil {
@@ -74,14 +75,19 @@ func (h *host) reboot() {
 	h.booted()
 }
 
-// installed is a host that has the package, with settings that serve the groups
-// of its path on port 80.
+// installed is a host that has the package and settings.
 func installed(t *testing.T) *host {
 	t.Helper()
 	h := boot(t)
 	h.run("dpkg", "--install", "/new.deb")
-	h.configure("ZK_ADDR=zookeeper:2181", "ZK_PATH="+h.path+"/${group}/instances", fmt.Sprintf("LISTENER_PORT=%d", listener))
+	h.settle()
 	return h
+}
+
+// settle writes settings that serve the groups of the host's path on port 80.
+func (h *host) settle() {
+	h.t.Helper()
+	h.configure("ZK_ADDR=zookeeper:2181", "ZK_PATH="+h.path+"/${group}/instances", fmt.Sprintf("LISTENER_PORT=%d", listener))
 }
 
 // configure appends settings.

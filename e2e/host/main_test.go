@@ -24,10 +24,10 @@ const (
 	setUp  = 2 * time.Minute
 )
 
-// shared are the packages, and the parts that all tests use.
+// shared are the packages, without .deb and .rpm, and what all tests use.
 var shared struct {
-	deb, older string
-	network    string
+	newer, older string
+	network      string
 }
 
 func TestMain(m *testing.M) {
@@ -41,7 +41,7 @@ func testMain(m *testing.M) (code int) {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", what, err)
 		return 1
 	}
-	for name, path := range map[string]*string{"DEB": &shared.deb, "OLDER_DEB": &shared.older} {
+	for name, path := range map[string]*string{"PACKAGE": &shared.newer, "OLDER_PACKAGE": &shared.older} {
 		var err error
 		if os.Getenv(name) == "" {
 			return fail(name, errors.New("it names no package: run `make release-check`"))

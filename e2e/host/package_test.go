@@ -28,36 +28,50 @@ func TestInstallation(t *testing.T) {
 	h.nothingRuns()
 }
 
-// An upgrade keeps the settings and loses no request.
+// An upgrade keeps the settings and loses no request; where it was stopped, it
+// stays so.
 func TestUpgrade(t *testing.T) {
-	t.Parallel()
-	h := boot(t)
-	h.run("dpkg", "--install", "/older.deb")
-	h.configure("ZK_ADDR=zookeeper:2181", "ZK_PATH="+h.path+"/${group}/instances", "LISTENER_PORT=80")
-	settings := h.run("cat", defaults)
-	older := h.run("haproxy-zk", "version")
-	a := h.app("web")
-	h.start()
-	before, _ := h.pids()
-	load := h.load("web")
-	h.used(load, a)
+	// Debian's rpm knows of none of Debian's packages.
+	rpm := func(deed string) []string { return []string{"rpm", "--force-debian", "--nodeps", deed} }
+	for _, format := range []struct {
+		name                    string
+		install, upgrade, again []string
+	}{
+		{"deb", []string{"dpkg", "--install"}, []string{"dpkg", "--install"}, []string{"dpkg", "--install"}},
+		{"rpm", rpm("--install"), rpm("--upgrade"), append(rpm("--upgrade"), "--replacepkgs")},
+	} {
+		t.Run(format.name, func(t *testing.T) {
+			t.Parallel()
+			h := boot(t)
+			h.run(append(format.install, "/older."+format.name)...)
+			h.run("id", "haproxy-zk")
+			h.becomes("ActiveState", "inactive", "UnitFileState", "disabled")
+			h.settle()
+			settings := h.run("cat", defaults)
+			older := h.run("haproxy-zk", "version")
+			a := h.app("web")
+			h.start()
+			before, _ := h.pids()
+			load := h.load("web")
+			h.used(load, a)
 
-	h.run("dpkg", "--install", "/new.deb")
-	if newer := h.run("haproxy-zk", "version"); newer == older {
-		t.Errorf("both packages have %s: this shows nothing", newer)
-	}
-	h.takenOver(before)
-	h.used(load, h.app("web"))
-	lost(t, load)
-	if now := h.run("cat", defaults); now != settings {
-		t.Errorf("%s is now:\n%s", defaults, now)
-	}
-	// The same version again, where somebody had stopped it: it stays so.
-	h.run("systemctl", "stop", unit)
-	h.run("dpkg", "--install", "/new.deb")
-	h.becomes("ActiveState", "inactive")
-	if now := h.run("cat", defaults); now != settings {
-		t.Errorf("%s is now:\n%s", defaults, now)
+			h.run(append(format.upgrade, "/new."+format.name)...)
+			if newer := h.run("haproxy-zk", "version"); newer == older {
+				t.Errorf("both packages have %s: this shows nothing", newer)
+			}
+			h.takenOver(before)
+			h.used(load, h.app("web"))
+			lost(t, load)
+			if now := h.run("cat", defaults); now != settings {
+				t.Errorf("%s is now:\n%s", defaults, now)
+			}
+			h.run("systemctl", "stop", unit)
+			h.run(append(format.again, "/new."+format.name)...)
+			h.becomes("ActiveState", "inactive")
+			if now := h.run("cat", defaults); now != settings {
+				t.Errorf("%s is now:\n%s", defaults, now)
+			}
+		})
 	}
 }
 
@@ -85,4 +99,18 @@ func TestRemoval(t *testing.T) {
 	h.eventually("HAProxy ends", func() error { return h.ended(haproxy) })
 	h.absent(defaults, "/var/lib/haproxy-zk", "/run/haproxy-zk", "/usr/share/doc/haproxy-zk", "/usr/lib/sysusers.d/haproxy-zk.conf")
 	h.run("id", "haproxy-zk")
+}
+
+// The rpm's removal ends HAProxy too, and keeps what was configured aside.
+func TestRemovalOfTheRPM(t *testing.T) {
+	t.Parallel()
+	h := boot(t)
+	h.run("rpm", "--force-debian", "--nodeps", "--install", "/new.rpm")
+	h.settle()
+	h.run("systemctl", "enable", "--now", unit)
+	h.pids()
+	h.run("rpm", "--force-debian", "--erase", "haproxy-zk")
+	h.nothingRuns()
+	h.absent("/usr/bin/haproxy-zk", "/etc/systemd/system/multi-user.target.wants/"+unit, "/usr/share/doc/haproxy-zk")
+	h.run("ls", defaults+".rpmsave", "/var/lib/haproxy-zk")
 }
