@@ -34,9 +34,22 @@ func (h *host) becomes(pairs ...string) {
 	})
 }
 
-func (h *host) journal() string {
+// tells waits until all these words are in the unit's journal, which gets them
+// some time after they were said.
+func (h *host) tells(words ...string) {
 	h.t.Helper()
-	return h.run("journalctl", "--unit", unit, "--no-pager", "--output", "cat")
+	h.eventually("the journal", func() error {
+		said, err := h.try("journalctl", "--unit", unit, "--no-pager", "--output", "cat")
+		if err != nil {
+			return err
+		}
+		for _, w := range words {
+			if !strings.Contains(said, w) {
+				return fmt.Errorf("it has no %q:\n%s", w, said)
+			}
+		}
+		return nil
+	})
 }
 
 func (h *host) start() {
