@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
@@ -27,6 +28,9 @@ type usageError struct{ error }
 func (e usageError) Unwrap() error { return e.error }
 
 func main() {
+	// A Go program that panics, or that SIGABRT ends, exits with 2, which is a wrong configuration here, and
+	// systemd would not start it again. With this it dies of SIGABRT.
+	debug.SetTraceback("crash")
 	os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr))
 }
 

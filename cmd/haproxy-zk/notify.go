@@ -6,12 +6,16 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-const servesPoll = 50 * time.Millisecond
+const (
+	servesPoll = 50 * time.Millisecond
+	statusPoll = time.Second
+)
 
 // notifier tells systemd how it goes: sd_notify(3). Without a NOTIFY_SOCKET it
 // does nothing. Its methods may be called from any goroutine; an error means
@@ -49,42 +53,72 @@ func (n notifier) reloading() error {
 	return n.send(fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", now.Nano()/1000))
 }
 
+// status is told when it is another: `systemctl status` shows it.
+func (n notifier) status(text string) error { return n.send("STATUS=" + text) }
+
 // stopping is told when the stop begins.
 func (n notifier) stopping() error { return n.send("STOPPING=1") }
 
-// run tells once that all is ready, when serves first returns nil, and from then
-// on, at half the watchdog's interval, that all is well as long as alive returns
-// nil. It runs until ctx is done and returns nil.
+// run tells once that all is ready, when serves first returns nil; from then on,
+// at half the watchdog's interval, that all is well as long as alive returns nil;
+// and all the time what serves returns, when that changes. It runs until ctx is
+// done and returns nil.
 func (n notifier) run(ctx context.Context, serves func() error, alive func(context.Context) error) error {
 	if n.socket == "" {
 		<-ctx.Done()
 		return nil
 	}
+	told := ""
+	look := func() error {
+		err := serves()
+		if text := condition(err); text != told && n.status(text) == nil {
+			told = text
+		}
+		return err
+	}
 	begin := time.NewTicker(servesPoll)
 	defer begin.Stop()
-	for serves() != nil || n.ready() != nil {
+	for look() != nil || n.ready() != nil {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-begin.C:
 		}
 	}
-	if n.watchdog == 0 {
-		<-ctx.Done()
-		return nil
+	status := time.NewTicker(statusPoll)
+	defer status.Stop()
+	var due <-chan time.Time // never, without a watchdog
+	if n.watchdog > 0 {
+		tick := time.NewTicker(n.watchdog / 2)
+		defer tick.Stop()
+		due = tick.C
+		n.well(ctx, alive)
 	}
-	tick := time.NewTicker(n.watchdog / 2)
-	defer tick.Stop()
 	for {
-		if alive(ctx) == nil {
-			_ = n.send("WATCHDOG=1") // the next one is due soon
-		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-status.C:
+			_ = look() // it is looked at again soon
+		case <-due:
+			n.well(ctx, alive)
 		}
 	}
+}
+
+// well tells the watchdog that all is well, if it is.
+func (n notifier) well(ctx context.Context, alive func(context.Context) error) {
+	if alive(ctx) == nil {
+		_ = n.send("WATCHDOG=1") // the next one is due soon
+	}
+}
+
+// condition is one line for what serves returned.
+func condition(err error) string {
+	if err == nil {
+		return "all proxies serve"
+	}
+	return "not ready: " + strings.Join(strings.Fields(err.Error()), " ")
 }
 
 // send sends one datagram. A name that begins with @ is one of the abstract

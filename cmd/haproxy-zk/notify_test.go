@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,7 +55,7 @@ func TestNotify(t *testing.T) {
 		if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &before); err != nil {
 			t.Fatal(err)
 		}
-		for _, tell := range []func() error{n.ready, n.reloading, n.ready, n.stopping} {
+		for _, tell := range []func() error{n.ready, n.reloading, n.ready, n.stopping, func() error { return n.status("well") }} {
 			if err := tell(); err != nil {
 				t.Error(err)
 			}
@@ -66,7 +67,7 @@ func TestNotify(t *testing.T) {
 		if now, err := strconv.ParseInt(usec, 10, 64); text != "RELOADING=1" || err != nil || now < before.Nano()/1000 || now > before.Nano()/1000+60e6 {
 			t.Errorf("%q %q", text, usec)
 		}
-		if got := next() + next(); got != "READY=1STOPPING=1" {
+		if got := next() + next() + next(); got != "READY=1STOPPING=1STATUS=well" {
 			t.Errorf("%q", got)
 		}
 	}
@@ -82,18 +83,18 @@ func TestReadyOnceThenTheWatchdogHearsOnlyOfTheLiving(t *testing.T) {
 		}
 		return nil
 	}
-	asked := 0
+	var asked atomic.Int32
 	serves := func() error {
-		if asked++; asked < 3 {
-			return errors.New("not yet")
+		if asked.Add(1) < 3 {
+			return errors.New("not\nyet")
 		}
 		return nil
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- notifier{name, 20 * time.Millisecond}.run(ctx, serves, alive) }()
-	if got := next(); got != "READY=1" || asked != 3 {
-		t.Errorf("%q after %d", got, asked)
+	if got := next() + next() + next(); got != "STATUS=not ready: not yetSTATUS=all proxies serveREADY=1" || asked.Load() != 3 {
+		t.Errorf("%q after %d", got, asked.Load())
 	}
 	if got := next() + next(); got != "WATCHDOG=1WATCHDOG=1" {
 		t.Errorf("%q", got)
@@ -107,6 +108,38 @@ func TestReadyOnceThenTheWatchdogHearsOnlyOfTheLiving(t *testing.T) {
 	}
 }
 
+// Without a watchdog too, systemd hears when it changes how it goes.
+func TestStatusFollows(t *testing.T) {
+	name := "@haproxy-zk-status-" + strconv.Itoa(os.Getpid())
+	next := listenNotify(t, name)
+	var problem atomic.Pointer[error]
+	serves := func() error {
+		if p := problem.Load(); p != nil {
+			return *p
+		}
+		return nil
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- notifier{socket: name}.run(ctx, serves, nil) }()
+	if got := next() + next(); got != "STATUS=all proxies serveREADY=1" {
+		t.Errorf("%q", got)
+	}
+	err := errors.New("workers keep dying")
+	problem.Store(&err)
+	if got := next(); got != "STATUS=not ready: workers keep dying" {
+		t.Errorf("%q", got)
+	}
+	problem.Store(nil)
+	if got := next(); got != "STATUS=all proxies serve" {
+		t.Errorf("%q", got)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWithoutSystemd(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", "")
 	t.Setenv("WATCHDOG_USEC", "30000000")
@@ -114,7 +147,7 @@ func TestWithoutSystemd(t *testing.T) {
 	if n.watchdog != 0 {
 		t.Errorf("watchdog %s", n.watchdog)
 	}
-	if err := errors.Join(n.ready(), n.reloading(), n.stopping()); err != nil {
+	if err := errors.Join(n.ready(), n.reloading(), n.stopping(), n.status("well")); err != nil {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

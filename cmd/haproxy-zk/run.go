@@ -151,7 +151,13 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 		return ended(log, "control", detaching.Serve(serving, controlListener))
 	}, func(error) {})
 	g.Add(func() error {
-		return ended(log, "systemd", systemd.run(listening, rooms.board.serves, func(ctx context.Context) error {
+		serves := func() error {
+			if running.Err() != nil {
+				return errors.New("it stops, HAProxy finishes its connections")
+			}
+			return rooms.board.serves()
+		}
+		return ended(log, "systemd", systemd.run(listening, serves, func(ctx context.Context) error {
 			_, err := ask(ctx, listener.Addr().String(), "/healthz")
 			return err
 		}))

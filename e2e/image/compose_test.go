@@ -28,7 +28,7 @@ func newCompose(t *testing.T, image Image) (c *compose, listeners, queries []str
 	if _, err := rig.Docker(t.Context(), "compose", "version"); err == nil {
 		c.command = []string{"docker", "compose"}
 	}
-	c.command = append(c.command, "--file", "../../compose.yaml", "--project-name", unique("compose"))
+	c.command = append(c.command, "--file", "../../compose.yaml", "--project-name", rig.UniqueName("compose"))
 	c.env = append(os.Environ(), "HAPROXY_ZK_IMAGE="+image.Tag, "ZOOKEEPER_IMAGE="+zookeeperImage, "APP_IMAGE="+appImage)
 	for n := 1; n <= 2; n++ {
 		for what, addrs := range map[string]*[]string{"LISTENER": &listeners, "QUERY": &queries} {

@@ -19,7 +19,7 @@ func TestRestartAfterCrash(t *testing.T) {
 			t.Fatal(err)
 		}
 		eventually(t, "started again", func() error {
-			count, err := b.inspect("{{.RestartCount}} {{.State.Running}}")
+			count, err := b.Inspect("{{.RestartCount}} {{.State.Running}}")
 			if err == nil && count != "1 true" {
 				err = fmt.Errorf("restarts and running: %s", count)
 			}
@@ -40,7 +40,7 @@ func TestHealth(t *testing.T) {
 		becomes := func(want string) {
 			t.Helper()
 			eventually(t, "health", func() error {
-				got, err := b.inspect("{{.State.Health.Status}}")
+				got, err := b.Inspect("{{.State.Health.Status}}")
 				if err == nil && got != want {
 					err = fmt.Errorf("it is %s, want %s", got, want)
 				}

@@ -44,7 +44,7 @@ func TestPortBelow1024(t *testing.T) {
 		a := s.app("web")
 		b := s.balancer("--cap-drop", "ALL", "--env", "LISTENER_PORT=80")
 		b.serves("web", a)
-		ip, err := b.ip(s.networks[0])
+		ip, err := b.IP(s.networks[0])
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -34,7 +34,7 @@ func TestHangupReadsTheConfigurationAgain(t *testing.T) {
 		load := b.load("web")
 		hangup := func() {
 			t.Helper()
-			if _, err := rig.Docker(t.Context(), "kill", "--signal", "HUP", b.id); err != nil {
+			if _, err := rig.Docker(t.Context(), "kill", "--signal", "HUP", b.ID); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -45,7 +45,7 @@ func TestHangupReadsTheConfigurationAgain(t *testing.T) {
 		write(`"web": {"mode": "carrier pigeon"}`)
 		hangup()
 		eventually(t, "it tells what is wrong", func() error {
-			if text := b.logs(); !strings.Contains(text, "carrier pigeon") {
+			if text := b.Logs(); !strings.Contains(text, "carrier pigeon") {
 				return fmt.Errorf("it said:\n%s", text)
 			}
 			return nil

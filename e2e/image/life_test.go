@@ -33,7 +33,7 @@ func TestInstancesComeAndGo(t *testing.T) {
 			t.Errorf("/api/: %d %s", code, body)
 		}
 
-		ip, err := b.ip(s.networks[0])
+		ip, err := b.IP(s.networks[0])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +65,7 @@ func TestInstancesComeAndGo(t *testing.T) {
 // isProcessOne asserts that haproxy-zk is process 1, and that HAProxy is below it.
 func isProcessOne(t *testing.T, b *balancer) {
 	t.Helper()
-	first, err := b.pid()
+	first, err := b.PID()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestOrphansAreReaped(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := s.balancer("--volume", file+":/orphan.cfg:ro")
-		first, err := b.pid()
+		first, err := b.PID()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +123,7 @@ func TestOrphansAreReaped(t *testing.T) {
 		}
 		const several = 5
 		for range several {
-			if _, err := rig.Docker(t.Context(), "exec", b.id, "haproxy", "-D", "-f", "/orphan.cfg"); err != nil {
+			if _, err := rig.Docker(t.Context(), "exec", b.ID, "haproxy", "-D", "-f", "/orphan.cfg"); err != nil {
 				t.Fatal(err)
 			}
 			for _, pid := range orphans() {
@@ -139,7 +139,7 @@ func TestOrphansAreReaped(t *testing.T) {
 			})
 		}
 		// One that lives does not hold up the end.
-		if _, err := rig.Docker(t.Context(), "exec", b.id, "haproxy", "-D", "-f", "/orphan.cfg"); err != nil {
+		if _, err := rig.Docker(t.Context(), "exec", b.ID, "haproxy", "-D", "-f", "/orphan.cfg"); err != nil {
 			t.Fatal(err)
 		}
 		if left := orphans(); len(left) == 0 {

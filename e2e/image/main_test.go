@@ -45,29 +45,29 @@ func testMain(m *testing.M) (code int) {
 	if shared.images, err = images(ctx); err != nil {
 		return fail("images", err)
 	}
-	if shared.network, err = createNetwork(ctx); err != nil {
+	if shared.network, err = rig.CreateNetwork(ctx); err != nil {
 		return fail("network", err)
 	}
 	defer func() {
-		if err := removeNetwork(shared.network); err != nil {
+		if err := rig.RemoveNetwork(shared.network); err != nil {
 			code = fail("network", err)
 		}
 	}()
-	shared.zookeeper, err = start(ctx, options{image: zookeeperImage, networks: []string{shared.network}, alias: "zookeeper"})
+	shared.zookeeper, err = start(ctx, rig.ContainerOptions{Image: zookeeperImage, Networks: []string{shared.network}, Alias: "zookeeper"})
 	if err != nil {
 		return fail("zookeeper", err)
 	}
 	defer func() {
-		if err := shared.zookeeper.remove(); err != nil {
+		if err := shared.zookeeper.Remove(); err != nil {
 			code = fail("zookeeper", err)
 		}
 	}()
-	ip, err := shared.zookeeper.ip(shared.network)
+	ip, err := shared.zookeeper.IP(shared.network)
 	if err == nil {
 		shared.registry, err = rig.ConnectRegistry(ctx, ip+":2181", 10*time.Second)
 	}
 	if err != nil {
-		return fail("zookeeper", errors.Join(err, errors.New(shared.zookeeper.logs())))
+		return fail("zookeeper", errors.Join(err, errors.New(shared.zookeeper.Logs())))
 	}
 	defer shared.registry.Close()
 	return m.Run()

@@ -27,7 +27,7 @@ func TestMemoryLimit(t *testing.T) {
 			if got, err := strconv.ParseFloat(text, 64); err != nil || got != tt.want {
 				t.Errorf("%q: the limit is %s, not %g", tt.flags, text, tt.want)
 			}
-			if err := b.remove(); err != nil {
+			if err := b.Remove(); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -31,7 +31,7 @@ func TestOtherArchitectures(t *testing.T) {
 			if got, err := b.metric(`haproxyzk_zookeeper_connected{proxy="default"}`); err != nil || got != "1" {
 				t.Errorf("zookeeper_connected is %q: %v", got, err)
 			}
-			if _, err := rig.Docker(t.Context(), "exec", b.id, "haproxy-zk", "healthcheck"); err != nil {
+			if _, err := rig.Docker(t.Context(), "exec", b.ID, "haproxy-zk", "healthcheck"); err != nil {
 				t.Error(err)
 			}
 			if code, took, err := b.stop(); code != "0" || took > grace || err != nil {

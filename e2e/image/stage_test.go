@@ -36,7 +36,7 @@ type stage struct {
 
 func newStage(t *testing.T, image Image) *stage {
 	t.Helper()
-	return &stage{t: t, image: image, networks: []string{shared.network}, registry: shared.registry, path: "/" + unique("path")}
+	return &stage{t: t, image: image, networks: []string{shared.network}, registry: shared.registry, path: "/" + rig.UniqueName("path")}
 }
 
 // balancer is one container of haproxy-zk.
@@ -62,7 +62,7 @@ func (s *stage) configured(flags ...string) *balancer {
 		"--platform", "linux/" + s.image.Arch,
 		"--publish", fmt.Sprintf("127.0.0.1::%d", listenerPort), "--publish", fmt.Sprintf("127.0.0.1::%d", apiPort),
 	}, flags...)
-	b := &balancer{s: s, container: run(s.t, options{image: s.image.Tag, networks: s.networks, flags: flags})}
+	b := &balancer{s: s, container: run(s.t, rig.ContainerOptions{Image: s.image.Tag, Networks: s.networks, Flags: flags})}
 	b.ready()
 	return b
 }
@@ -79,7 +79,7 @@ func (b *balancer) ready() {
 
 // get asks the query API; code 0 is no answer.
 func (b *balancer) get(path string) (int, string) {
-	addr, err := b.published(apiPort)
+	addr, err := b.Published(apiPort)
 	if err != nil {
 		return 0, err.Error()
 	}
@@ -103,7 +103,7 @@ func get(url string) (int, string) {
 // listener is where this host reaches the listener.
 func (b *balancer) listener() string {
 	b.s.t.Helper()
-	addr, err := b.published(listenerPort)
+	addr, err := b.Published(listenerPort)
 	if err != nil {
 		b.s.t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func (b *balancer) serves(group string, apps ...*app) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			return fmt.Errorf("query API: -want +got\n%s", diff)
 		}
-		pid, err := b.pid()
+		pid, err := b.PID()
 		if err != nil {
 			return err
 		}
@@ -163,7 +163,7 @@ func statsSocket(pid, worker int) string {
 
 // busy returns nil while a worker has a request running in a group.
 func (b *balancer) busy(group string) error {
-	pid, err := b.pid()
+	pid, err := b.PID()
 	if err != nil {
 		return err
 	}
@@ -241,14 +241,14 @@ type app struct {
 // app starts an instance, which registers itself.
 func (s *stage) app(group string) *app {
 	s.t.Helper()
-	c := run(s.t, options{image: appImage, networks: s.networks, flags: []string{
+	c := run(s.t, rig.ContainerOptions{Image: appImage, Networks: s.networks, Flags: []string{
 		"--env", "ZK_ADDR=zookeeper:2181", "--env", "APP=" + group, "--env", "ZK_PATH=" + s.path,
 	}})
 	a := &app{container: c}
 	eventually(s.t, "the application registers", func() error {
-		_, line, ok := strings.Cut(c.logs(), "registered ")
+		_, line, ok := strings.Cut(c.Logs(), "registered ")
 		if !ok {
-			return fmt.Errorf("it said: %s", c.logs())
+			return fmt.Errorf("it said: %s", c.Logs())
 		}
 		line, _, _ = strings.Cut(line, "\n")
 		a.addr = path.Base(line)
@@ -262,6 +262,6 @@ func (s *stage) retire(a *app) {
 	s.t.Helper()
 	code, _, err := a.stop()
 	if err != nil || code != "0" {
-		s.t.Fatalf("retire %s: exit code %q, %v; it said:\n%s", a.addr, code, err, a.logs())
+		s.t.Fatalf("retire %s: exit code %q, %v; it said:\n%s", a.addr, code, err, a.Logs())
 	}
 }

@@ -22,7 +22,7 @@ func TestStateInAVolume(t *testing.T) {
 		if code, _, err := first.stop(); code != "0" || err != nil {
 			t.Fatalf("exit code %s, %v", code, err)
 		}
-		if err := first.remove(); err != nil {
+		if err := first.Remove(); err != nil {
 			t.Fatal(err)
 		}
 		if _, _, err := zookeeper.stop(); err != nil {

@@ -13,12 +13,12 @@ import (
 // zookeeper starts one of the stage's own.
 func (s *stage) zookeeper(volume, network, alias string) *container {
 	s.t.Helper()
-	return run(s.t, options{image: zookeeperImage, networks: []string{network}, alias: alias, flags: []string{"--volume", volume + ":/data"}})
+	return run(s.t, rig.ContainerOptions{Image: zookeeperImage, Networks: []string{network}, Alias: alias, Flags: []string{"--volume", volume + ":/data"}})
 }
 
 func newVolume(t *testing.T) string {
 	t.Helper()
-	name := unique("volume")
+	name := rig.UniqueName("volume")
 	if _, err := rig.Docker(t.Context(), "volume", "create", name); err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestCutFromZooKeeper(t *testing.T) {
 		back := newNetwork(t, "--internal")
 		s := newStage(t, image)
 		zookeeper := s.zookeeper(newVolume(t), back, "zookeeper-back")
-		if err := zookeeper.join(t.Context(), front, "zookeeper"); err != nil {
+		if err := zookeeper.Join(t.Context(), front, "zookeeper"); err != nil {
 			t.Fatal(err)
 		}
 		// The applications are in front alone, and go on seeing ZooKeeper there.
@@ -61,7 +61,7 @@ func TestCutFromZooKeeper(t *testing.T) {
 		load := b.load("web")
 		s.used(load, a, c)
 
-		if _, err := rig.Docker(t.Context(), "network", "disconnect", back, b.id); err != nil {
+		if _, err := rig.Docker(t.Context(), "network", "disconnect", back, b.ID); err != nil {
 			t.Fatal(err)
 		}
 		b.connected("0")
@@ -70,7 +70,7 @@ func TestCutFromZooKeeper(t *testing.T) {
 		if code, body := b.get("/readyz"); code != 200 {
 			t.Errorf("without ZooKeeper it is not ready: %d %s", code, body)
 		}
-		if err := b.join(t.Context(), back, ""); err != nil {
+		if err := b.Join(t.Context(), back, ""); err != nil {
 			t.Fatal(err)
 		}
 		b.connected("1")
@@ -96,20 +96,20 @@ func TestZooKeeperMoves(t *testing.T) {
 		load := b.load("web")
 		s.used(load, a, c)
 
-		before, err := zookeeper.ip(network)
+		before, err := zookeeper.IP(network)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if _, _, err := zookeeper.stop(); err != nil {
 			t.Fatal(err)
 		}
-		if err := zookeeper.remove(); err != nil {
+		if err := zookeeper.Remove(); err != nil {
 			t.Fatal(err)
 		}
 		b.connected("0")
 		// Somebody else takes the address.
-		run(t, options{image: appImage, networks: []string{network}, flags: []string{"--env", "ZK_ADDR=zookeeper:2181", "--env", "ZK_PATH=/elsewhere"}})
-		after, err := s.zookeeper(volume, network, "zookeeper").ip(network)
+		run(t, rig.ContainerOptions{Image: appImage, Networks: []string{network}, Flags: []string{"--env", "ZK_ADDR=zookeeper:2181", "--env", "ZK_PATH=/elsewhere"}})
+		after, err := s.zookeeper(volume, network, "zookeeper").IP(network)
 		if err != nil {
 			t.Fatal(err)
 		}

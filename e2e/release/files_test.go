@@ -82,6 +82,9 @@ func TestPackages(t *testing.T) {
 		}
 		inRPM := strings.Fields(string(output(t, "rpm", "--query", "--list", "--package", rpm)))
 		slices.Sort(inRPM)
+		inRPM = slices.DeleteFunc(inRPM, func(name string) bool {
+			return name == "/usr/share/doc/haproxy-zk" || name == "/usr/share/doc/haproxy-zk/examples"
+		})
 		for format, got := range map[string][]string{"deb": inDeb, "rpm": inRPM} {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s for %s: -want +got\n%s", format, p.arch, diff)
@@ -103,6 +106,16 @@ func TestPackages(t *testing.T) {
 		}
 		if got := strings.TrimSpace(string(output(t, "dpkg-deb", "--field", deb, "Architecture"))); got != p.deb {
 			t.Errorf("the deb is for %s, want %s", got, p.deb)
+		}
+		for tag, name := range map[string]string{"POSTIN": "postinstall", "PREUN": "preremove", "POSTUN": "postremove"} {
+			script, err := os.ReadFile(filepath.Join("../../build/package", name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := output(t, "rpm", "--query", "--queryformat", "%{"+tag+"}", "--package", rpm)
+			if diff := cmp.Diff(strings.TrimSpace(string(script)), strings.TrimSpace(string(got))); diff != "" {
+				t.Errorf("%s of the rpm for %s: -want +got\n%s", tag, p.arch, diff)
+			}
 		}
 		if got := string(output(t, "rpm", "--query", "--queryformat", "%{ARCH}", "--package", rpm)); got != p.rpm {
 			t.Errorf("the rpm is for %s, want %s", got, p.rpm)
