@@ -22,6 +22,10 @@ import (
 // within bounds every wait for something that takes milliseconds when all is well.
 const within = 20 * time.Second
 
+// patience is the session timeout of applications: where a server is started
+// again on a busy machine, they are still registered.
+const patience = 30 * time.Second
+
 // stage is one daemon with its proxy, and an application's session in ZooKeeper.
 type stage struct {
 	t        *testing.T
@@ -172,7 +176,7 @@ func (s *stage) connect() {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), within)
 	defer cancel()
-	registry, err := rig.ConnectRegistry(ctx, s.config.ZKAddr, 5*time.Second)
+	registry, err := rig.ConnectRegistry(ctx, s.config.ZKAddr, patience)
 	s.use(registry, err)
 }
 

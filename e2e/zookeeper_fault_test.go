@@ -62,7 +62,7 @@ func wired(t *testing.T, h rig.HAProxy, timeout string) (*stage, *rig.Wire) {
 	s := newStage(t, h, func(c *rig.SeedConfig) {
 		c.ZKAddr, c.Extra = w.Addr(), map[string]any{"session_timeout": timeout}
 	})
-	s.use(rig.ConnectRegistry(t.Context(), shared.zookeeper.Addr(), 5*time.Second))
+	s.use(rig.ConnectRegistry(t.Context(), shared.zookeeper.Addr(), patience))
 	return s, w
 }
 
