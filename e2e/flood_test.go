@@ -98,7 +98,7 @@ func (s *stage) healthcheck() error {
 // A flood of the HTTP port costs the port's clients that say nothing, and nobody
 // else anything.
 func TestFloodOfTheHTTPPort(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	inTurn(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
