@@ -2,6 +2,7 @@ package hactl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -76,7 +77,9 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 		for _, t := range tables {
 			t.Renew()
 		}
-		err = c.adopt(ctx, pids)
+		if err = c.adopt(ctx, pids); errors.Is(err, errDied) {
+			cause, c.urgent = "worker died", true
+		}
 	}
 	if err != nil {
 		wait := c.backoff.NextBackOff()
@@ -103,12 +106,29 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 	return nil
 }
 
+// errDied says that a worker ended before it could be told anything.
+var errDied = errors.New("a new worker ended before it was asked")
+
 // adopt finds the socket of each new worker. Until the old generation has
-// stopped listening, either may answer on a socket that they share.
+// stopped listening, either may answer on a socket that they share. One that has
+// died meanwhile answers never: then it is not waited for.
 func (c *Controller) adopt(ctx context.Context, pids []int) error {
 	limited, cancel := context.WithTimeout(ctx, adoptWithin)
 	defer cancel()
-	sockets := Prober{Sockets: c.Frame.Sockets, Timeout: c.Timeout}.Probe(limited, pids)
+	found := make(chan map[int]string, 1)
+	go func() { found <- Prober{Sockets: c.Frame.Sockets, Timeout: c.Timeout}.Probe(limited, pids) }()
+	var sockets map[int]string
+	for sockets == nil {
+		select {
+		case sockets = <-found:
+		case pid := <-c.Reloader.Died():
+			if slices.Contains(pids, pid) {
+				cancel()
+				<-found
+				return fmt.Errorf("find the sockets of the new workers %v: %w: %d", pids, errDied, pid)
+			}
+		}
+	}
 	if len(sockets) < len(pids) {
 		return fmt.Errorf("find the sockets of the new workers %v: only %v answered: %w", pids, sockets, limited.Err())
 	}
