@@ -100,9 +100,7 @@ func run(t *testing.T, w *world, seed uint64, total time.Duration) {
 	for _, l := range lanes() {
 		plan = append(plan, l.draw(seed, total/3, total))
 	}
-	for _, err := range w.disturb(ctx, plan, total) {
-		t.Error(err)
-	}
+	w.disturb(ctx, plan, total, func(err error) { t.Error(err) })
 	t.Logf("all faults are over at %s", w.journal.since(time.Now()))
 	if err := w.quiet(ctx); err != nil {
 		t.Error(err)

@@ -70,6 +70,7 @@ func roll(ctx context.Context, t *team, s step) error {
 		if err != nil {
 			return err
 		}
+		t.give(joined...)
 	}
 	return nil
 }
@@ -87,6 +88,7 @@ func switchOver(ctx context.Context, t *team, s step) error {
 	if err := t.serve(ctx, green...); err != nil {
 		return err
 	}
+	t.give(green...)
 	s.keep(ctx)
 	return t.leave(ctx, blue...)
 }

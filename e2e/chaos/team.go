@@ -35,7 +35,7 @@ type team struct {
 
 func (t *team) node() string { return t.w.node(t.group) }
 
-// join starts so many instances and registers them.
+// join starts so many instances and registers them. They are taken.
 func (t *team) join(n int) (joined []*rig.App, err error) {
 	for range n {
 		app, err := rig.StartApp(t.group)
@@ -45,6 +45,7 @@ func (t *team) join(n int) (joined []*rig.App, err error) {
 		joined = append(joined, app)
 		t.mu.Lock()
 		t.members = append(t.members, app)
+		t.taken[app] = true
 		t.mu.Unlock()
 		if err := app.Register(t.w.registry, t.node()); err != nil {
 			return joined, err
@@ -137,10 +138,12 @@ func (t *team) take(dice *rand.Rand, n int) ([]*rig.App, error) {
 }
 
 // give gives back who was taken.
-func (t *team) give(app *rig.App) {
+func (t *team) give(apps ...*rig.App) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.taken, app)
+	for _, app := range apps {
+		delete(t.taken, app)
+	}
 }
 
 // close ends everybody.

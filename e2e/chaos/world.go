@@ -166,9 +166,11 @@ func (w *world) start(ctx context.Context) (err error) {
 		return err
 	}
 	for _, t := range w.teams {
-		if _, err := t.join(5); err != nil {
+		joined, err := t.join(5)
+		if err != nil {
 			return err
 		}
+		t.give(joined...)
 	}
 	if _, err := w.config.Write(w.home); err != nil {
 		return err

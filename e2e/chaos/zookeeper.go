@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -27,6 +28,7 @@ func ofZooKeeper() []fault {
 		{name: "network half open", weight: 2, least: short, most: long, do: wire(func(w *rig.Wire, _ step) { w.Mute() })},
 		{name: "network slow", weight: 2, least: short, most: long, do: wire(slow)},
 		{name: "session expires", weight: 1, least: sessionTimeout + time.Second, most: sessionTimeout + 2*time.Second, do: expire},
+		{name: "session closed", weight: 2, do: closeSession},
 		{name: "junk children", weight: 2, least: short, most: long, do: junk},
 		{name: "permission taken away", weight: 1, least: short, most: long, do: forbid},
 	}
@@ -61,6 +63,19 @@ func expire(ctx context.Context, w *world, s step) error {
 	}
 	s.keep(ctx)
 	return w.forward()
+}
+
+// closeSession ends the session as somebody does who knows its password. Which way it
+// was opened through is not known.
+func closeSession(ctx context.Context, w *world, _ step) error {
+	var errs []error
+	for _, wire := range w.wires {
+		errs = append(errs, wire.CloseSession(ctx))
+	}
+	if slices.Contains(errs, nil) {
+		return nil
+	}
+	return errors.Join(errs...)
 }
 
 func killServer(ctx context.Context, w *world, s step) error {

@@ -24,6 +24,7 @@ type Wire struct {
 	forth, back chan struct{}
 	delay       time.Duration
 	requests    map[int32]int
+	session     session
 
 	running sync.WaitGroup
 }
@@ -197,7 +198,7 @@ func (w *Wire) connect(client net.Conn) {
 		defer w.mu.Unlock()
 		return w.forth, 0
 	}}
-	back := &pump{passage: p, to: client, from: server, seen: func([]byte) {}, rule: func() (chan struct{}, time.Duration) {
+	back := &pump{passage: p, to: client, from: server, seen: w.session.listen(), rule: func() (chan struct{}, time.Duration) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		return w.back, w.delay
