@@ -43,7 +43,7 @@ func (w *world) reread(ctx context.Context, result string) error {
 // addGroup writes a group into the file, lets it serve, and takes it out again.
 func addGroup(ctx context.Context, w *world, s step) error {
 	t := w.team(written)
-	apps, err := t.join(3)
+	apps, err := t.join(few)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,10 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
+// few is how many instances a group has that leaves as a whole: three that leave at
+// once would be held.
+const few = 2
+
 // ofGroups are the faults of groups that come and go.
 func ofGroups() []fault {
 	return []fault{{name: "a group comes and goes", weight: 1, least: 500 * time.Millisecond, most: 4 * time.Second, do: discover}}
@@ -16,7 +20,7 @@ func ofGroups() []fault {
 // discover lets a group come that is discovered, serve, and go.
 func discover(ctx context.Context, w *world, s step) error {
 	t := w.team(fmt.Sprintf("new%d", s.rand().IntN(3)))
-	joined, err := t.join(3)
+	joined, err := t.join(few)
 	if err == nil {
 		err = t.serve(ctx, joined...)
 	}

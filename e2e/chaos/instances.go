@@ -135,7 +135,16 @@ func wipe(ctx context.Context, t *team, s step) error {
 			return err
 		}
 	}
-	return t.serve(ctx, all...)
+	if err := t.serve(ctx, all...); err != nil {
+		return err
+	}
+	return t.w.eventually(ctx, "nobody is held", func() error {
+		c, err := t.w.condition()
+		if err == nil && len(c.Held[t.group]) > 0 {
+			err = fmt.Errorf("%v are held", c.Held)
+		}
+		return err
+	})
 }
 
 // crash ends an instance without a word. What it registered lives as long as its

@@ -26,35 +26,33 @@ func ofOperators() []fault {
 }
 
 // server finds an instance's server on the worker behind a socket.
-func (w *world) server(socket, group string, app *rig.App) (string, error) {
+func (w *world) server(socket, group string, app *rig.App) (rig.Server, error) {
 	servers, err := rig.ServersState(socket)
 	if err != nil {
-		return "", err
+		return rig.Server{}, err
 	}
 	for _, s := range servers {
 		if s.Backend == group && s.Endpoint() == app.Addr() {
-			return group + "/" + s.Name, nil
+			return s, nil
 		}
 	}
-	return "", fmt.Errorf("no server of %s has %s", group, app.Addr())
+	return rig.Server{}, fmt.Errorf("no server of %s has %s", group, app.Addr())
 }
 
 // set changes an instance's server on one worker.
-func (w *world) set(ctx context.Context, socket, group string, app *rig.App, what string) error {
-	return w.eventually(ctx, what, func() error {
-		server, err := w.server(socket, group, app)
-		if err != nil {
-			return err
-		}
-		answer, err := rig.Stats(socket, "set server "+server+" "+what)
-		if err == nil && strings.Contains(answer, "is disabled") {
-			err = errors.New(answer) // a worker that leaves
-		}
+func (w *world) set(socket, group string, app *rig.App, what string) error {
+	server, err := w.server(socket, group, app)
+	if err != nil {
 		return err
-	})
+	}
+	answer, err := rig.Stats(socket, "set server "+group+"/"+server.Name+" "+what)
+	if err == nil && strings.Contains(answer, "is disabled") {
+		err = errors.New(answer) // a worker that leaves
+	}
+	return err
 }
 
-// operate changes a server on one worker, and on one of those that run then it ends.
+// operate changes a server on one worker, and takes it back.
 func operate(ctx context.Context, w *world, s step, set, end string) error {
 	dice := s.rand()
 	t := w.team(shop)
@@ -68,17 +66,29 @@ func operate(ctx context.Context, w *world, s step, set, end string) error {
 		return err
 	}
 	sockets := w.config.Sockets()
-	if err := w.set(ctx, sockets[dice.IntN(len(sockets))], t.group, app, set); err != nil {
+	socket := sockets[dice.IntN(len(sockets))]
+	if err := w.eventually(ctx, set, func() error { return w.set(socket, t.group, app, set) }); err != nil {
 		return err
 	}
 	s.keep(ctx)
-	// The worker may not be the same, and what was set may have reached it or not.
-	for _, socket := range sockets {
-		if err := w.set(ctx, socket, t.group, app, end); err != nil {
-			return err
+	// Others may follow by now, and a worker that is just being replaced may have been
+	// told: who wants it over looks until it is.
+	return w.eventually(ctx, end, func() error {
+		for _, socket := range sockets {
+			switch server, err := w.server(socket, t.group, app); {
+			case err != nil:
+				return err
+			case server.Serving() && server.Weight == 1:
+			default:
+				return errors.Join(fmt.Errorf("%s is %+v", app.Addr(), server), w.set(socket, t.group, app, end))
+			}
 		}
-	}
-	return t.serve(ctx, app)
+		c, err := w.condition()
+		if told := c.Operator[t.group][app.Addr()]; err == nil && told != "" {
+			err = fmt.Errorf("%s is still told to be an operator's: %s", app.Addr(), told)
+		}
+		return err
+	})
 }
 
 // readdress lets a server point to an instance that nobody registered. It is found
@@ -104,7 +114,8 @@ func readdress(ctx context.Context, w *world, s step) error {
 		return err
 	}
 	sockets := w.config.Sockets()
-	if err := w.set(ctx, sockets[dice.IntN(len(sockets))], t.group, app, "addr "+host+" port "+port); err != nil {
+	socket, what := sockets[dice.IntN(len(sockets))], "addr "+host+" port "+port
+	if err := w.eventually(ctx, what, func() error { return w.set(socket, t.group, app, what) }); err != nil {
 		return err
 	}
 	return errors.Join(t.serve(ctx, app), t.end(ctx, stranger))

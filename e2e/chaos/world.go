@@ -53,8 +53,8 @@ type world struct {
 	oracle     oracle
 	transcript transcript
 
-	// guarded: the loss guard's memory does not survive haproxy-zk's crash, so the
-	// two do not meet.
+	// guarded: the loss guard's memory does not survive haproxy-zk's crash, so that
+	// nobody is killed while instances are held.
 	guarded sync.Mutex
 
 	mu     sync.Mutex
@@ -239,9 +239,20 @@ func (w *world) drive(ctx context.Context, o rig.LoadOptions) (*rig.Load, error)
 	return load, nil
 }
 
+// pace is how long nothing is asked after an answer that was not the one hoped for:
+// many wait at the same time.
+const pace = 40 * time.Millisecond
+
 // eventually waits for what must come true, whatever else goes on.
 func (w *world) eventually(ctx context.Context, what string, check func() error) error {
-	if err := rig.Eventually(ctx, settles, check); err != nil {
+	err := rig.Eventually(ctx, settles, func() error {
+		err := check()
+		if err != nil {
+			<-time.After(pace)
+		}
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
