@@ -20,7 +20,8 @@ func ofStrangers() []fault {
 	}
 }
 
-// holdSockets takes half of the connections that each stats socket has.
+// holdSockets takes some of the ten connections that HAProxy's stats sockets have,
+// all together where its workers are threads.
 func holdSockets(ctx context.Context, w *world, s step) error {
 	var held []net.Conn
 	defer func() {
@@ -29,7 +30,7 @@ func holdSockets(ctx context.Context, w *world, s step) error {
 		}
 	}()
 	for _, socket := range w.config.Sockets() {
-		for range 1 + s.rand().IntN(5) {
+		for range 1 + s.rand().IntN(2) {
 			conn, err := net.DialTimeout("unix", socket, 5*time.Second)
 			if err != nil {
 				continue // it is that of a worker that has just ended
