@@ -28,8 +28,10 @@ func (s step) String() string {
 func (s step) rand() *rand.Rand { return rand.New(rand.NewPCG(s.dice, 0)) }
 
 // keep waits until the step's time is over, or ctx is.
-func (s step) keep(ctx context.Context) {
-	timer := time.NewTimer(s.lasts)
+func (s step) keep(ctx context.Context) { wait(ctx, s.lasts) }
+
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -11,15 +11,8 @@ import (
 // told, and the lane goes on with its next step.
 func (w *world) do(ctx context.Context, steps []step, until time.Time, tell func(error)) {
 	for _, s := range steps {
-		if wait := time.NewTimer(time.Until(w.journal.began.Add(s.at))); true {
-			select {
-			case <-wait.C:
-			case <-ctx.Done():
-				wait.Stop()
-				return
-			}
-		}
-		if time.Now().After(until) {
+		wait(ctx, time.Until(w.journal.began.Add(s.at)))
+		if ctx.Err() != nil || time.Now().After(until) {
 			return // those before it took longer than was drawn
 		}
 		end := w.journal.begin(s)
