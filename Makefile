@@ -1,5 +1,6 @@
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 FUZZTIME ?= 20s
+SECONDS  ?= 60
 GOLANGCI  = go tool -modfile=build/tools/go.mod golangci-lint
 VULNCHECK = go tool -modfile=build/tools/go.mod govulncheck
 
@@ -27,7 +28,11 @@ test: setup ## Run all tests with the race detector
 
 .PHONY: test-all
 test-all: setup image-test-all release-check ## Run all tests, the long ones in full, and those of images and release
-	E2E_LONG=1 go test -race -parallel 4 -timeout 2h ./...
+	E2E_LONG=1 CHAOS_SECONDS=600 go test -race -parallel 4 -timeout 2h ./...
+
+.PHONY: chaos
+chaos: setup ## Let much go wrong under load for SECONDS (60), drawn from SEED (at random)
+	CHAOS_SECONDS=$(SECONDS) CHAOS_SEED=$(SEED) go test -race -count=1 -v -run '^TestChaos$$' -timeout $$(($(SECONDS) + 1800))s ./e2e/chaos
 
 .PHONY: image
 image: ## Build the image for this machine; its base is pulled, or made from Debian's packages

@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// serve runs a server for a test and returns its client; stop ends it.
+// serve runs a server until the end of a test and returns its client; stop ends
+// it before, and may be called once.
 func serve(t *testing.T, o Options) (c *Client, stop func() error) {
 	t.Helper()
 	path := filepath.Join(socketDir(t), Socket)
@@ -24,9 +25,12 @@ func serve(t *testing.T, o Options) (c *Client, stop func() error) {
 	}
 	o.Logger = slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- New(o).Serve(ctx, l) }()
-	t.Cleanup(cancel)
+	ended, gone := make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(gone)
+		ended <- New(o).Serve(ctx, l)
+	}()
+	t.Cleanup(func() { cancel(); <-gone })
 	return NewClient(path), func() error { cancel(); return <-ended }
 }
 

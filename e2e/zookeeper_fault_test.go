@@ -186,11 +186,7 @@ func TestSessionIsClosedByAnother(t *testing.T) {
 		s.serves(front, a)
 		s.serves(base, b)
 		load := s.load(through()...)
-		session := w.Session()
-		if got, want := fmt.Sprintf("0x%x", session.ID), s.session(); got != want {
-			t.Fatalf("session %s, the daemon has %s", got, want)
-		}
-		if err := session.Close(shared.zookeeper.Addr()); err != nil {
+		if err := w.CloseSession(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		closed := time.Now()

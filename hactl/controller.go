@@ -173,6 +173,10 @@ func (c *Controller) Run(ctx context.Context, started func()) error {
 		return nil
 	}
 	c.recall(ctx)
+	if c.retain() {
+		c.protect(ctx)
+		c.publish()
+	}
 	if err := c.reload(ctx, "start"); err != nil {
 		if ctx.Err() != nil {
 			return nil

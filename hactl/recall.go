@@ -3,7 +3,10 @@ package hactl
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 // recall finds out what operators have made of the servers of an HAProxy that
@@ -30,6 +33,29 @@ func (c *Controller) recall(ctx context.Context) {
 	}
 	asking.Wait()
 	c.recalled = recollect(states)
+}
+
+// retain lets those serve on, of groups that ZooKeeper has not told yet, whom the
+// HAProxy has that runs already: it knew all that was registered until the process
+// before ended, and who was held. What was kept of a group may be older. It
+// tells whether that is anything else.
+func (c *Controller) retain() (changed bool) {
+	for _, g := range c.groups {
+		servers, runs := c.recalled[g.backend.Name]
+		if !runs || !g.seen.Recalled {
+			continue
+		}
+		var serving []registry.Instance
+		for addr := range servers {
+			serving = append(serving, registry.Instance{Addr: addr})
+		}
+		kept := g.seen.Instances
+		if serving = registry.Sort(serving); !slices.Equal(kept, serving) {
+			g.seen.Instances, changed = serving, true
+			c.Logger.Info("HAProxy has other instances than were kept, they serve until zookeeper tells", "group", g.backend.Name, "kept", len(kept), "instances", len(serving))
+		}
+	}
+	return changed
 }
 
 // recollect puts together what workers say, by backend and address.

@@ -3,6 +3,8 @@ package hactl
 import (
 	"net/netip"
 	"testing"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 // runs lets workers run already when the story begins.
@@ -64,6 +66,30 @@ func TestTakeoverIsRememberedUntilAllIsRead(t *testing.T) {
 	s.serves(t, "all is read", "api", 7, 0)
 	s.set("web", 1, 2)
 	s.serves(t, "a new registration inherits nothing", "web", 1, 2)
+	s.endsWith(t, "start")
+}
+
+// What was kept may be older than the HAProxy that runs: it could not be written, or
+// the list was empty while its instances were held.
+func TestTakeoverWithoutZooKeeperKeepsWhoServes(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 4), backendOf("api", 2))
+	for _, w := range s.runs("backend web\n server web1 10.0.0.1:80\n server web2 10.0.0.2:80\n server web3 10.0.0.3:80\nbackend api\n server api1 10.0.0.8:80") {
+		w.do(leaves("web/web3")...)
+		w.do("set server web/web2 state drain")
+	}
+	s.set("api", 7) // ZooKeeper has told
+	s.SetGroup(registry.Group{Name: "web", Instances: instances(3, 4), Recalled: true})
+	s.serve(t)
+	s.serves(t, "what ZooKeeper told", "api", 7, 0)
+	for i := range 2 {
+		w := s.ha.worker(i)
+		becomes(t, "who served", "10.0.0.1:80 ready", func() string { return w.show("web/web1") })
+		becomes(t, "an operator's", "10.0.0.2:80 drain", func() string { return w.show("web/web2") })
+	}
+	s.serves(t, "nobody else", "web", 1, 0, 0, 0)
+	s.set("web", 1, 5)
+	s.serves(t, "until ZooKeeper tells", "web", 1, 0, 5, 0)
 	s.endsWith(t, "start")
 }
 

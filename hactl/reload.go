@@ -2,6 +2,7 @@ package hactl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -78,7 +79,9 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 		for _, t := range tables {
 			t.Renew()
 		}
-		err = c.adopt(ctx, pids)
+		if err = c.adopt(ctx, pids); errors.Is(err, errDied) {
+			cause, c.urgent = "worker died", true
+		}
 	}
 	if err != nil {
 		wait := c.backoff.NextBackOff()
@@ -129,12 +132,37 @@ func withoutDigits(r rune) rune {
 	return r
 }
 
+// errDied says that a worker ended before it could be told anything.
+var errDied = errors.New("a new worker ended before it was asked")
+
 // adopt finds the socket of each new worker. Until the old generation has
-// stopped listening, either may answer on a socket that they share.
+// stopped listening, either may answer on a socket that they share. One that has
+// died meanwhile answers never: then it is not waited for.
 func (c *Controller) adopt(ctx context.Context, pids []int) error {
 	limited, cancel := context.WithTimeout(ctx, adoptWithin)
 	defer cancel()
-	sockets, err := Prober{Sockets: c.Frame.Sockets, Timeout: c.Timeout}.Probe(limited, pids)
+	type probed struct {
+		sockets map[int]string
+		err     error
+	}
+	probing := make(chan probed, 1)
+	go func() {
+		sockets, err := Prober{Sockets: c.Frame.Sockets, Timeout: c.Timeout}.Probe(limited, pids)
+		probing <- probed{sockets, err}
+	}()
+	var found probed
+	for found.sockets == nil {
+		select {
+		case found = <-probing:
+		case pid := <-c.Reloader.Died():
+			if slices.Contains(pids, pid) {
+				cancel()
+				<-probing
+				return fmt.Errorf("find the sockets of the new workers %v: %w: %d", pids, errDied, pid)
+			}
+		}
+	}
+	sockets, err := found.sockets, found.err
 	if err == nil && len(sockets) < len(pids) {
 		err = limited.Err()
 	}

@@ -167,6 +167,30 @@ func TestWorkersThatDieTogetherAreReplacedByOneReload(t *testing.T) {
 	s.endsWith(t, "start", "worker died")
 }
 
+// A worker that dies between its start and the first question is no reason to
+// wait until the question's time is over.
+func TestWorkerThatDiesBeforeItIsAskedIsReplacedAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.set("web", 1)
+	s.serve(t)
+	before := s.ha.worker(0)
+	s.ha.meet(func() { s.ha.shared = 1 << 30 })
+	s.Reload("signal")
+	becomes(t, "another generation", true, func() bool { return s.ha.worker(0) != before })
+	s.ha.meet(func() { s.ha.shared = 0 })
+	begun := time.Now()
+	s.ha.died <- before.pid // of the generation before: nobody's loss
+	s.ha.kill(0)
+	becomes(t, "reloads", []string{"start", "signal", "worker died"}, s.ha.causes)
+	becomes(t, "ready", true, s.isReady)
+	if took := time.Since(begun); took > adoptWithin/2 {
+		t.Errorf("it was replaced after %v", took)
+	}
+	s.serves(t, "all workers", "web", 1, 0, 0)
+	s.endsWith(t, "start", "signal", "worker died")
+}
+
 func TestReloadsThatFailAreTriedMoreAndMoreRarely(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))

@@ -7,4 +7,7 @@ type Group struct {
 	Instances []Instance
 	// Skipped counts the children whose names are no usable `ip:port`.
 	Skipped int
+	// Recalled is true when ZooKeeper has not told it: it was kept from before, and
+	// may be old.
+	Recalled bool
 }

@@ -126,7 +126,9 @@ func (k *Keeper) Recall() {
 			continue
 		}
 		k.recalled[name] = true
-		k.hand(k.groups[name])
+		g := k.groups[name]
+		g.Recalled = true
+		k.hand(g)
 	}
 	if len(k.recalled) > 0 {
 		k.Logger.Warn("zookeeper has not answered, serving what was registered last",

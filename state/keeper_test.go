@@ -30,7 +30,11 @@ type sink struct {
 func (s *sink) SetGroup(g registry.Group) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.got = append(s.got, fmt.Sprint(g.Name, g.Instances))
+	text := fmt.Sprint(g.Name, g.Instances)
+	if g.Recalled {
+		text += " recalled"
+	}
+	s.got = append(s.got, text)
 }
 
 func (s *sink) SetGroups(names []string) {
@@ -111,7 +115,7 @@ func TestKeeperOverARestart(t *testing.T) {
 	// One list is there before, and an old one does not take its place.
 	k.SetGroup(group("fixed", "10.0.0.6:80"))
 	k.Recall()
-	want := []string{"fixed[10.0.0.6:80]", "[a b]", "a[10.0.0.1:80 [2001:db8::1]:80]", "b[]"}
+	want := []string{"fixed[10.0.0.6:80]", "[a b]", "a[10.0.0.1:80 [2001:db8::1]:80] recalled", "b[] recalled"}
 	if diff := cmp.Diff(want, s.take()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -131,7 +135,7 @@ func TestKeeperOverARestart(t *testing.T) {
 	})
 	k, s = loaded(dir)
 	k.Recall()
-	if got := s.take(); !slices.Contains(got, "a[10.0.0.3:80]") || !slices.Contains(got, "fixed[10.0.0.5:80]") {
+	if got := s.take(); !slices.Contains(got, "a[10.0.0.3:80] recalled") || !slices.Contains(got, "fixed[10.0.0.5:80] recalled") {
 		t.Errorf("%q", got)
 	}
 }
@@ -155,7 +159,7 @@ func TestFilesThatAreOfNoUse(t *testing.T) {
 		text string
 		want []string
 	}{
-		"good":               {good, []string{"a[10.0.0.1:80]"}},
+		"good":               {good, []string{"a[10.0.0.1:80] recalled"}},
 		"empty":              {"", nil},
 		"cut off":            {good[:len(good)/2], nil},
 		"zeros":              {string(make([]byte, 100)), nil},
@@ -165,9 +169,9 @@ func TestFilesThatAreOfNoUse(t *testing.T) {
 		"without a version":  {change(`"version":1`, `"v":1`), nil},
 		"another proxy":      {change(`"proxy":"web"`, `"proxy":"api"`), nil},
 		"another ZooKeeper":  {change(`["zk1:2181","zk2:2181"]`, `["zk9:2181"]`), nil},
-		"one server is left": {change(`["zk1:2181","zk2:2181"]`, `["zk9:2181","zk2:2181"]`), []string{"a[10.0.0.1:80]"}},
+		"one server is left": {change(`["zk1:2181","zk2:2181"]`, `["zk9:2181","zk2:2181"]`), []string{"a[10.0.0.1:80] recalled"}},
 		"another path":       {change(`/services/a`, `/other/a`), nil},
-		"odd instances":      {change(`"10.0.0.1:80"`, `"10.0.0.1:80;disable server a/a1","x","10.0.0.7:80","10.0.0.7:80"`), []string{"a[10.0.0.7:80]"}},
+		"odd instances":      {change(`"10.0.0.1:80"`, `"10.0.0.1:80;disable server a/a1","x","10.0.0.7:80","10.0.0.7:80"`), []string{"a[10.0.0.7:80] recalled"}},
 		"too long":           {strings.Repeat(" ", maxFile) + good, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

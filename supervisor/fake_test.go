@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 )
 
@@ -22,7 +23,8 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) != "haproxy" {
 		// Else every process with the race detector takes a second to end.
 		os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m)
+		return
 	}
 	// A test that is killed leaves nothing behind for long.
 	time.AfterFunc(3*time.Minute, func() { os.Exit(9) })

@@ -13,9 +13,13 @@ import (
 )
 
 // HeaderInstance and HeaderApp tell which instance of which application answered.
+// HAProxy can be configured to tell its process id in HeaderWorker, and in
+// HeaderServer the `ip:port` of the server that it chose.
 const (
 	HeaderInstance = "X-Instance"
 	HeaderApp      = "X-App"
+	HeaderWorker   = "X-Worker"
+	HeaderServer   = "X-Server"
 )
 
 const (

@@ -2,6 +2,7 @@ package rig
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -25,58 +26,73 @@ type client struct {
 
 	conn   net.Conn // nil when there is none
 	reader *bufio.Reader
+	worker string // which HAProxy process answered last on the connection
 }
 
-// get returns the instance that answered, also beside an error where it is known.
-func (c *client) get(target Target) (instance string, err error) {
+// answer is what is known of one request, also beside an error.
+type answer struct {
+	instance string
+	worker   string
+	kept     bool // on a connection that had answered before
+	status   int  // 0: none came, or not to its end
+}
+
+func (c *client) get(target Target) (a answer, err error) {
 	defer func() {
 		if err != nil || !c.keep {
 			c.close()
 		}
 	}()
 	deadline := time.Now().Add(c.timeout)
-	reused := c.conn != nil
-	if reused && readable(c.conn) {
-		return "", errIdleClosed
-	}
-	if !reused {
+	a.kept = c.conn != nil
+	if a.kept {
+		a.worker = c.worker
+		if readable(c.conn) {
+			return a, errIdleClosed
+		}
+	} else {
 		if c.conn, err = net.DialTimeout("tcp", c.addr, c.timeout); err != nil {
-			return "", err
+			return a, err
 		}
 		c.reader = bufio.NewReader(c.conn)
 	}
 	if err := c.conn.SetDeadline(deadline); err != nil {
-		return "", err
+		return a, err
 	}
-	instance, err = c.exchange(target)
-	if err != nil && reused {
+	err = c.exchange(target, &a)
+	if err != nil && a.kept {
 		err = fmt.Errorf("on a kept connection: %w", err)
 	}
-	return instance, err
+	return a, err
 }
 
-func (c *client) exchange(target Target) (string, error) {
+func (c *client) exchange(target Target, a *answer) error {
 	connection := ""
 	if !c.keep {
 		connection = "Connection: close\r\n"
 	}
 	if _, err := fmt.Fprintf(c.conn, "GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", target.Path, c.addr, connection); err != nil {
-		return "", err
+		return err
 	}
 	response, err := http.ReadResponse(c.reader, nil)
 	if err != nil {
-		return "", fmt.Errorf("read the answer: %w", err)
+		return fmt.Errorf("read the answer: %w", err)
 	}
 	defer response.Body.Close()
-	instance, app := response.Header.Get(HeaderInstance), response.Header.Get(HeaderApp)
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return instance, fmt.Errorf("read the body: %w", err)
+	app := response.Header.Get(HeaderApp)
+	a.instance = cmp.Or(response.Header.Get(HeaderInstance), response.Header.Get(HeaderServer))
+	if worker := response.Header.Get(HeaderWorker); worker != "" {
+		a.worker, c.worker = worker, worker
 	}
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return fmt.Errorf("read the body: %w", err)
+	}
+	a.status = response.StatusCode
 	switch {
 	case response.StatusCode < 200 || response.StatusCode > 299:
-		return instance, fmt.Errorf("status %s", response.Status)
+		return fmt.Errorf("status %s", response.Status)
 	case target.App != "" && app != target.App:
-		return instance, fmt.Errorf("answered by %q (%s) instead of %q", app, instance, target.App)
+		return fmt.Errorf("answered by %q (%s) instead of %q", app, a.instance, target.App)
 	}
 	if response.Close {
 		// Waiting for the other side's end leaves TIME_WAIT there, where it does
@@ -84,13 +100,13 @@ func (c *client) exchange(target Target) (string, error) {
 		_, _ = io.Copy(io.Discard, c.reader)
 		c.close()
 	}
-	return instance, nil
+	return nil
 }
 
 func (c *client) close() {
 	if c.conn != nil {
 		c.conn.Close()
-		c.conn = nil
+		c.conn, c.worker = nil, ""
 	}
 }
 

@@ -33,6 +33,8 @@ type LoadOptions struct {
 	// MaxRequests and MaxTime bound the whole; defaults: a million, ten minutes.
 	MaxRequests int
 	MaxTime     time.Duration
+	// Failed is called with every failure, from several goroutines.
+	Failed func(Failure)
 }
 
 // Load drives requests through a listener and counts what becomes of them.
@@ -106,8 +108,11 @@ func (l *Load) drive(ctx context.Context, c *client, turn int) {
 		began := time.Now()
 		next.Reset(interval)
 		target := l.options.Targets[turn%len(l.options.Targets)]
-		instance, err := c.get(target)
-		l.tally.add(began, target, instance, err)
+		a, err := c.get(target)
+		failure, failed := l.tally.add(began, target, a, err)
+		if failed && l.options.Failed != nil {
+			l.options.Failed(failure)
+		}
 	}
 }
 

@@ -14,9 +14,19 @@ const keptFailures = 20
 
 // Failure is one request that did not get the answer it should.
 type Failure struct {
-	At   time.Time // when the request began
-	Path string
-	Err  error
+	At, Ended time.Time // when the request began and ended
+	Target
+	Err error
+	// Status is that of the answer, 0 when none came to its end.
+	Status int
+	// Kept: the connection had answered before.
+	Kept bool
+	// Worker is the HAProxy process that answered, or that had answered on the
+	// connection, where HAProxy says so in HeaderWorker; else it is empty.
+	Worker string
+	// Instance is who answered or, where HAProxy says so in HeaderServer, to whom
+	// the request went; else it is empty.
+	Instance string
 }
 
 // Result is what a [Load] has counted.
@@ -81,23 +91,26 @@ func (t *tally) claim() bool {
 	return true
 }
 
-func (t *tally) add(began time.Time, target Target, instance string, err error) {
-	latency := time.Since(began)
+func (t *tally) add(began time.Time, target Target, a answer, err error) (f Failure, failed bool) {
+	ended := time.Now()
+	latency := ended.Sub(began)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.counts.Requests++
 	t.counts.MaxLatency = max(t.counts.MaxLatency, latency)
 	if err == nil {
-		t.counts.Instances[instance]++
-		return
+		t.counts.Instances[a.instance]++
+		return f, false
 	}
+	f = Failure{At: began, Ended: ended, Target: target, Err: err, Status: a.status, Kept: a.kept, Worker: a.worker, Instance: a.instance}
 	t.counts.Failures++
 	if errors.Is(err, errIdleClosed) {
 		t.counts.IdleCloses++
 	}
 	if len(t.counts.First) < keptFailures {
-		t.counts.First = append(t.counts.First, Failure{At: began, Path: target.Path, Err: err})
+		t.counts.First = append(t.counts.First, f)
 	}
+	return f, true
 }
 
 func (t *tally) end() {

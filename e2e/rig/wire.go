@@ -24,7 +24,7 @@ type Wire struct {
 	forth, back chan struct{}
 	delay       time.Duration
 	requests    map[int32]int
-	session     Session
+	session     session
 
 	running sync.WaitGroup
 }
@@ -126,13 +126,6 @@ func (w *Wire) Requests(operation int32) int {
 	return n
 }
 
-// Session returns the one that a server gave to a client last.
-func (w *Wire) Session() Session {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.session
-}
-
 // Close ends everything and waits for it. It may be called twice.
 func (w *Wire) Close() {
 	w.Refuse()
@@ -205,7 +198,7 @@ func (w *Wire) connect(client net.Conn) {
 		defer w.mu.Unlock()
 		return w.forth, 0
 	}}
-	back := &pump{passage: p, to: client, from: server, seen: (&greeting{each: w.greet}).feed, rule: func() (chan struct{}, time.Duration) {
+	back := &pump{passage: p, to: client, from: server, seen: w.session.listen(), rule: func() (chan struct{}, time.Duration) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		return w.back, w.delay
@@ -217,12 +210,6 @@ func (w *Wire) connect(client net.Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.open, p)
-}
-
-func (w *Wire) greet(s Session) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.session = s
 }
 
 func (w *Wire) count(operation int32) {

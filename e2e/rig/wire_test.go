@@ -3,6 +3,7 @@ package rig_test
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -138,5 +139,48 @@ func TestWire(t *testing.T) {
 		if n := w.Requests(operation); n != want || w.Requests(operation) != 0 {
 			t.Errorf("operation %d: %d requests, want %d", operation, n, want)
 		}
+	}
+}
+
+func TestWireClosesASession(t *testing.T) {
+	t.Parallel()
+	zookeeper, err := rig.StartZooKeeper(t.Context(), rig.ZooKeeperOptions{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := zookeeper.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	w, err := rig.NewWire(zookeeper.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	if err := w.CloseSession(t.Context()); err == nil {
+		t.Error("a session was closed although there is none")
+	}
+	registry, err := rig.ConnectRegistry(t.Context(), w.Addr(), 30*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(registry.Close)
+	if err := registry.Register("/apps", "127.0.0.1:80"); err != nil {
+		t.Fatal(err)
+	}
+	before := registry.Conn().SessionID()
+	if err := w.CloseSession(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	err = rig.Eventually(t.Context(), 10*time.Second, func() error {
+		children, err := registry.Children("/apps")
+		if err == nil && (len(children) > 0 || registry.Conn().SessionID() == before) {
+			err = fmt.Errorf("children %v, session %x", children, registry.Conn().SessionID())
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

@@ -1,0 +1,194 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	// replaced is how long a worker that has ended may be missed: a tenth of a second
+	// where there is time, more where a generation as young as it died before.
+	replaced = 4 * time.Second
+	// found is how long a worker that hangs may go on: two missed deadlines.
+	found = 8 * time.Second
+)
+
+// workers are the HAProxy processes that serve. It is an error while that changes.
+func (w *world) workers() ([]int, error) {
+	text, err := os.ReadFile(w.config.PIDFile())
+	if err != nil {
+		return nil, err
+	}
+	var pids []int
+	for word := range strings.FieldsSeq(string(text)) {
+		pid, err := strconv.Atoi(word)
+		if err != nil {
+			return nil, err
+		}
+		if ended(pid) {
+			return nil, fmt.Errorf("worker %d has ended", pid)
+		}
+		pids = append(pids, pid)
+	}
+	want := 1
+	if w.haproxy.Nbproc {
+		want = w.config.Workers
+	}
+	if len(pids) != want {
+		return nil, fmt.Errorf("workers %v, want %d", pids, want)
+	}
+	return pids, nil
+}
+
+// serving waits for workers of whom none is one of others.
+func (w *world) serving(ctx context.Context, others ...int) (pids []int, err error) {
+	return pids, w.eventually(ctx, "workers serve", func() error {
+		pids, err = w.workers()
+		if err == nil && slices.ContainsFunc(pids, func(pid int) bool { return slices.Contains(others, pid) }) {
+			err = fmt.Errorf("%v serve, some of them as before", pids)
+		}
+		if err != nil {
+			return err
+		}
+		c, err := w.condition()
+		if err == nil && (len(c.Generations) == 0 || !slices.Equal(slices.Sorted(slices.Values(c.Generations[0].PIDs)), slices.Sorted(slices.Values(pids)))) {
+			err = fmt.Errorf("generations %v, the pid file has %v", c.Generations, pids)
+		}
+		return err
+	})
+}
+
+// settled waits until no replaced generation finishes connections.
+func (w *world) settled(ctx context.Context) error {
+	return w.eventually(ctx, "one generation", func() error {
+		c, err := w.condition()
+		if err == nil && len(c.Generations) != 1 {
+			err = fmt.Errorf("generations %v", c.Generations)
+		}
+		return err
+	})
+}
+
+// ended tells whether a process is no more. A zombie is none any more.
+func ended(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(rest, "Z")
+}
+
+// bury follows a death to its end.
+func (w *world) bury(ctx context.Context, d *death) error {
+	if err := w.eventually(ctx, fmt.Sprintf("%s is ended", d.what), func() error {
+		if !ended(d.worker) {
+			return errors.New("it still lives")
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	w.oracle.update(d, func(d *death) { d.gone = time.Now() })
+	if _, err := w.serving(ctx, d.worker); err != nil {
+		return err
+	}
+	w.oracle.update(d, func(d *death) { d.over = time.Now() })
+	return nil
+}
+
+// victim draws one of the workers that serve; alone tells whether there is no other.
+func (w *world) victim(ctx context.Context, s step) (pid int, alone bool, err error) {
+	pids, err := w.serving(ctx)
+	if err != nil {
+		return 0, false, err
+	}
+	return pids[s.rand().IntN(len(pids))], len(pids) == 1, nil
+}
+
+func killWorker(ctx context.Context, w *world, s step) error {
+	pid, alone, err := w.victim(ctx, s)
+	if err != nil {
+		return err
+	}
+	d := w.oracle.mourns(death{what: fmt.Sprintf("worker %d, killed", pid), worker: pid, alone: alone, most: replaced})
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		return err
+	}
+	return w.bury(ctx, d)
+}
+
+// hangWorker stops a worker for good: haproxy-zk has to end and to replace it.
+func hangWorker(ctx context.Context, w *world, s step) error {
+	pid, alone, err := w.victim(ctx, s)
+	if err != nil {
+		return err
+	}
+	d := w.oracle.mourns(death{what: fmt.Sprintf("worker %d, stopped", pid), worker: pid, alone: alone, most: found + replaced})
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		return err
+	}
+	return w.bury(ctx, d)
+}
+
+// pauseWorker stops a worker for a moment, which costs nothing unless a reload
+// meets it and takes it for one that hangs.
+func pauseWorker(ctx context.Context, w *world, s step) error {
+	pid, alone, err := w.victim(ctx, s)
+	if err != nil {
+		return err
+	}
+	d := w.oracle.mourns(death{what: fmt.Sprintf("worker %d, paused", pid), worker: pid, alone: alone, most: found + replaced})
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		return err
+	}
+	s.keep(ctx)
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return err
+	}
+	if _, err := w.serving(ctx); err != nil {
+		return err
+	}
+	taken := w.transcript.find(func(l line) bool {
+		return l.Msg == "ending a worker that does not answer" && strings.Contains(l.text, fmt.Sprintf(`"pid":%d`, pid))
+	})
+	if len(taken) == 0 {
+		w.oracle.forgives(d)
+		return nil
+	}
+	return w.bury(ctx, d)
+}
+
+// crashDaemon ends haproxy-zk as a crash does, and starts it again.
+func crashDaemon(ctx context.Context, w *world, s step) error {
+	w.guarded.Lock()
+	defer w.guarded.Unlock()
+	old := w.running()
+	old.Kill()
+	s.keep(ctx)
+	if err := w.launch(ctx); err != nil {
+		return err
+	}
+	_, err := w.serving(ctx)
+	return err
+}
+
+// reloadDaemon asks for a reload.
+func reloadDaemon(ctx context.Context, w *world, _ step) error {
+	before, err := w.serving(ctx)
+	if err != nil {
+		return err
+	}
+	if err := w.signal(syscall.SIGUSR2); err != nil {
+		return err
+	}
+	_, err = w.serving(ctx, before...)
+	return err
+}

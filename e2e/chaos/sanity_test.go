@@ -1,0 +1,40 @@
+package chaos
+
+import "testing"
+
+func TestLinesThatAreWrong(t *testing.T) {
+	const died = "a worker died, its connections were cut and the others carry its load until it is replaced"
+	for name, test := range map[string]struct {
+		line   line
+		active []string
+		want   bool
+	}{
+		"information":         {line{Level: "INFO", Msg: "HAProxy serves"}, nil, false},
+		"warning":             {line{Level: "WARN", Msg: "anything"}, nil, false},
+		"explained":           {line{Level: "ERROR", Msg: died}, []string{"shop/crash", "processes/worker killed"}, false},
+		"explained by others": {line{Level: "ERROR", Msg: died}, []string{"processes/reload"}, true},
+		"not known":           {line{Level: "ERROR", Msg: "a proxy ended"}, []string{"processes/worker killed"}, true},
+		"a race":              {line{text: "WARNING: DATA RACE"}, []string{"processes/worker killed"}, true},
+	} {
+		if why := test.line.wrong(test.active); (why != "") != test.want {
+			t.Errorf("%s: %q", name, why)
+		}
+	}
+}
+
+// Whoever may be blamed is a fault that there is.
+func TestErrorsAreExplainedByFaults(t *testing.T) {
+	known := make(map[string]bool)
+	for _, l := range lanes() {
+		for _, f := range l.faults {
+			known[l.name+"/"+f.name] = true
+		}
+	}
+	for message, faults := range mayFollow() {
+		for _, fault := range faults {
+			if !known[fault] {
+				t.Errorf("%s: there is no fault %s", message, fault)
+			}
+		}
+	}
+}

@@ -1,0 +1,167 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
+)
+
+const (
+	// settles bounds the wait for what takes milliseconds when all is well: other
+	// faults go on meanwhile, and the longest takes a minute and a half to be found,
+	// a list that ZooKeeper stopped watching without a word.
+	settles = 2 * time.Minute
+	// quiet is how long an instance must have had no request before it ends: each
+	// client sends several within it.
+	quiet = time.Second
+)
+
+// team is the instances of one application, as the application runs them.
+type team struct {
+	w     *world
+	group string
+
+	mu      sync.Mutex
+	members []*rig.App
+	taken   map[*rig.App]bool
+}
+
+func (t *team) node() string { return t.w.node(t.group) }
+
+// join starts so many instances and registers them. They are taken.
+func (t *team) join(n int) (joined []*rig.App, err error) {
+	for range n {
+		app, err := rig.StartApp(t.group)
+		if err != nil {
+			return joined, err
+		}
+		joined = append(joined, app)
+		t.mu.Lock()
+		t.members = append(t.members, app)
+		t.taken[app] = true
+		t.mu.Unlock()
+		if err := app.Register(t.w.registry, t.node()); err != nil {
+			return joined, err
+		}
+	}
+	return joined, nil
+}
+
+// leave takes instances out as a well-behaved application does: they unregister, end
+// when no worker has them any more and no request has come for a while.
+func (t *team) leave(ctx context.Context, apps ...*rig.App) error {
+	for _, app := range apps {
+		if err := app.Unregister(); err != nil {
+			return err
+		}
+	}
+	return t.end(ctx, apps...)
+}
+
+// end is leave for those who are not registered.
+func (t *team) end(ctx context.Context, apps ...*rig.App) error {
+	if err := t.w.eventually(ctx, fmt.Sprintf("%s leave %s", addrs(apps), t.group), func() error {
+		return t.w.each(t.group, func(serving []string) error {
+			for _, app := range apps {
+				if slices.Contains(serving, app.Addr()) {
+					return fmt.Errorf("%s still serves", app.Addr())
+				}
+			}
+			return nil
+		})
+	}); err != nil {
+		return err
+	}
+	for _, app := range apps {
+		limited, cancel := context.WithTimeout(ctx, settles)
+		err := app.Quiet(limited, quiet)
+		cancel()
+		if err != nil {
+			return err
+		}
+		if err := app.Stop(); err != nil {
+			return err
+		}
+		t.forget(app)
+	}
+	return nil
+}
+
+func (t *team) forget(app *rig.App) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.members = slices.DeleteFunc(t.members, func(a *rig.App) bool { return a == app })
+	delete(t.taken, app)
+}
+
+// vanish deletes what is left of the application in ZooKeeper.
+func (t *team) vanish() error { return t.w.registry.Delete(path.Dir(t.node())) }
+
+// serve waits until every worker sends requests to all of apps.
+func (t *team) serve(ctx context.Context, apps ...*rig.App) error {
+	return t.w.eventually(ctx, fmt.Sprintf("%s serve %s", addrs(apps), t.group), func() error {
+		return t.w.each(t.group, func(serving []string) error {
+			for _, app := range apps {
+				if !slices.Contains(serving, app.Addr()) {
+					return fmt.Errorf("%s does not serve", app.Addr())
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// take returns so many members at random whom nobody else has taken; everybody is
+// 0. They stay taken until they are given back or have left.
+func (t *team) take(dice *rand.Rand, n int) ([]*rig.App, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	free := slices.DeleteFunc(slices.Clone(t.members), func(a *rig.App) bool { return t.taken[a] })
+	if n == 0 {
+		n = len(free)
+	}
+	if len(free) < n {
+		return nil, fmt.Errorf("%s has %d instances that are free, want %d", t.group, len(free), n)
+	}
+	dice.Shuffle(len(free), func(i, j int) { free[i], free[j] = free[j], free[i] })
+	for _, app := range free[:n] {
+		t.taken[app] = true
+	}
+	return free[:n], nil
+}
+
+// give gives back who was taken.
+func (t *team) give(apps ...*rig.App) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, app := range apps {
+		delete(t.taken, app)
+	}
+}
+
+// close ends everybody.
+func (t *team) close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var errs []error
+	for _, app := range t.members {
+		errs = append(errs, app.Kill())
+	}
+	return errors.Join(errs...)
+}
+
+func addrs(apps []*rig.App) []string {
+	list := []string{}
+	for _, app := range apps {
+		list = append(list, app.Addr())
+	}
+	slices.Sort(list)
+	return list
+}
