@@ -221,6 +221,10 @@ func (c *Controller) awaitGroups(ctx context.Context) bool {
 				c.publish()
 			}
 		case <-timer.C:
+			c.absorb(ctx) // what has come by now
+			if c.complete() {
+				break
+			}
 			c.Logger.Warn("starting HAProxy without all groups read, they have no servers yet", "waiting", c.Snapshot().Waiting)
 			return true
 		}

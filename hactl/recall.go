@@ -42,7 +42,7 @@ func (c *Controller) recall(ctx context.Context) {
 func (c *Controller) retain() (changed bool) {
 	for _, g := range c.groups {
 		servers, runs := c.recalled[g.backend.Name]
-		if !runs || !g.seen.Recalled {
+		if !runs || g.filled && !g.seen.Recalled || !g.filled && len(servers) == 0 {
 			continue
 		}
 		var serving []registry.Instance
@@ -51,8 +51,8 @@ func (c *Controller) retain() (changed bool) {
 		}
 		kept := g.seen.Instances
 		if serving = registry.Sort(serving); !slices.Equal(kept, serving) {
-			g.seen.Instances, changed = serving, true
-			c.Logger.Info("HAProxy has other instances than were kept, they serve until zookeeper tells", "group", g.backend.Name, "kept", len(kept), "instances", len(serving))
+			g.seen.Instances, g.seen.Recalled, g.filled, changed = serving, true, true, true
+			c.Logger.Info("HAProxy has other instances than are known, they serve until zookeeper tells", "group", g.backend.Name, "known", len(kept), "instances", len(serving))
 		}
 	}
 	return changed

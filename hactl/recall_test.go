@@ -69,6 +69,24 @@ func TestTakeoverIsRememberedUntilAllIsRead(t *testing.T) {
 	s.endsWith(t, "start")
 }
 
+// Of a group that could not be read by the time that HAProxy has to start, and of
+// which nothing was kept, the HAProxy that runs knows who serves.
+func TestTakeoverOfAGroupThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 4), backendOf("api", 2), backendOf("new", 2))
+	s.StartWait = 0
+	s.runs("backend web\n server web1 10.0.0.1:80\n server web2 10.0.0.2:80\nbackend api\n server api1 10.0.0.8:80")
+	s.set("api", 7) // ZooKeeper has told
+	s.serve(t)
+	s.serves(t, "what ZooKeeper told", "api", 7, 0)
+	s.serves(t, "who served", "web", 1, 2, 0, 0)
+	same(t, "waiting for", []string{"new"}, s.Snapshot().Waiting)
+	s.set("new", 9)
+	s.set("web", 2, 3)
+	s.serves(t, "until ZooKeeper tells", "web", 0, 2, 3, 0)
+	s.endsWith(t, "start")
+}
+
 // What was kept may be older than the HAProxy that runs: it could not be written, or
 // the list was empty while its instances were held.
 func TestTakeoverWithoutZooKeeperKeepsWhoServes(t *testing.T) {

@@ -252,7 +252,7 @@ func TestFileOfALaterTime(t *testing.T) {
 	k.Logger = slog.New(slog.NewTextHandler(&told, nil))
 	k.Load()
 	k.Recall()
-	if diff := cmp.Diff([]string{"a[10.0.0.1:80]"}, s.take()); diff != "" {
+	if diff := cmp.Diff([]string{"a[10.0.0.1:80] recalled"}, s.take()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if !strings.Contains(told.String(), " age=0s ") {

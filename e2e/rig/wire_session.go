@@ -18,8 +18,9 @@ const (
 	helloSize     = 40
 	passwordSize  = 16
 	sessionAt     = 12
-	closeSession  = -11
 	closingWithin = 5 * time.Second
+
+	closeSession = ^uint32(10) // ZooKeeper's operation -11
 )
 
 // session is what a client needs to be the owner of a session: the last that was
@@ -46,7 +47,9 @@ func (s *session) listen() func([]byte) {
 }
 
 // CloseSession ends the last session that a client of ZooKeeper got through the
-// wire, as somebody does who knows its password. The client is not asked.
+// wire, as somebody does who knows its password. The client is not asked; it
+// connects again, and may take the session back before it is closed: then it is
+// tried again.
 func (w *Wire) CloseSession(ctx context.Context) error {
 	w.session.mu.Lock()
 	hello := w.session.last
@@ -54,37 +57,57 @@ func (w *Wire) CloseSession(ctx context.Context) error {
 	if binary.BigEndian.Uint64(hello[sessionAt:]) == 0 {
 		return errors.New("close a session: none was seen")
 	}
-	ctx, cancel := context.WithTimeout(ctx, closingWithin)
-	defer cancel()
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", w.target)
-	if err != nil {
-		return fmt.Errorf("close a session: %w", err)
-	}
-	defer conn.Close()
-	deadline, _ := ctx.Deadline()
-	if err := conn.SetDeadline(deadline); err != nil {
-		return fmt.Errorf("close a session: %w", err)
-	}
 	// Length, protocol, the last change that was seen, timeout, session, password.
 	request := binary.BigEndian.AppendUint32(nil, 4+8+4+8+4+passwordSize)
 	request = append(request, make([]byte, 4+8)...)
 	request = append(request, hello[8:]...)
-	if _, err := conn.Write(request); err != nil {
-		return fmt.Errorf("close a session: %w", err)
-	}
-	if _, err := io.ReadFull(conn, make([]byte, helloSize)); err != nil {
-		return fmt.Errorf("close a session: no handshake: %w", err)
-	}
-	request = binary.BigEndian.AppendUint32(nil, 8)
+	// Length, number, operation.
+	request = binary.BigEndian.AppendUint32(request, 8)
 	request = binary.BigEndian.AppendUint32(request, 1)
-	var operation int32 = closeSession
-	request = binary.BigEndian.AppendUint32(request, uint32(operation))
-	if _, err := conn.Write(request); err != nil {
-		return fmt.Errorf("close a session: %w", err)
-	}
-	// It answers and ends the connection.
-	if _, err := io.Copy(io.Discard, conn); err != nil {
+	request = binary.BigEndian.AppendUint32(request, closeSession)
+	if err := Eventually(ctx, closingWithin, func() error { return closeOnce(ctx, w.target, request) }); err != nil {
 		return fmt.Errorf("close a session: %w", err)
 	}
 	return nil
+}
+
+// closeOnce returns nil when the server says that it has closed the session, or
+// that it does not know it.
+func closeOnce(ctx context.Context, server string, request []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, closingWithin)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", server)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	deadline, _ := ctx.Deadline()
+	if err := conn.SetDeadline(deadline); err != nil {
+		return err
+	}
+	if _, err := conn.Write(request); err != nil {
+		return err
+	}
+	hello, err := readFrame(conn)
+	if err != nil {
+		return fmt.Errorf("no handshake: %w", err)
+	}
+	if len(hello) < helloSize-4 || binary.BigEndian.Uint64(hello[sessionAt-4:]) == 0 {
+		return nil
+	}
+	if _, err := readFrame(conn); err != nil {
+		return fmt.Errorf("no answer: %w", err)
+	}
+	return nil
+}
+
+// readFrame reads one answer of ZooKeeper, without its length.
+func readFrame(r io.Reader) ([]byte, error) {
+	var length [4]byte
+	if _, err := io.ReadFull(r, length[:]); err != nil {
+		return nil, err
+	}
+	frame := make([]byte, min(binary.BigEndian.Uint32(length[:]), 1<<20))
+	_, err := io.ReadFull(r, frame)
+	return frame, err
 }
