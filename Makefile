@@ -24,7 +24,7 @@ demo: setup ## Show a rolling replacement under load, with a real ZooKeeper and 
 
 .PHONY: test
 test: setup ## Run all tests with the race detector
-	go test -race -parallel 4 -timeout 40m ./...
+	CHAOS_SEED=1 go test -race -parallel 4 -timeout 40m ./...
 
 .PHONY: test-all
 test-all: setup image-test-all release-check ## Run all tests, the long ones in full, and those of images and release

@@ -55,7 +55,7 @@ func crowd(ctx context.Context, t *team, s step) error {
 
 // roll replaces the members one by one.
 func roll(ctx context.Context, t *team, s step) error {
-	old, err := t.take(s.rand(), 2)
+	old, err := t.take(ctx, s.rand(), 2)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func roll(ctx context.Context, t *team, s step) error {
 
 // switchOver replaces all at once.
 func switchOver(ctx context.Context, t *team, s step) error {
-	blue, err := t.take(s.rand(), 0)
+	blue, err := t.take(ctx, s.rand(), 0)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func switchOver(ctx context.Context, t *team, s step) error {
 
 // flap lets one leave and come back again and again; it is well all the time.
 func flap(ctx context.Context, t *team, s step) error {
-	taken, err := t.take(s.rand(), 1)
+	taken, err := t.take(ctx, s.rand(), 1)
 	if err != nil {
 		return err
 	}

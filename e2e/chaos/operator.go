@@ -56,7 +56,7 @@ func (w *world) set(socket, group string, app *rig.App, what string) error {
 func operate(ctx context.Context, w *world, s step, set, end string) error {
 	dice := s.rand()
 	t := w.team(shop)
-	taken, err := t.take(dice, 1)
+	taken, err := t.take(ctx, dice, 1)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func operate(ctx context.Context, w *world, s step, set, end string) error {
 func readdress(ctx context.Context, w *world, s step) error {
 	dice := s.rand()
 	t := w.team(shop)
-	taken, err := t.take(dice, 1)
+	taken, err := t.take(ctx, dice, 1)
 	if err != nil {
 		return err
 	}

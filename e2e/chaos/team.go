@@ -119,8 +119,17 @@ func (t *team) serve(ctx context.Context, apps ...*rig.App) error {
 }
 
 // take returns so many members at random whom nobody else has taken; everybody is
-// 0. They stay taken until they are given back or have left.
-func (t *team) take(dice *rand.Rand, n int) ([]*rig.App, error) {
+// 0. It waits until there are so many. They stay taken until they are given back or
+// have left.
+func (t *team) take(ctx context.Context, dice *rand.Rand, n int) (taken []*rig.App, err error) {
+	err = t.w.eventually(ctx, fmt.Sprintf("take %d of %s", n, t.group), func() (err error) {
+		taken, err = t.takeNow(dice, n)
+		return err
+	})
+	return taken, err
+}
+
+func (t *team) takeNow(dice *rand.Rand, n int) ([]*rig.App, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	free := slices.DeleteFunc(slices.Clone(t.members), func(a *rig.App) bool { return t.taken[a] })
@@ -128,7 +137,7 @@ func (t *team) take(dice *rand.Rand, n int) ([]*rig.App, error) {
 		n = len(free)
 	}
 	if len(free) < n {
-		return nil, fmt.Errorf("%s has %d instances that are free, want %d", t.group, len(free), n)
+		return nil, fmt.Errorf("%d are free", len(free))
 	}
 	dice.Shuffle(len(free), func(i, j int) { free[i], free[j] = free[j], free[i] })
 	for _, app := range free[:n] {
