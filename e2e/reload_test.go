@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -79,6 +81,9 @@ esac`, taken.Addr()))
 			s.signal(syscall.SIGUSR2)
 			s.reaches(failed+tt.tries, "haproxyzk_reloads_total", `result="error"`)
 			s.says(tt.words)
+			if code, body := s.get("/readyz"); code != http.StatusOK || !strings.Contains(body, "the last reload (signal) did not succeed") {
+				t.Errorf("what ran before serves on, and that is told: %d %s", code, body)
+			}
 			apps = append(apps, s.app(front))
 			s.serves(front, apps...)
 			s.keepsPIDs(before)

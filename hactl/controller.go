@@ -90,6 +90,7 @@ type Controller struct {
 	urgent      bool   // it replaces workers
 	postponed   bool   // and was told so
 	failing     string // why the last reload failed, without digits
+	reloadError string // why, while what ran before serves on
 	reloaded    time.Time
 	backoff     *backoff.ExponentialBackOff
 }
@@ -268,6 +269,7 @@ func (c *Controller) step(ctx context.Context) {
 	if c.reloadCause != "" && c.due(&c.reloadAt) && ctx.Err() == nil {
 		// An error is logged, and the reload wanted again.
 		_ = c.reload(ctx, c.reloadCause)
+		c.publish()
 	}
 	c.measure()
 }
@@ -317,6 +319,8 @@ func (c *Controller) assign(ctx context.Context) {
 		// While the reload waited, instances left or slots came to rest.
 		c.reloadCause = ""
 		c.setProblem("")
+		c.reloadError = ""
+		c.publish()
 	}
 	if c.releaseAt.IsZero() && c.draining() {
 		c.releaseAt = time.Now().Add(releaseFirst)

@@ -9,7 +9,7 @@ import (
 // publish makes what is served visible, if it changed.
 func (c *Controller) publish() {
 	old := c.snapshot.Load()
-	s := &registry.Snapshot{Proxy: c.Proxy}
+	s := &registry.Snapshot{Proxy: c.Proxy, ReloadError: c.reloadError}
 	for _, g := range c.groups {
 		shown := g.seen
 		shown.Instances = g.meant
@@ -19,7 +19,7 @@ func (c *Controller) publish() {
 			s.Waiting = append(s.Waiting, g.seen.Name)
 		}
 	}
-	if old == nil || !slices.EqualFunc(old.Groups, s.Groups, sameGroup) || !slices.Equal(old.Remarks, s.Remarks) || !slices.Equal(old.Waiting, s.Waiting) {
+	if old == nil || !slices.EqualFunc(old.Groups, s.Groups, sameGroup) || !slices.Equal(old.Remarks, s.Remarks) || !slices.Equal(old.Waiting, s.Waiting) || old.ReloadError != s.ReloadError {
 		c.snapshot.Store(s)
 	}
 }

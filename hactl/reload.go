@@ -74,8 +74,10 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 	backends, tables := c.layout()
 	config := c.Template.Render(c.Frame, backends, tables)
 	wanted, needed := Files(config, tables)
+	runs := !c.reloaded.IsZero() && !c.urgent
 	pids, err := c.Reloader.Reload(ctx, registry.Launch{Config: config, Cause: cause, FilesWanted: wanted, FilesNeeded: needed})
 	if err == nil {
+		runs = false // but what is to be adopted
 		for _, t := range tables {
 			t.Renew()
 		}
@@ -91,7 +93,12 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 			w.failures = min(w.failures, maxFailures-1)
 		}
 		if ctx.Err() == nil {
-			c.setProblem(fmt.Sprintf("the last reload (%s) did not succeed: %v", cause, err))
+			text := fmt.Sprintf("the last reload (%s) did not succeed: %v", cause, err)
+			if runs {
+				c.reloadError = text // which is no reason to send requests elsewhere
+			} else {
+				c.setProblem(text)
+			}
 			c.tellFailed(cause, wait, err)
 		}
 		return err
@@ -100,6 +107,7 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 		c.backoff.Reset() // else that is for a generation that lives longer
 	}
 	c.reloadCause, c.urgent, c.postponed, c.reloaded = "", false, false, time.Now()
+	c.reloadError = ""
 	c.setProblem("")
 	if c.failing != "" {
 		c.failing = ""

@@ -55,7 +55,8 @@ type generation struct {
 }
 
 // answerReady says whether requests should be sent here. ZooKeeper being away is
-// told and changes nothing: it would take every load balancer out of service.
+// told and changes nothing, as is a reload that failed: each would take every load
+// balancer out of service.
 func (s *Server) answerReady(w http.ResponseWriter) {
 	proxies := s.documents.proxies()
 	stopping := s.stopping.Load()
@@ -88,7 +89,7 @@ func (s *Server) answerReady(w http.ResponseWriter) {
 
 func examine(p Proxy) (name string, c condition) {
 	snapshot := p.Snapshot()
-	c = condition{ZooKeeper: "connected", Waiting: snapshot.Waiting}
+	c = condition{ZooKeeper: "connected", Waiting: snapshot.Waiting, Problem: snapshot.ReloadError}
 	contact := p.Contact()
 	c.Recalled = contact.Recalled
 	switch {

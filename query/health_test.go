@@ -82,6 +82,14 @@ func TestReady(t *testing.T) {
 			body:   `{"ready":false,"proxies":{"a":{"ready":true,"zookeeper":"connected"},"b":{"ready":false,"zookeeper":"connected","problem":"ask worker 1: connection refused"}}}`,
 		},
 		{
+			name: "a reload that failed",
+			proxies: []Proxy{with(well("a"), func(p *proxy) {
+				p.snapshot.Store(&registry.Snapshot{Proxy: "a", ReloadError: "port taken"})
+			})},
+			status: http.StatusOK,
+			body:   `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"connected","problem":"port taken"}}}`,
+		},
+		{
 			name: "a reload a while ago",
 			proxies: []Proxy{with(well("a"), func(p *proxy) {
 				at := time.Date(2026, 1, 2, 3, 4, 5, 678_901_234, time.FixedZone("", 3600))

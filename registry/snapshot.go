@@ -10,6 +10,8 @@ type Snapshot struct {
 	Groups []Group
 	// Waiting names the groups whose list has not been read once yet.
 	Waiting []string
+	// ReloadError is why the last reload failed, while what ran before serves on.
+	ReloadError string
 	// Remarks are in the groups' order, then sorted by instance and kind.
 	Remarks []Remark
 }
