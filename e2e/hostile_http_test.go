@@ -91,10 +91,7 @@ func (s *stage) converse(text string) (statuses []int, all []byte, err error) {
 func TestHostileHTTP(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
-		a, b := s.app(front), s.app(base)
-		s.serves(front, a)
-		s.serves(base, b)
-		load := s.load(through()...)
+		a, b, load := s.both()
 		s.eventually("it is used", func() error { return used(load, []*rig.App{a, b}) })
 		look := func() []any {
 			text, err := os.ReadFile(s.config.ConfFile())

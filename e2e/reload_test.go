@@ -26,10 +26,7 @@ func reloads() int {
 func TestReloadBySignalLosesNoRequest(t *testing.T) {
 	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
-		a, b := s.app(front), s.app(base)
-		s.serves(front, a)
-		s.serves(base, b)
-		load := s.load(through()...)
+		_, _, load := s.both()
 		for range reloads() {
 			before := s.pids()
 			s.signal(syscall.SIGUSR2)

@@ -25,10 +25,7 @@ func through() []rig.Target {
 func TestSeedConfigurationServes(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
-		a, b := s.app(front), s.app(base)
-		s.serves(front, a)
-		s.serves(base, b)
-		load := s.load(through()...)
+		a, b, load := s.both()
 		c := s.app(base)
 		s.serves(base, b, c)
 		s.eventually("both instances are used", func() error {

@@ -145,10 +145,7 @@ func TestUnchangedConfigurationTouchesNothing(t *testing.T) {
 func TestChangedGroupsLoseNoRequest(t *testing.T) {
 	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
-		a, b := s.app(front), s.app(base)
-		s.serves(front, a)
-		s.serves(base, b)
-		load := s.load(through()...)
+		_, b, load := s.both()
 
 		const added = "web-added"
 		c := s.app(added)

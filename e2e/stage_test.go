@@ -410,6 +410,15 @@ func (s *stage) load(targets ...rig.Target) *rig.Load {
 	return load
 }
 
+// both is an instance of each of the seed's groups, served and under load.
+func (s *stage) both() (a, b *rig.App, load *rig.Load) {
+	s.t.Helper()
+	a, b = s.app(front), s.app(base)
+	s.serves(front, a)
+	s.serves(base, b)
+	return a, b, s.load(through()...)
+}
+
 // lost ends a load and fails the test if a request was lost.
 func (s *stage) lost(load *rig.Load) rig.Result {
 	s.t.Helper()

@@ -70,10 +70,7 @@ func (s *stage) crash() {
 func TestCrashedDaemonTakesOver(t *testing.T) {
 	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.Template = patient(h) })
-		a, b := s.app(front), s.app(base)
-		s.serves(front, a)
-		s.serves(base, b)
-		load := s.load(through()...)
+		a, b, load := s.both()
 		s.eventually("all are used", func() error { return used(load, []*rig.App{a, b}) })
 		registered := []*rig.App{a}
 		for range 3 {

@@ -81,10 +81,7 @@ func TestConnectionToZooKeeperFails(t *testing.T) {
 		s, w := wired(t, h, "2s")
 		s.start()
 		s.ready()
-		a, b := s.app(front), s.app(base)
-		s.serves(front, a)
-		s.serves(base, b)
-		load := s.load(through()...)
+		a, b, load := s.both()
 		for _, fault := range []struct {
 			name string
 			fail func()
@@ -182,10 +179,7 @@ func TestSessionIsClosedByAnother(t *testing.T) {
 		s, w := wired(t, h, "10s")
 		s.start()
 		s.ready()
-		a, b := s.app(front), s.app(base)
-		s.serves(front, a)
-		s.serves(base, b)
-		load := s.load(through()...)
+		a, b, load := s.both()
 		if err := w.CloseSession(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -235,10 +229,7 @@ func TestAnswersOfZooKeeperAreSlow(t *testing.T) {
 		s, w := wired(t, h, "10s")
 		s.start()
 		s.ready()
-		a, b := s.app(front), s.app(base)
-		s.serves(front, a)
-		s.serves(base, b)
-		load := s.load(through()...)
+		a, _, load := s.both()
 		w.Delay(slow)
 		c := s.app(front)
 		// The event and the answer to the read are late.
@@ -353,10 +344,7 @@ func TestPermissionIsTakenAway(t *testing.T) {
 	t.Parallel()
 	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
-		a, b := s.app(front), s.app(base)
-		s.serves(front, a)
-		s.serves(base, b)
-		load := s.load(through()...)
+		a, b, load := s.both()
 		if err := s.registry.Conn().AddAuth("digest", []byte("owner:x")); err != nil {
 			t.Fatal(err)
 		}

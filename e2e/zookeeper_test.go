@@ -71,10 +71,7 @@ func TestZooKeeperIsKilledAndComesBack(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		z := ownZooKeeper(t, rig.ZooKeeperOptions{})
 		s := begin(t, h, func(c *rig.SeedConfig) { c.ZKAddr = z.Addr() })
-		a, b := s.app(front), s.app(base)
-		s.serves(front, a)
-		s.serves(base, b)
-		load := s.load(through()...)
+		a, b, load := s.both()
 		if err := z.Kill(); err != nil {
 			t.Fatal(err)
 		}
