@@ -176,17 +176,7 @@ func (s *stage) secretStays() {
 		_, body := s.get(path)
 		leaks(s.t, path, body)
 	}
-	children, err := s.daemon.Descendants()
-	if err != nil || len(children) == 0 {
-		s.t.Fatalf("children: %v, %v", children, err)
-	}
-	for _, c := range children {
-		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", c.PID))
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		leaks(s.t, "the environment of "+c.String(), string(environ))
-	}
+	s.processes()
 	s.readable()
 	s.stopped()
 	leaks(s.t, "the output", s.daemon.Output())

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"strconv"
 	"syscall"
@@ -27,12 +26,11 @@ func FreePort() (int, error) {
 		if !reserved {
 			continue
 		}
-		l, err := net.Listen("tcp4", net.JoinHostPort("", strconv.Itoa(port)))
-		if err != nil {
-			continue
+		if free, err := IsFree(port); err != nil {
+			return 0, fmt.Errorf("find a free port: %w", err)
+		} else if free {
+			return port, nil
 		}
-		l.Close()
-		return port, nil
 	}
 	return 0, fmt.Errorf("no free port between %d and %d", lowestPort, end)
 }
@@ -55,6 +53,25 @@ func reserve(port int) (bool, error) {
 		return false, nil
 	}
 	return false, err
+}
+
+// IsFree tells whether nothing listens on a port of IPv4. It does not listen itself: a child
+// that this process forks meanwhile would hold the socket until it has called exec.
+// One that is only bound is in nobody's way.
+func IsFree(port int) (bool, error) {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false, err
+	}
+	defer syscall.Close(fd)
+	if err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
+		return false, err
+	}
+	err = syscall.Bind(fd, &syscall.SockaddrInet4{Port: port})
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func ephemeralStart() int {

@@ -1,7 +1,9 @@
 package rig_test
 
 import (
+	"context"
 	"net"
+	"os/exec"
 	"strconv"
 	"sync"
 	"testing"
@@ -16,6 +18,21 @@ func TestFreePort(t *testing.T) {
 		mu   sync.Mutex
 		seen = make(map[int]bool)
 	)
+	// A child that is forked meanwhile holds what this process has open.
+	ctx, cancel := context.WithCancel(t.Context())
+	var forking sync.WaitGroup
+	for range 4 {
+		forking.Go(func() {
+			for ctx.Err() == nil {
+				if err := exec.Command("true").Run(); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	defer forking.Wait()
+	defer cancel()
 	for range 8 {
 		wg.Go(func() {
 			for range 25 {
@@ -23,6 +40,9 @@ func TestFreePort(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 					return
+				}
+				if free, err := rig.IsFree(port); err != nil || !free {
+					t.Errorf("port %d is not free: %v", port, err)
 				}
 				mu.Lock()
 				if seen[port] {
@@ -39,6 +59,9 @@ func TestFreePort(t *testing.T) {
 		if err != nil {
 			t.Errorf("port %d is not free: %v", port, err)
 			continue
+		}
+		if free, err := rig.IsFree(port); err != nil || free {
+			t.Errorf("port %d is free although it is listened on: %v", port, err)
 		}
 		l.Close()
 	}
