@@ -7,18 +7,20 @@ import (
 	"time"
 )
 
+const diedDraining = "a worker died while it finished its connections, they were cut"
+
 // mayFollow tells after which faults haproxy-zk may log an error.
 func mayFollow() map[string][]string {
 	killed, hung, paused := "processes/worker killed", "processes/worker hangs", "processes/worker pauses"
 	spoiled := []string{"processes/file cut short"}
 	return map[string][]string{
 		"a worker died, its connections were cut and the others carry its load until it is replaced": {killed, hung},
-		"a worker died while it finished its connections, they were cut":                             {killed, hung},
-		"no worker answers, starting new ones beside them":                                           {killed, hung, paused},
-		"ending a worker that does not answer":                                                       {hung, paused},
-		"cannot reload, what runs goes on unchanged":                                                 {killed, hung, paused},
-		"the configuration is wrong":                                                                 spoiled,
-		"the configuration was not taken, nothing has changed":                                       spoiled,
+		diedDraining: {killed, hung},
+		"no worker answers, starting new ones beside them":     {killed, hung, paused},
+		"ending a worker that does not answer":                 {hung, paused},
+		"cannot reload, what runs goes on unchanged":           {killed, hung, paused},
+		"the configuration is wrong":                           spoiled,
+		"the configuration was not taken, nothing has changed": spoiled,
 	}
 }
 
@@ -29,6 +31,10 @@ func (l line) wrong(active []string) string {
 	case l.Level == "":
 		return "what is no line of the log was written, as by a panic or a race"
 	case l.Level != "ERROR":
+		return ""
+	case l.Msg == diedDraining && l.Status == "killed by SIGSEGV":
+		// HAProxy 2.6.12 has been seen to do that as it ends, with nothing left to
+		// finish. A request that it costs is one that nothing explains.
 		return ""
 	case !known:
 		return "an error that no fault explains"

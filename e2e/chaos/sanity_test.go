@@ -13,6 +13,8 @@ func TestLinesThatAreWrong(t *testing.T) {
 		"warning":             {line{Level: "WARN", Msg: "anything"}, nil, false},
 		"explained":           {line{Level: "ERROR", Msg: died}, []string{"shop/crash", "processes/worker killed"}, false},
 		"explained by others": {line{Level: "ERROR", Msg: died}, []string{"processes/reload"}, true},
+		"HAProxy's own":       {line{Level: "ERROR", Msg: diedDraining, Status: "killed by SIGSEGV"}, nil, false},
+		"killed by nobody":    {line{Level: "ERROR", Msg: diedDraining, Status: "killed by SIGKILL"}, nil, true},
 		"not known":           {line{Level: "ERROR", Msg: "a proxy ended"}, []string{"processes/worker killed"}, true},
 		"a race":              {line{text: "WARNING: DATA RACE"}, []string{"processes/worker killed"}, true},
 	} {

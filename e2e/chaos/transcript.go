@@ -24,8 +24,8 @@ type line struct {
 	read time.Time // when it was
 	text string
 	// These are empty where the line is no JSON.
-	Time                  time.Time
-	Level, Msg, Component string
+	Time                          time.Time
+	Level, Msg, Component, Status string
 }
 
 // pipe returns the descriptor that a process is to write to; the caller closes it
