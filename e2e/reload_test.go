@@ -245,7 +245,7 @@ func TestGenerationsThatCrowdDelayReloads(t *testing.T) {
 func (s *stage) accepted() error {
 	serving := s.pids()
 	for _, socket := range s.config.Sockets() {
-		pid, clients, err := info(socket)
+		pid, clients, err := rig.Info(socket)
 		if err != nil {
 			return err
 		}

@@ -322,16 +322,6 @@ func (s *stage) inWorkers(group string, want []string) error {
 	return nil
 }
 
-// info is what the worker behind a socket says of itself.
-func info(socket string) (pid, clients int, err error) {
-	text, err := rig.Stats(socket, "show info")
-	for line := range strings.Lines(text) {
-		_, _ = fmt.Sscanf(line, "Pid: %d", &pid)
-		_, _ = fmt.Sscanf(line, "CurrConns: %d", &clients)
-	}
-	return pid, clients, err
-}
-
 // current returns nil when the workers behind the sockets are those that the
 // daemon knows to serve: while it starts others, theirs are there already.
 func (s *stage) current() error {
@@ -340,7 +330,7 @@ func (s *stage) current() error {
 		return fmt.Errorf("no generation in /readyz: %w", err)
 	}
 	for _, socket := range s.config.Sockets() {
-		pid, _, err := info(socket)
+		pid, _, err := rig.Info(socket)
 		if serving := condition.Generations[0].PIDs; err != nil || !slices.Contains(serving, pid) {
 			return fmt.Errorf("worker %d, not one of %v, behind %s: %w", pid, serving, socket, err)
 		}

@@ -37,6 +37,23 @@ func TestWorkerThatGoesOnRefusingIsReplaced(t *testing.T) {
 	s.endsWith(t, "start", "worker does not answer")
 }
 
+// What was asked of the one that hung waits on its socket, which the next one is
+// given.
+func TestCommandsThatComeLateAreUndone(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.Timeout = 100 * time.Millisecond
+	s.set("web", 1, 2)
+	s.serve(t)
+	s.ha.meet(func() { s.ha.unread = leaves("web/web1") })
+	s.ha.worker(0).stopAnswering(false)
+	s.set("web", 1, 2, 3)
+	becomes(t, "reloads", []string{"start", "worker does not answer"}, s.ha.causes)
+	s.serves(t, "all workers", "web", 1, 2, 3)
+	same(t, "nobody's wish", 0, len(s.Snapshot().Remarks))
+	s.endsWith(t, "start", "worker does not answer")
+}
+
 func TestWorkerThatHangsIsReplaced(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))

@@ -121,6 +121,9 @@ func observe(want Slot, believed, actual Server) observation {
 	switch {
 	case want.matches(actual) || !want.matches(believed):
 		return observation{}
+	case want.weight() != NoWeight && actual.Admin != Ready && actual.Weight == NoWeight:
+		// What was asked of it, or of a worker before it, was done late.
+		return observation{drift: true}
 	case actual.Addr == want.Addr && (want.Used || want.leaving() && actual.Admin == Maint):
 		return observation{operator: true}
 	}

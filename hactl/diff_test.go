@@ -176,6 +176,8 @@ func TestObserve(t *testing.T) {
 		{"as it should be", serving, ready, ready, observation{}},
 		{"its check failed", serving, ready, Server{Addr: addr1, Admin: Ready, Down: true}, observation{}},
 		{"an operator set maint", serving, ready, Server{Addr: addr1, Admin: Maint}, observation{operator: true}},
+		{"it was taken out late", serving, ready, Server{Addr: addr1, Admin: Maint, Weight: NoWeight}, observation{drift: true}},
+		{"an operator set maint after weight 0", Slot{Addr: addr1, Used: true, Weight: NoWeight}, Server{Addr: addr1, Admin: Ready, Weight: NoWeight}, Server{Addr: addr1, Admin: Maint, Weight: NoWeight}, observation{operator: true}},
 		{"an operator set drain", serving, ready, Server{Addr: addr1, Admin: Drain}, observation{operator: true}},
 		{"an operator ended it", Slot{Addr: addr1, Used: true, Operator: Drain}, Server{Addr: addr1, Admin: Drain}, ready, observation{operator: true}},
 		{"never confirmed", serving, Server{Admin: Maint}, Server{Admin: Maint}, observation{}},

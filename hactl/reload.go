@@ -81,8 +81,14 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 		for _, t := range tables {
 			t.Renew()
 		}
+		unread := slices.ContainsFunc(c.workers, func(w *worker) bool { return w.failures > 0 })
 		if err = c.adopt(ctx, pids); errors.Is(err, errDied) {
 			cause, c.urgent = "worker died", true
+		}
+		for _, w := range c.workers {
+			// The sockets are handed on, and with them what a worker that hung has
+			// not read: the new ones run it before anything else.
+			w.stale = w.stale || unread
 		}
 	}
 	if err != nil {

@@ -31,6 +31,7 @@ type fakeHAProxy struct {
 	fail   error
 	hold   chan struct{} // not nil: it waits until this is closed
 	shared int           // so many connections of each socket still reach the generation before
+	unread []string      // what waits on the first socket, for the new worker to run
 }
 
 type fakeLaunch struct {
@@ -70,6 +71,9 @@ func (ha *fakeHAProxy) Reload(ctx context.Context, launch registry.Launch) (pids
 	ha.workers = nil
 	for i, s := range ha.sockets {
 		w := newFakeWorker(100*len(ha.launches)+i, launch.Config)
+		if i == 0 {
+			w.do(ha.unread...)
+		}
 		s.handOver(w, ha.shared)
 		ha.workers, pids = append(ha.workers, w), append(pids, w.pid)
 	}

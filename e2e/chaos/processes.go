@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
 const (
@@ -71,6 +73,16 @@ func (w *world) settled(ctx context.Context) error {
 		c, err := w.condition()
 		if err == nil && len(c.Generations) != 1 {
 			err = fmt.Errorf("generations %v", c.Generations)
+		}
+		for _, socket := range w.config.Sockets() {
+			var pid int
+			if err == nil {
+				pid, _, err = rig.Info(socket)
+			}
+			// While haproxy-zk starts others, theirs are the sockets already.
+			if err == nil && !slices.Contains(c.Generations[0].PIDs, pid) {
+				err = fmt.Errorf("worker %d behind %s is not one of %v", pid, socket, c.Generations[0].PIDs)
+			}
 		}
 		return err
 	})

@@ -121,3 +121,13 @@ func parseServers(text string) ([]Server, error) {
 	}
 	return servers, nil
 }
+
+// Info is what the worker behind a socket says of itself.
+func Info(socket string) (pid, clients int, err error) {
+	text, err := Stats(socket, "show info")
+	for line := range strings.Lines(text) {
+		_, _ = fmt.Sscanf(line, "Pid: %d", &pid)
+		_, _ = fmt.Sscanf(line, "CurrConns: %d", &clients)
+	}
+	return pid, clients, err
+}
