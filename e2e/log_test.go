@@ -138,7 +138,7 @@ func TestStopTellsWhatItCut(t *testing.T) {
 }
 
 func TestIdleProxyStopsAtOnce(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	inTurn(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, nil)
 		s.connect()
 		s.run(s.configured("GORACE=atexit_sleep_ms=0")...) // else a second is the race detector's
