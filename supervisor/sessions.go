@@ -32,27 +32,31 @@ type ports map[string]bool
 // listening are the ports on which workers listen.
 func listening(workers []*worker) (ports, error) {
 	found := make(ports)
-	err := eachSocket(workers, func(port, state string) {
+	err := eachSocket(workers, func(port, state string) (more bool) {
 		if state == tcpListen {
 			found[port] = true
 		}
+		return state == tcpListen
 	})
 	return found, err
 }
 
 // sessions counts the sessions of workers that listened on ports.
 func (p ports) sessions(workers []*worker) (n int, err error) {
-	err = eachSocket(workers, func(port, state string) {
+	err = eachSocket(workers, func(port, state string) (more bool) {
 		if p[port] && (state == tcpEstablished || state == tcpCloseWait) {
 			n++
 		}
+		return true
 	})
 	return n, err
 }
 
 // eachSocket calls do with the local port and the state of every TCP socket of
-// workers that have not ended.
-func eachSocket(workers []*worker, do func(port, state string)) error {
+// workers that have not ended, those that listen first, as the kernel lists them;
+// there may be a hundred thousand of others behind. Of those that are not theirs it
+// tells no port. It ends when do returns false.
+func eachSocket(workers []*worker, do func(port, state string) (more bool)) error {
 	for _, w := range workers {
 		if w.ended() {
 			continue
@@ -63,13 +67,15 @@ func eachSocket(workers []*worker, do func(port, state string)) error {
 			return fmt.Errorf("read the sockets of process %d: %w", w.pid, err)
 		}
 		for _, table := range []string{"net/tcp", "net/tcp6"} {
-			if err := eachLine(filepath.Join(dir, table), func(fields []string) {
-				if len(fields) < 10 || !own[fields[9]] {
-					return
+			if err := eachLine(filepath.Join(dir, table), func(fields []string) (more bool) {
+				if len(fields) < 10 {
+					return true
 				}
-				if i := strings.LastIndexByte(fields[1], ':'); i >= 0 {
-					do(fields[1][i+1:], fields[3])
+				i := strings.LastIndexByte(fields[1], ':')
+				if own[fields[9]] && i >= 0 {
+					return do(fields[1][i+1:], fields[3])
 				}
+				return fields[3] == tcpListen || do("", fields[3])
 			}); err != nil {
 				return fmt.Errorf("read the sockets of process %d: %w", w.pid, err)
 			}
@@ -97,15 +103,18 @@ func inodes(dir string) (map[string]bool, error) {
 	return found, nil
 }
 
-func eachLine(path string, do func(fields []string)) error {
+// eachLine calls do with the lines of a table behind its head until do returns false.
+func eachLine(path string, do func(fields []string) (more bool)) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		do(strings.Fields(lines.Text()))
+	for head := true; lines.Scan(); head = false {
+		if !head && !do(strings.Fields(lines.Text())) {
+			break
+		}
 	}
 	return lines.Err()
 }
