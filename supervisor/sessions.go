@@ -32,31 +32,24 @@ type ports map[string]bool
 // listening are the ports on which workers listen.
 func listening(workers []*worker) (ports, error) {
 	found := make(ports)
-	err := eachSocket(workers, func(port, state string) (more bool) {
-		if state == tcpListen {
-			found[port] = true
-		}
-		return state == tcpListen
-	})
+	err := eachSocket(workers, func(state string) bool { return state == tcpListen }, func(port, _ string) { found[port] = true })
 	return found, err
 }
 
 // sessions counts the sessions of workers that listened on ports.
 func (p ports) sessions(workers []*worker) (n int, err error) {
-	err = eachSocket(workers, func(port, state string) (more bool) {
+	err = eachSocket(workers, func(string) bool { return true }, func(port, state string) {
 		if p[port] && (state == tcpEstablished || state == tcpCloseWait) {
 			n++
 		}
-		return true
 	})
 	return n, err
 }
 
 // eachSocket calls do with the local port and the state of every TCP socket of
-// workers that have not ended, those that listen first, as the kernel lists them;
-// there may be a hundred thousand of others behind. Of those that are not theirs it
-// tells no port. It ends when do returns false.
-func eachSocket(workers []*worker, do func(port, state string) (more bool)) error {
+// workers that have not ended, as far as more says of the states in the kernel's
+// table: those that listen come first, and a hundred thousand others may follow.
+func eachSocket(workers []*worker, more func(state string) bool, do func(port, state string)) error {
 	for _, w := range workers {
 		if w.ended() {
 			continue
@@ -67,15 +60,17 @@ func eachSocket(workers []*worker, do func(port, state string) (more bool)) erro
 			return fmt.Errorf("read the sockets of process %d: %w", w.pid, err)
 		}
 		for _, table := range []string{"net/tcp", "net/tcp6"} {
-			if err := eachLine(filepath.Join(dir, table), func(fields []string) (more bool) {
+			if err := eachLine(filepath.Join(dir, table), func(fields []string) bool {
 				if len(fields) < 10 {
 					return true
 				}
-				i := strings.LastIndexByte(fields[1], ':')
-				if own[fields[9]] && i >= 0 {
-					return do(fields[1][i+1:], fields[3])
+				if !more(fields[3]) {
+					return false
 				}
-				return fields[3] == tcpListen || do("", fields[3])
+				if i := strings.LastIndexByte(fields[1], ':'); i >= 0 && own[fields[9]] {
+					do(fields[1][i+1:], fields[3])
+				}
+				return true
 			}); err != nil {
 				return fmt.Errorf("read the sockets of process %d: %w", w.pid, err)
 			}
