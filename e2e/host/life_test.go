@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
 // exposed is what systemd-analyze may say of the unit at most, of 10.
@@ -113,7 +115,7 @@ func TestStop(t *testing.T) {
 	}
 	answers := make(chan answer, 1)
 	go func() {
-		code, body := get("http://" + addr + "/web/slow?ms=4000")
+		code, body := rig.Get("http://" + addr + "/web/slow?ms=4000")
 		answers <- answer{code, body}
 	}()
 	h.eventually("the request runs", func() error { return h.busy("web") })

@@ -4,7 +4,6 @@ package host
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"path"
 	"strings"
@@ -47,21 +46,7 @@ func (h *host) get(port int, url string) (int, string) {
 	if err != nil {
 		return 0, err.Error()
 	}
-	return get("http://" + addr + url)
-}
-
-func get(url string) (int, string) {
-	client := http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	response, err := client.Get(url)
-	if err != nil {
-		return 0, err.Error()
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return 0, err.Error()
-	}
-	return response.StatusCode, string(body)
+	return rig.Get("http://" + addr + url)
 }
 
 // answers asserts that this instance serves a group, now.

@@ -64,7 +64,7 @@ func TestCompose(t *testing.T) {
 		t.Helper()
 		for n, query := range queries {
 			eventually(t, group, func() error {
-				code, body := get("http://" + query + "/default/" + group)
+				code, body := rig.Get("http://" + query + "/default/" + group)
 				var document map[string]map[string]struct{ Instances []string }
 				if err := json.Unmarshal([]byte(body), &document); err != nil || code != http.StatusOK {
 					return fmt.Errorf("query API: %d %s %w", code, body, err)
@@ -75,7 +75,7 @@ func TestCompose(t *testing.T) {
 				return nil
 			})
 			eventually(t, "requests for "+group, func() error {
-				code, body := get("http://" + listeners[n] + "/" + group + "/")
+				code, body := rig.Get("http://" + listeners[n] + "/" + group + "/")
 				if code != http.StatusOK || !strings.HasPrefix(body, group+" ") {
 					return fmt.Errorf("balancer %d: %d %s", n+1, code, body)
 				}

@@ -2,7 +2,11 @@
 
 package image
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
+)
 
 // Without privileges it works as ever, a reload included.
 func TestHardened(t *testing.T) {
@@ -48,7 +52,7 @@ func TestPortBelow1024(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if code, body := get("http://" + ip + "/web/"); code != 200 {
+		if code, body := rig.Get("http://" + ip + "/web/"); code != 200 {
 			t.Errorf("port 80: %d %s", code, body)
 		}
 	})

@@ -52,7 +52,7 @@ func TestHangupReadsTheConfigurationAgain(t *testing.T) {
 		})
 		b.serves("web", a)
 		b.serves("api", other)
-		if code, body := get("http://" + b.listener() + "/api/"); code != http.StatusOK {
+		if code, body := rig.Get("http://" + b.listener() + "/api/"); code != http.StatusOK {
 			t.Errorf("/api/: %d %s", code, body)
 		}
 		s.lost(load)

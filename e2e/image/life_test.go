@@ -29,7 +29,7 @@ func TestInstancesComeAndGo(t *testing.T) {
 		c, other := s.app("web"), s.app("api")
 		b.serves("web", a, c)
 		b.serves("api", other)
-		if code, body := get("http://" + b.listener() + "/api/"); code != http.StatusOK || body != "api "+other.addr+"\n" {
+		if code, body := rig.Get("http://" + b.listener() + "/api/"); code != http.StatusOK || body != "api "+other.addr+"\n" {
 			t.Errorf("/api/: %d %s", code, body)
 		}
 
@@ -56,7 +56,7 @@ func TestInstancesComeAndGo(t *testing.T) {
 		b.serves("web", c)
 		s.retire(c)
 		b.serves("web")
-		if code, body := get("http://" + b.listener() + "/web/"); code != http.StatusServiceUnavailable {
+		if code, body := rig.Get("http://" + b.listener() + "/web/"); code != http.StatusServiceUnavailable {
 			t.Errorf("without an instance: %d %s", code, body)
 		}
 	})
@@ -165,7 +165,7 @@ func TestStopFinishesWhatRuns(t *testing.T) {
 		}
 		answers := make(chan answer, 1)
 		go func() {
-			code, body := get("http://" + listener + "/web/slow?ms=3000")
+			code, body := rig.Get("http://" + listener + "/web/slow?ms=3000")
 			answers <- answer{code, body}
 		}()
 		eventually(t, "the request runs", func() error { return b.busy("web") })

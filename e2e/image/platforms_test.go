@@ -25,7 +25,7 @@ func TestOtherArchitectures(t *testing.T) {
 			b.serves("web", a, c)
 			s.retire(a)
 			b.serves("web", c)
-			if code, body := get("http://" + b.listener() + "/web/"); code != http.StatusOK || body != "web "+c.addr+"\n" {
+			if code, body := rig.Get("http://" + b.listener() + "/web/"); code != http.StatusOK || body != "web "+c.addr+"\n" {
 				t.Errorf("/web/: %d %s", code, body)
 			}
 			if got, err := b.metric(`haproxyzk_zookeeper_connected{proxy="default"}`); err != nil || got != "1" {

@@ -5,7 +5,6 @@ package image
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"path"
 	"slices"
@@ -83,21 +82,7 @@ func (b *balancer) get(path string) (int, string) {
 	if err != nil {
 		return 0, err.Error()
 	}
-	return get("http://" + addr + path)
-}
-
-func get(url string) (int, string) {
-	client := http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	response, err := client.Get(url)
-	if err != nil {
-		return 0, err.Error()
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return 0, err.Error()
-	}
-	return response.StatusCode, string(body)
+	return rig.Get("http://" + addr + path)
 }
 
 // listener is where this host reaches the listener.

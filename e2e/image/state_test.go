@@ -5,6 +5,8 @@ package image
 import (
 	"net/http"
 	"testing"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
 // A volume keeps what was registered: the next container serves it while
@@ -30,7 +32,7 @@ func TestStateInAVolume(t *testing.T) {
 		}
 		second := s.balancer(flags...)
 		second.serves("web", a)
-		if code, body := get("http://" + second.listener() + "/web/"); code != http.StatusOK || body != "web "+a.addr+"\n" {
+		if code, body := rig.Get("http://" + second.listener() + "/web/"); code != http.StatusOK || body != "web "+a.addr+"\n" {
 			t.Errorf("/web/: %d %s", code, body)
 		}
 		second.connected("0")
