@@ -32,8 +32,8 @@ func (p printable) Write(line []byte) (int, error) {
 
 func isHidden(r rune) bool { return !unicode.IsPrint(r) }
 
-// escape writes what is hidden as \uXXXX: outside of its strings JSON has nothing
-// of that kind.
+// escape writes what is hidden as \u and four digits: outside of its strings JSON
+// has nothing of that kind.
 func escape(text []byte) []byte {
 	out := make([]byte, 0, len(text)+16)
 	for len(text) > 0 {

@@ -56,15 +56,11 @@ func (w *world) set(socket, group string, app *rig.App, what string) error {
 func operate(ctx context.Context, w *world, s step, set, end string) error {
 	dice := s.rand()
 	t := w.team(shop)
-	taken, err := t.take(ctx, dice, 1)
+	app, err := t.takeServing(ctx, dice)
 	if err != nil {
 		return err
 	}
-	app := taken[0]
 	defer t.give(app)
-	if err := t.serve(ctx, app); err != nil {
-		return err
-	}
 	sockets := w.config.Sockets()
 	socket := sockets[dice.IntN(len(sockets))]
 	if err := w.eventually(ctx, set, func() error { return w.set(socket, t.group, app, set) }); err != nil {
@@ -96,15 +92,11 @@ func operate(ctx context.Context, w *world, s step, set, end string) error {
 func readdress(ctx context.Context, w *world, s step) error {
 	dice := s.rand()
 	t := w.team(shop)
-	taken, err := t.take(ctx, dice, 1)
+	app, err := t.takeServing(ctx, dice)
 	if err != nil {
 		return err
 	}
-	app := taken[0]
 	defer t.give(app)
-	if err := t.serve(ctx, app); err != nil {
-		return err
-	}
 	stranger, err := rig.StartApp(t.group)
 	if err != nil {
 		return err

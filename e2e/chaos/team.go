@@ -146,6 +146,19 @@ func (t *team) takeNow(dice *rand.Rand, n int) ([]*rig.App, error) {
 	return free[:n], nil
 }
 
+// takeServing takes one member that every worker sends requests to.
+func (t *team) takeServing(ctx context.Context, dice *rand.Rand) (*rig.App, error) {
+	taken, err := t.take(ctx, dice, 1)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.serve(ctx, taken...); err != nil {
+		t.give(taken...)
+		return nil, err
+	}
+	return taken[0], nil
+}
+
 // give gives back who was taken.
 func (t *team) give(apps ...*rig.App) {
 	t.mu.Lock()
