@@ -104,6 +104,50 @@ func patient(h rig.HAProxy) string {
 	return strings.Replace(rig.SeedTemplate, "defaults\n", "defaults\n"+lines, 1)
 }
 
+// TestTakeoverKeepsDiscoveredGroups without ZooKeeper, of whom the kept lists know
+// nothing or less than the HAProxy that runs: they could not be written.
+func TestTakeoverKeepsDiscoveredGroups(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		z := ownZooKeeper(t, rig.ZooKeeperOptions{})
+		s := begin(t, h, func(c *rig.SeedConfig) {
+			discovering(c)
+			c.ZKAddr, c.Template = z.Addr(), patient(h)
+		})
+		a := s.app(front)
+		s.serves(front, a)
+		s.keeps(a)
+		older, err := os.ReadFile(s.stateFile())
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := s.app("api")
+		s.serves("api", b)
+		s.settled() // the generation before does not know the group
+		load := s.load(rig.Target{Path: "/", App: front}, rig.Target{Path: "/api/x", App: "api"})
+		if err := z.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		for what, state := range map[string][]byte{"nothing": nil, "less": older} {
+			s.crash()
+			if err := os.WriteFile(s.stateFile(), state, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			old := s.pids()
+			s.start()
+			s.gone(old)
+			if err := s.answers("/api/x", b); err != nil {
+				t.Errorf("kept %s: %v", what, err)
+			}
+		}
+		if err := z.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.ready()
+		s.serves("api", b)
+		s.lost(load)
+	})
+}
+
 // The workers of a generation that still drains are in no pid file.
 func TestCrashedDaemonTakesOverWhoStillDrains(t *testing.T) {
 	onEverySet(t, func(t *testing.T, h rig.HAProxy) {

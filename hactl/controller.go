@@ -74,6 +74,8 @@ type Controller struct {
 
 	// listed is true once it is known which groups there are to discover.
 	listed bool
+	// older is true while that is what was kept: HAProxy may have others.
+	older bool
 	// recalled is what an HAProxy that ran already had, of groups not read yet.
 	recalled map[string]map[netip.AddrPort]Slot
 	// refused are the discovered names that cannot be groups, logged once.
@@ -129,9 +131,9 @@ func New(o Options) *Controller {
 	return c
 }
 
-// SetGroups tells which groups are discovered now: all of them. Like
-// [Controller.SetGroup] it does not block.
-func (c *Controller) SetGroups(names []string) { c.own(func() { c.inbox.list(names) }) }
+// SetGroups tells which groups are discovered now. Like [Controller.SetGroup] it
+// does not block.
+func (c *Controller) SetGroups(d registry.Discovered) { c.own(func() { c.inbox.list(d) }) }
 
 // SetGroup tells what is registered in a group now; of a discovered one after
 // SetGroups named it. It does not block; of
@@ -294,7 +296,8 @@ func (c *Controller) read(mail mail) {
 		c.seen = mail.since
 	}
 	if mail.listed && c.Discover != nil {
-		c.discover(mail.names)
+		c.older = mail.found.Recalled
+		c.discover(mail.found.Names)
 	}
 	for _, g := range c.groups {
 		// What comes of a group that is gone was read before it went.

@@ -38,10 +38,7 @@ func (c *Controller) discover(names []string) {
 		if known[name] != nil {
 			continue
 		}
-		b, err := c.Discover(name)
-		if err == nil {
-			err = c.Template.Validate(c.Frame, []Backend{b})
-		}
+		b, err := c.backend(name)
 		if err != nil {
 			c.refuse(name, err)
 			continue
@@ -58,6 +55,16 @@ func (c *Controller) discover(names []string) {
 		c.Logger.Info("groups discovered, adding their backends by a reload", "groups", added)
 		c.rearrange("groups")
 	}
+}
+
+// backend makes the backend of a discovered group. The error tells why the name
+// cannot be a group's.
+func (c *Controller) backend(name string) (Backend, error) {
+	b, err := c.Discover(name)
+	if err == nil {
+		err = c.Template.Validate(c.Frame, []Backend{b})
+	}
+	return b, err
 }
 
 // maxRefused bounds what is remembered of names that cannot be groups.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 func (s *story) names() []string {
@@ -40,7 +42,7 @@ func TestDiscoveredGroupsStory(t *testing.T) {
 	if s.complete() {
 		t.Error("complete before it is known which groups there are")
 	}
-	s.SetGroups([]string{"b", "web-admin", "a", "web", "un safe", "public"})
+	s.SetGroups(registry.Discovered{Names: []string{"b", "web-admin", "a", "web", "un safe", "public"}})
 	s.absorb(t.Context())
 	same(t, "groups", []string{"web", "web-admin", "a", "b"}, s.names()) // public is the template's frontend
 	if s.complete() {
@@ -58,7 +60,7 @@ func TestDiscoveredGroupsStory(t *testing.T) {
 	}
 	same(t, "web-admin", [][]int{{10, 0}, {10, 0}}, s.ha.serving("web-admin"))
 
-	s.SetGroups([]string{"web-admin", "c", "longest"})
+	s.SetGroups(registry.Discovered{Names: []string{"web-admin", "c", "longest"}})
 	s.set("c", 20)
 	s.set("longest", 21)
 	s.absorb(t.Context())
@@ -99,7 +101,7 @@ func TestNothingDiscoveredIsComplete(t *testing.T) {
 	t.Parallel()
 	s := discovering(t)
 	s.set("web")
-	s.SetGroups(nil)
+	s.SetGroups(registry.Discovered{})
 	s.absorb(t.Context())
 	if !s.complete() {
 		t.Error("not complete")

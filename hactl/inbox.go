@@ -10,9 +10,9 @@ import (
 // mail is what the loop has not seen yet.
 type mail struct {
 	groups map[string]registry.Group // the last list of each
-	names  []string                  // of the discovered groups
-	listed bool                      // names is what there is
-	since  time.Time                 // when the oldest of it came
+	found  registry.Discovered       // the groups, if listed
+	listed bool
+	since  time.Time // when the oldest of it came
 }
 
 func (m mail) empty() bool { return len(m.groups) == 0 && !m.listed }
@@ -34,8 +34,8 @@ func (in *inbox) put(g registry.Group) {
 	in.change(func(m *mail) { m.groups[g.Name] = g })
 }
 
-func (in *inbox) list(names []string) {
-	in.change(func(m *mail) { m.names, m.listed = names, true })
+func (in *inbox) list(d registry.Discovered) {
+	in.change(func(m *mail) { m.found, m.listed = d, true })
 }
 
 func (in *inbox) change(do func(*mail)) {

@@ -115,11 +115,11 @@ func TestWipedDiscoveryIsHeld(t *testing.T) {
 	s := newStory(t)
 	s.Discover = func(name string) (Backend, error) { return backendOf(name, 2), nil }
 	s.listed = false
-	s.SetGroups([]string{"a", "b", "c"})
+	s.SetGroups(registry.Discovered{Names: []string{"a", "b", "c"}})
 	for _, name := range []string{"a", "b", "c"} {
 		s.set(name, 1)
 	}
-	s.SetGroups([]string{"a", "b", "c"})
+	s.SetGroups(registry.Discovered{Names: []string{"a", "b", "c"}})
 	s.begin(t)
 	becomes(t, "discovered", 3, func() int { return len(s.Snapshot().Groups) })
 	for _, name := range []string{"a", "b", "c"} {
@@ -127,7 +127,7 @@ func TestWipedDiscoveryIsHeld(t *testing.T) {
 	}
 	awaited(t, "HAProxy serves", s.started)
 	s.serves(t, "it serves", "a", 1, 0)
-	s.SetGroups(nil)
+	s.SetGroups(registry.Discovered{})
 	becomes(t, "held", []int{1, 1, 1}, s.held)
 	for _, name := range []string{"a", "b", "c"} {
 		s.serves(t, "it goes on", name, 1, 0)
@@ -270,11 +270,11 @@ func TestGroupThatNoWorkerHasYetIsLost(t *testing.T) {
 	s := newStory(t, backendOf("web", 1))
 	s.Discover = func(name string) (Backend, error) { return backendOf(name, 3), nil }
 	s.listed = false
-	s.SetGroups(nil)
+	s.SetGroups(registry.Discovered{})
 	s.set("web", 9)
 	s.serve(t)
 	release := s.ha.holdReload()
-	s.SetGroups([]string{"new"})
+	s.SetGroups(registry.Discovered{Names: []string{"new"}})
 	becomes(t, "reloads", []string{"start", "groups"}, s.ha.causes)
 	release()
 	becomes(t, "discovered", 2, func() int { return len(s.Snapshot().Groups) })

@@ -33,6 +33,40 @@ func (c *Controller) recall(ctx context.Context) {
 	}
 	asking.Wait()
 	c.recalled = recollect(states)
+	c.rediscover(states)
+}
+
+// rediscover keeps the discovered groups of the HAProxy that runs while ZooKeeper
+// has not told which there are: without its backend a group's requests would go
+// elsewhere. HAProxy does not tell which of its backends are such groups': those
+// whose servers are called as ours are, and that nobody wrote out.
+func (c *Controller) rediscover(states []ServersState) {
+	if c.Discover == nil || c.listed && !c.older {
+		return
+	}
+	known := make(map[string]bool)
+	for _, g := range c.groups {
+		known[g.backend.Name] = true
+	}
+	found := 0
+	for _, state := range states {
+		for name, servers := range state {
+			if known[name] {
+				continue
+			}
+			known[name] = true
+			b, err := c.backend(name)
+			if err != nil || !b.Servers.nameAll(servers) {
+				continue
+			}
+			c.groups = append(c.groups, newGroup(b, true))
+			found++
+		}
+	}
+	if found > 0 {
+		arrange(c.groups)
+		c.Logger.Info("HAProxy has groups that are not known, they serve until zookeeper tells", "groups", found)
+	}
 }
 
 // retain lets those serve on, of groups that ZooKeeper has not told yet, whom the

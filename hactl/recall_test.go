@@ -1,7 +1,9 @@
 package hactl
 
 import (
+	"errors"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
@@ -109,6 +111,68 @@ func TestTakeoverWithoutZooKeeperKeepsWhoServes(t *testing.T) {
 	s.set("web", 1, 5)
 	s.serves(t, "until ZooKeeper tells", "web", 1, 0, 5, 0)
 	s.endsWith(t, "start")
+}
+
+// Which groups are discovered may not be known at all, or be older than the HAProxy
+// that runs; what ZooKeeper tells is never.
+func TestTakeoverWithoutZooKeeperKeepsDiscoveredGroups(t *testing.T) {
+	t.Parallel()
+	const runs = `backend web
+ server web1 10.0.0.1:80
+backend kept
+ server kept1 10.0.0.2:80
+backend new
+ server new1 10.0.0.3:80
+ server new2 0.0.0.0:0
+backend idle
+ server idle1 0.0.0.0:0
+backend public
+ server public1 10.0.0.4:80
+backend mail
+ server mail1 10.0.0.5:80
+ server spare 10.0.0.6:80
+backend bad
+ server bad1 10.0.0.7:80`
+	for _, c := range []struct {
+		name   string
+		listed *registry.Discovered
+		want   []string
+	}{
+		{"not known", nil, []string{"web", "idle", "kept", "new"}},
+		{"kept", &registry.Discovered{Names: []string{"gone", "kept"}, Recalled: true}, []string{"web", "gone", "idle", "kept", "new"}},
+		{"told", &registry.Discovered{Names: []string{"kept"}}, []string{"web", "kept"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := discovering(t)
+			discover := s.Discover
+			s.Discover = func(name string) (Backend, error) {
+				if name == "bad" {
+					return Backend{}, errors.New("refused")
+				}
+				return discover(name)
+			}
+			s.StartWait = 0
+			s.runs(runs)
+			if c.listed != nil {
+				s.SetGroups(*c.listed)
+			}
+			s.serve(t)
+			becomes(t, "groups", c.want, func() []string { return s.shown() })
+			s.serves(t, "a group that was kept", "kept", 2, 0)
+			if slices.Contains(c.want, "new") {
+				s.serves(t, "a group that was not kept", "new", 3, 0)
+			}
+			s.SetGroups(registry.Discovered{Names: []string{"kept"}})
+			s.set("web", 1)
+			s.set("kept", 9)
+			s.serves(t, "what ZooKeeper tells", "kept", 0, 9)
+			if slices.Contains(c.want, "new") {
+				s.serves(t, "what ZooKeeper does not tell", "new", 0, 0)
+			}
+			s.endsWith(t, "start")
+		})
+	}
 }
 
 func TestTakeoverFromNobody(t *testing.T) {

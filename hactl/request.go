@@ -95,8 +95,8 @@ type Source struct {
 }
 
 // SetGroups is [Controller.SetGroups].
-func (s *Source) SetGroups(names []string) {
-	s.set(func() { s.names, s.listed = names, true }, func() { s.controller.inbox.list(names) })
+func (s *Source) SetGroups(d registry.Discovered) {
+	s.set(func() { s.names, s.listed = d.Names, true }, func() { s.controller.inbox.list(d) })
 }
 
 // SetGroup is [Controller.SetGroup].
@@ -158,7 +158,7 @@ func (s *Source) complete() bool {
 func (s *Source) absorb(m mail) {
 	maps.Copy(s.groups, m.groups)
 	if m.listed {
-		s.names, s.listed = m.names, true
+		s.names, s.listed = m.found.Names, true
 	}
 }
 
@@ -229,7 +229,7 @@ func (c *Controller) install(ctx context.Context, s *Source) {
 	for _, b := range c.Backends {
 		c.groups = append(c.groups, newGroup(b, false))
 	}
-	c.listed = true
+	c.listed, c.older = true, false
 	if c.Discover != nil {
 		c.discover(slices.Concat(s.names, lingering))
 		c.discover(s.names)

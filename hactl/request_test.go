@@ -176,7 +176,7 @@ func TestStagedDiscovery(t *testing.T) {
 	}
 	next := s.Stage(l)
 	next.fill("web", 1)
-	next.SetGroups([]string{"found", "bad"})
+	next.SetGroups(registry.Discovered{Names: []string{"found", "bad"}})
 	same(t, "groups", []string{"web"}, s.shown())
 	next.fill("found", 5)
 	s.serves(t, "a discovered group", "found", 5, 0)

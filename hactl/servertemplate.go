@@ -81,3 +81,15 @@ func (t ServerTemplate) size() int { return t.Last - t.First + 1 }
 
 // name of the slot at index i.
 func (t ServerTemplate) name(i int) string { return t.Prefix + strconv.Itoa(t.First+i) }
+
+// nameAll tells whether servers are called like the slots, of which there may have
+// come to be more than the range has.
+func (t ServerTemplate) nameAll(servers map[string]Server) bool {
+	for name := range servers {
+		n, err := strconv.Atoi(strings.TrimPrefix(name, t.Prefix))
+		if err != nil || n < t.First || name != t.name(n-t.First) {
+			return false
+		}
+	}
+	return true
+}

@@ -33,6 +33,22 @@ func TestParseServerTemplate(t *testing.T) {
 	}
 }
 
+func TestServersThatAreOurs(t *testing.T) {
+	template := ServerTemplate{Prefix: "web-2", First: 3, Last: 4}
+	for servers, want := range map[string]bool{
+		"web-23": true, "web-23 web-24 web-2500": true, "": true,
+		"web-22": false, "web-23 web-2x": false, "web-203": false, "web-2": false, "web-2+3": false, "3": false, "x": false, "web-299999999999999999999": false,
+	} {
+		state := make(map[string]Server)
+		for name := range strings.FieldsSeq(servers) {
+			state[name] = Server{}
+		}
+		if got := template.nameAll(state); got != want {
+			t.Errorf("%q: %v", servers, got)
+		}
+	}
+}
+
 func FuzzParseServerTemplate(f *testing.F) {
 	f.Add(DefaultServerTemplate, "web", 10)
 	f.Add("a 1-2 b:c disabled", "web", -1)

@@ -33,8 +33,8 @@ func (s strict) SetGroup(g registry.Group) {
 	}
 }
 
-func (s strict) SetGroups(names []string) {
-	for _, name := range names {
+func (s strict) SetGroups(d registry.Discovered) {
+	for _, name := range d.Names {
 		if !s.named.MatchString(name) {
 			s.t.Errorf("discovered %q", name)
 		}

@@ -30,7 +30,7 @@ const (
 // Sink takes what is registered. Its methods do not block.
 type Sink interface {
 	SetGroup(registry.Group)
-	SetGroups(names []string)
+	SetGroups(registry.Discovered)
 }
 
 // Options of a [Keeper].
@@ -119,7 +119,7 @@ func (k *Keeper) Recall() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.Discovers && !k.listed && k.discovered != nil {
-		k.Sink.SetGroups(slices.Clone(k.discovered))
+		k.Sink.SetGroups(registry.Discovered{Names: slices.Clone(k.discovered), Recalled: true})
 	}
 	for _, name := range slices.Sorted(maps.Keys(k.groups)) {
 		if k.heard[name] {
@@ -156,11 +156,11 @@ func (k *Keeper) SetGroup(g registry.Group) {
 }
 
 // SetGroups hands over which groups are discovered, and forgets others.
-func (k *Keeper) SetGroups(names []string) {
+func (k *Keeper) SetGroups(d registry.Discovered) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	listed := make(map[string]bool, len(names)) // there may be some hundred thousand
-	for _, name := range names {
+	listed := make(map[string]bool, len(d.Names)) // there may be some hundred thousand
+	for _, name := range d.Names {
 		listed[name] = true
 	}
 	for _, name := range k.discovered {
@@ -169,8 +169,8 @@ func (k *Keeper) SetGroups(names []string) {
 			delete(k.recalled, name)
 		}
 	}
-	k.discovered, k.listed = slices.DeleteFunc(append([]string{}, names...), k.unknown), true
-	k.Sink.SetGroups(names)
+	k.discovered, k.listed = slices.DeleteFunc(append([]string{}, d.Names...), k.unknown), true
+	k.Sink.SetGroups(d)
 	k.touch()
 }
 

@@ -37,10 +37,14 @@ func (s *sink) SetGroup(g registry.Group) {
 	s.got = append(s.got, text)
 }
 
-func (s *sink) SetGroups(names []string) {
+func (s *sink) SetGroups(d registry.Discovered) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.got = append(s.got, fmt.Sprint(names))
+	text := fmt.Sprint(d.Names)
+	if d.Recalled {
+		text += " recalled"
+	}
+	s.got = append(s.got, text)
 }
 
 func (s *sink) take() []string {
@@ -93,12 +97,12 @@ func loaded(dir string) (*Keeper, *sink) {
 func TestKeeperOverARestart(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made")
 	kept(t, dir, func(k *Keeper) {
-		k.SetGroups([]string{"a", "b", "gone"})
+		k.SetGroups(registry.Discovered{Names: []string{"a", "b", "gone"}})
 		k.SetGroup(group("a", "10.0.0.1:80", "[2001:db8::1]:80"))
 		k.SetGroup(group("b"))
 		k.SetGroup(group("gone", "10.0.0.9:80"))
 		k.SetGroup(group("fixed", "10.0.0.5:80"))
-		k.SetGroups([]string{"a", "b"})
+		k.SetGroups(registry.Discovered{Names: []string{"a", "b"}})
 	})
 	info, err := os.Stat(filepath.Join(dir, "web.json"))
 	if err != nil || info.Mode().Perm() != 0o600 {
@@ -115,14 +119,14 @@ func TestKeeperOverARestart(t *testing.T) {
 	// One list is there before, and an old one does not take its place.
 	k.SetGroup(group("fixed", "10.0.0.6:80"))
 	k.Recall()
-	want := []string{"fixed[10.0.0.6:80]", "[a b]", "a[10.0.0.1:80 [2001:db8::1]:80] recalled", "b[] recalled"}
+	want := []string{"fixed[10.0.0.6:80]", "[a b] recalled", "a[10.0.0.1:80 [2001:db8::1]:80] recalled", "b[] recalled"}
 	if diff := cmp.Diff(want, s.take()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"a", "b"}, k.Recalled()); diff != "" {
 		t.Errorf("recalled: -want +got:\n%s", diff)
 	}
-	k.SetGroups([]string{"a"})
+	k.SetGroups(registry.Discovered{Names: []string{"a"}})
 	k.SetGroup(group("a", "10.0.0.2:80"))
 	if diff := cmp.Diff([]string{"[a]", "a[10.0.0.2:80]"}, s.take()); diff != "" || len(k.Recalled()) > 0 {
 		t.Errorf("%q still recalled; -want +got:\n%s", k.Recalled(), diff)
@@ -319,7 +323,7 @@ func TestManyNamesThatAreNoGroups(t *testing.T) {
 	go func() {
 		defer close(ended)
 		for range 10 {
-			k.SetGroups(names)
+			k.SetGroups(registry.Discovered{Names: names})
 			slices.Reverse(names)
 		}
 	}()

@@ -3,6 +3,8 @@ package syncer
 import (
 	"context"
 	"sync"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 // discovery follows the children of one path as groups of their own. Like a
@@ -50,7 +52,7 @@ func (d *discovery) run(ctx context.Context, t tree, ls *links) {
 			listed = append(listed, name)
 		}
 		// The sink knows a group before its instances come.
-		d.sink.SetGroups(listed)
+		d.sink.SetGroups(registry.Discovered{Names: listed})
 		for name, end := range left {
 			select {
 			case <-end:

@@ -112,8 +112,8 @@ func (r *rig) SetGroup(g registry.Group) {
 	r.tree.quietly(func() { r.got = append(r.got, g) })
 }
 
-func (r *rig) SetGroups(names []string) {
-	r.Errorf("nothing is discovered here, but %v came", names)
+func (r *rig) SetGroups(d registry.Discovered) {
+	r.Errorf("nothing is discovered here, but %v came", d.Names)
 }
 
 func newRig(t *testing.T, tree *fakeTree) *rig {

@@ -40,10 +40,10 @@ func (c *client) SetGroup(g registry.Group) {
 	c.times++
 }
 
-func (c *client) SetGroups(names []string) {
+func (c *client) SetGroups(d registry.Discovered) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.discovered = append(c.discovered, strings.Join(names, " "))
+	c.discovered = append(c.discovered, strings.Join(d.Names, " "))
 }
 
 func (c *client) expect(times int, group string, want ...string) {

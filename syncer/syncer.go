@@ -23,7 +23,7 @@ type Sink interface {
 	SetGroup(registry.Group)
 	// SetGroups tells all groups that are discovered now; the instances of one
 	// come by SetGroup afterwards.
-	SetGroups(names []string)
+	SetGroups(registry.Discovered)
 }
 
 // Group is one application to follow.

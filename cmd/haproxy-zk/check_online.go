@@ -158,7 +158,7 @@ func (c *collector) SetGroup(g registry.Group) {
 
 // SetGroups implements [syncer.Sink]. What is below a discovered group is not
 // waited for: it has been seen.
-func (c *collector) SetGroups([]string) {
+func (c *collector) SetGroups(registry.Discovered) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.heard, c.reading.discovered = true, true

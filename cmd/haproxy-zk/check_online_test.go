@@ -86,7 +86,7 @@ func TestCollector(t *testing.T) {
 	for i, step := range []func(){
 		func() { c.SetGroup(registry.Group{Name: "a"}) },
 		func() { c.SetGroup(registry.Group{Name: "b"}) },
-		func() { c.SetGroups([]string{"c"}) },
+		func() { c.SetGroups(registry.Discovered{Names: []string{"c"}}) },
 	} {
 		if isComplete(c) {
 			t.Errorf("complete before step %d", i)
