@@ -20,8 +20,8 @@ const (
 	// trustFor is how long one that left is believed to be as well as it was.
 	trustFor = 100 * time.Millisecond
 	// The last of a group stay so much longer where there are other groups, in case
-	// those follow: that takes no request from anybody.
-	emptyWait = 100 * time.Millisecond
+	// those follow, seen late by a busy machine: that takes no request from anybody.
+	emptyWait = 500 * time.Millisecond
 	// holdEvery is how often the health of those that are held is asked for.
 	holdEvery = time.Second
 	// One that was out of service already when the others left comes back if a

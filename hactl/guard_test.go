@@ -50,7 +50,7 @@ func TestGuard(t *testing.T) {
 		"two are too few": {steps: []step{
 			{now: []int{1, 2}, want: []int{1, 2}},
 			{after: time.Hour, want: []int{1, 2}}, // a moment, in case others follow
-			{after: 100 * ms},
+			{after: emptyWait},
 		}},
 		"two of three are not all": {steps: []step{
 			{now: []int{1, 2, 3}, want: []int{1, 2, 3}},
@@ -69,7 +69,7 @@ func TestGuard(t *testing.T) {
 			{after: 3 * time.Second, now: []int{2, 3}, want: []int{2, 3}},
 			{after: 3 * time.Second, now: []int{3}, want: []int{3}},
 			{after: 3 * time.Second, want: []int{3}},
-			{after: 100 * ms},
+			{after: emptyWait},
 		}},
 		"a quick rolling stop": {steps: []step{
 			{now: []int{1, 2, 3}, want: []int{1, 2, 3}},
@@ -120,7 +120,7 @@ func TestGuard(t *testing.T) {
 			{want: []int{3}},
 			{now: []int{4}, want: []int{4}},
 			{want: []int{4}},
-			{after: 100 * ms},
+			{after: emptyWait},
 		}},
 		"the new ones vanish with the old": {steps: []step{
 			{now: []int{1, 2, 3}, want: []int{1, 2, 3}},
@@ -135,22 +135,22 @@ func TestGuard(t *testing.T) {
 		"it turns out later that many groups are lost": {steps: []step{
 			{now: []int{1, 2}, want: []int{1, 2}},
 			{after: time.Hour, want: []int{1, 2}},
-			{after: 50 * ms, many: true, want: []int{1, 2}},
+			{after: emptyWait / 2, many: true, want: []int{1, 2}},
 			{after: 59 * time.Second, many: true, want: []int{1, 2}},
 			{after: time.Second, many: true, over: "the time is over"},
 		}},
 		"it turns out when they are out already": {steps: []step{
 			{now: []int{1, 2}, want: []int{1, 2}},
 			{after: time.Hour, want: []int{1, 2}},
-			{after: 100 * ms},
+			{after: emptyWait},
 			{after: time.Second, many: true, want: []int{1, 2}},
 			{after: 10 * time.Second, many: true, down: []int{2}, want: []int{1}},
 		}},
 		"the last one wait, and come back": {steps: []step{
 			{now: []int{1, 2}, want: []int{1, 2}},
 			{after: time.Hour, want: []int{1, 2}},
-			{after: 50 * ms, now: []int{2}, want: []int{1, 2}},
-			{after: 50 * ms, now: []int{2}, want: []int{2}},
+			{after: emptyWait / 2, now: []int{2}, want: []int{1, 2}},
+			{after: emptyWait / 2, now: []int{2}, want: []int{2}},
 		}},
 		"a share": {share: 70, steps: []step{
 			{now: []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, want: []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}},
