@@ -3,7 +3,10 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -168,6 +171,42 @@ func TestHangingWorkerIsReplaced(t *testing.T) {
 		s.serves(front, a, b)
 		load := s.load(rig.Target{Path: "/", App: front})
 		s.eventually("both are used", func() error { return used(load, []*rig.App{a, b}) })
+		s.lost(load)
+	})
+}
+
+// TestSocketsThatOthersHold are no reason to take a worker for hung: monitoring may
+// keep connections to a stats socket, and an operator forget one.
+func TestSocketsThatOthersHold(t *testing.T) {
+	const held = 40 // of each, a hundred may be in all
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, nil)
+		a, b, load := s.both()
+		before := s.pids()
+		for _, socket := range s.config.Sockets() {
+			for range held {
+				conn, err := net.Dial("unix", socket)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { conn.Close() })
+				// Whoever says nothing is sent away after ten seconds.
+				if _, err := io.WriteString(conn, "prompt\nset timeout cli 60s\n"); err != nil {
+					t.Fatalf("%s: %v", socket, err)
+				}
+			}
+		}
+		c := s.app(front)
+		s.serves(front, a, c)
+		s.serves(base, b)
+		s.elapses(6 * time.Second) // a worker that does not answer is replaced by then
+		if err := c.Unregister(); err != nil {
+			t.Fatal(err)
+		}
+		s.serves(front, a)
+		if now := s.pids(); !slices.Equal(before, now) {
+			t.Errorf("workers %v were replaced by %v", before, now)
+		}
 		s.lost(load)
 	})
 }

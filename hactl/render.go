@@ -108,6 +108,10 @@ func (t *Template) Render(f Frame, backends []Backend, tables []*Table) []byte {
 		}
 		switch l.block {
 		case "sockets":
+			if !t.statsMaxconn {
+				// HAProxy's ten are soon held by others: a worker would seem to hang.
+				out.WriteString("    stats maxconn 100\n")
+			}
 			renderSockets(&out, f)
 			if f.Version.strictLimits() && !t.strictLimits {
 				// As HAProxy was before 2.3, and the seed's users know it: a

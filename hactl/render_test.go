@@ -99,6 +99,18 @@ func TestBuiltinTemplates(t *testing.T) {
 	}
 }
 
+func TestStatsMaxconnOfTheTemplateStays(t *testing.T) {
+	template, err := ParseTemplate("global\n    $sockets\n    stats maxconn 30\nfrontend web\n    stats auth a:maxconn\n$backend")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, backends, tables := seedShape(t, 1)
+	text := string(template.Render(f, backends, tables))
+	if strings.Count(text, "stats maxconn") != 1 || !strings.Contains(text, "    stats maxconn 30\n") {
+		t.Error(text)
+	}
+}
+
 func TestTemplateErrors(t *testing.T) {
 	for _, test := range []struct {
 		name, text string

@@ -21,6 +21,8 @@ type Template struct {
 	idleClose bool
 	// strictLimits is true when it says strict-limits, or no strict-limits, itself.
 	strictLimits bool
+	// statsMaxconn is true when it says stats maxconn itself.
+	statsMaxconn bool
 }
 
 type templateLine struct {
@@ -93,6 +95,8 @@ func (t *Template) note(words []string) {
 			if _, seen := t.names[words[1]]; !seen {
 				t.names[words[1]] = words[0]
 			}
+		case "stats":
+			t.statsMaxconn = t.statsMaxconn || words[1] == "maxconn"
 		case "option":
 			t.idleClose = t.idleClose || words[1] == "idle-close-on-response"
 		}

@@ -244,7 +244,7 @@ func TestSource(t *testing.T) {
 		}
 		found := 0
 		for i, line := range lines {
-			added := slices.ContainsFunc([]string{"stats socket", "no strict-limits", "nbthread", "idle-close", "acl web", "use_backend web", "default_backend web", "server-template", "backend web"},
+			added := slices.ContainsFunc([]string{"stats maxconn", "stats socket", "no strict-limits", "nbthread", "idle-close", "acl web", "use_backend web", "default_backend web", "server-template", "backend web"},
 				func(words string) bool { return strings.Contains(line, words) })
 			switch at := source[i]; {
 			case added && at != 0:
