@@ -81,6 +81,7 @@ func (c *Controller) apply(ctx context.Context) {
 			continue
 		}
 		if !errors.Is(errs[i], errOtherProcess) {
+			c.unread = true
 			w.failures++
 		}
 		c.Logger.Warn("a worker does not take its servers, it may serve retired instances", "pid", w.pid, "error", errs[i], "failures", w.failures)

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 func TestWrongReplyIsReadBackAndSentAgain(t *testing.T) {
@@ -52,6 +54,45 @@ func TestCommandsThatComeLateAreUndone(t *testing.T) {
 	s.serves(t, "all workers", "web", 1, 2, 3)
 	same(t, "nobody's wish", 0, len(s.Snapshot().Remarks))
 	s.endsWith(t, "start", "worker does not answer")
+}
+
+func TestCommandsThatComeLateAreUndoneWhateverTheReloadIsFor(t *testing.T) {
+	t.Parallel()
+	for cause, reload := range map[string]func(*testing.T, *story){
+		"configuration": func(t *testing.T, s *story) {
+			staged := s.Stage(Layout{Template: s.Template, Frame: s.Frame, Backends: []Backend{backendOf("web", 5)}})
+			staged.SetGroup(registry.Group{Name: "web", Instances: instances(1, 2, 3)})
+			s.hear()
+			s.convert(t.Context())
+		},
+		"worker died": func(t *testing.T, s *story) {
+			s.bury(s.workers[0].pid)
+			if err := s.reload(t.Context(), s.reloadCause); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(cause, func(t *testing.T) {
+			t.Parallel()
+			s := newStory(t, backendOf("web", 3))
+			s.Timeout = 100 * time.Millisecond
+			s.set("web", 1, 2)
+			s.absorb(t.Context())
+			if err := s.reload(t.Context(), "start"); err != nil {
+				t.Fatal(err)
+			}
+			s.ha.meet(func() { s.ha.unread = leaves("web/web1") })
+			s.ha.worker(0).stopAnswering(false)
+			s.set("web", 1, 2, 3)
+			s.absorb(t.Context())
+			s.assign(t.Context())
+			s.apply(t.Context())
+			reload(t, s)
+			same(t, "reloads", []string{"start", cause}, s.ha.causes())
+			same(t, "serving", []int{1, 2, 3}, s.ha.serving("web")[0][:3])
+			same(t, "nobody's wish", 0, len(s.Snapshot().Remarks))
+		})
+	}
 }
 
 func TestWorkerThatHangsIsReplaced(t *testing.T) {

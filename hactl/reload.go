@@ -81,14 +81,13 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 		for _, t := range tables {
 			t.Renew()
 		}
-		unread := slices.ContainsFunc(c.workers, func(w *worker) bool { return w.failures > 0 })
 		if err = c.adopt(ctx, pids); errors.Is(err, errDied) {
 			cause, c.urgent = "worker died", true
 		}
 		for _, w := range c.workers {
 			// The sockets are handed on, and with them what a worker that hung has
 			// not read: the new ones run it before anything else.
-			w.stale = w.stale || unread
+			w.stale = w.stale || c.unread
 		}
 	}
 	if err != nil {
@@ -113,6 +112,7 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 		c.backoff.Reset() // else that is for a generation that lives longer
 	}
 	c.reloadCause, c.urgent, c.postponed, c.reloaded = "", false, false, time.Now()
+	c.unread = false
 	c.reloadError = ""
 	c.setProblem("")
 	if c.failing != "" {
