@@ -175,6 +175,26 @@ func TestHangingWorkerIsReplaced(t *testing.T) {
 	})
 }
 
+// TestHangingWorkerIsFoundWhileNothingChanges although nobody wants anything of it.
+func TestHangingWorkerIsFoundWhileNothingChanges(t *testing.T) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, nil)
+		a := s.app(front)
+		s.serves(front, a)
+		before := s.pids()
+		began := time.Now()
+		if err := syscall.Kill(before[0], syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		s.replaced(before)
+		// A beat every two seconds, its second, two deadlines, a last question.
+		if took := time.Since(began); took > 12*time.Second {
+			t.Errorf("it was replaced after %v", took)
+		}
+		s.anew([]*rig.App{a}, rig.Target{Path: "/", App: front})
+	})
+}
+
 // TestSocketsThatOthersHold are no reason to take a worker for hung: monitoring may
 // keep connections to a stats socket, and an operator forget one.
 func TestSocketsThatOthersHold(t *testing.T) {

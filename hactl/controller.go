@@ -41,6 +41,8 @@ type Options struct {
 	StartWait time.Duration
 	// Sweep is how often every worker's real state is compared with the desired one.
 	Sweep time.Duration
+	// Beat is how often every worker is asked for a sign of life.
+	Beat time.Duration
 	// Timeout bounds one request to a stats socket.
 	Timeout time.Duration
 	Logger  *slog.Logger
@@ -65,6 +67,7 @@ type Controller struct {
 	seen time.Time
 
 	sweepAt   time.Time
+	beatAt    time.Time
 	releaseAt time.Time // zero: no slot is draining
 	retryAt   time.Time // zero: no worker is stale
 	retireAt  time.Time // zero: no discovered group is empty
@@ -116,6 +119,8 @@ const (
 	releaseEvery = time.Second
 	retryAfter   = 100 * time.Millisecond
 	adoptWithin  = 5 * time.Second
+	// A sign of life takes no work: one that is late is reason to look closer.
+	beatWithin = time.Second
 )
 
 // New returns a controller that waits to be run. Its template and frame must
@@ -194,7 +199,7 @@ func (c *Controller) Run(ctx context.Context, started func()) error {
 	if c.requests.waiting() {
 		c.inbox.nudge()
 	}
-	c.sweepAt = time.Now().Add(c.Sweep)
+	c.sweepAt, c.beatAt = time.Now().Add(c.Sweep), time.Now().Add(c.Beat)
 	for {
 		timer := time.NewTimer(time.Until(c.next()))
 		select {
@@ -241,7 +246,7 @@ func (c *Controller) awaitGroups(ctx context.Context) bool {
 // next is when there is something to do, whatever comes in.
 func (c *Controller) next() time.Time {
 	at := c.sweepAt
-	for _, t := range []time.Time{c.releaseAt, c.retryAt, c.retireAt, c.holdAt, c.enterAt, c.drainAt} {
+	for _, t := range []time.Time{c.beatAt, c.releaseAt, c.retryAt, c.retireAt, c.holdAt, c.enterAt, c.drainAt} {
 		if !t.IsZero() && t.Before(at) {
 			at = t
 		}
@@ -260,6 +265,10 @@ func (c *Controller) step(ctx context.Context) {
 	if !c.sweepAt.After(now) {
 		c.sweep(ctx)
 		c.sweepAt = time.Now().Add(c.Sweep)
+	}
+	if !c.beatAt.After(now) {
+		c.beat(ctx)
+		c.beatAt = time.Now().Add(c.Beat)
 	}
 	if !c.releaseAt.IsZero() && !c.releaseAt.After(now) {
 		c.release(ctx)

@@ -40,7 +40,7 @@ func newStory(tb testing.TB, backends ...Backend) *story {
 	}
 	s.Controller = New(Options{
 		Proxy: "ngboss", Template: template, Frame: frame, Backends: backends, Reloader: s.ha,
-		StartWait: time.Hour, Sweep: time.Hour, Timeout: 5 * time.Second,
+		StartWait: time.Hour, Sweep: time.Hour, Beat: time.Hour, Timeout: 5 * time.Second,
 		Logger: slog.New(slog.DiscardHandler), Metrics: NewMetrics(s.reg),
 	})
 	return s
@@ -487,7 +487,7 @@ func BenchmarkApply(b *testing.B) {
 	if err := s.reload(b.Context(), "start"); err != nil {
 		b.Fatal(err)
 	}
-	s.sweepAt = time.Now().Add(time.Hour)
+	s.sweepAt, s.beatAt = time.Now().Add(time.Hour), time.Now().Add(time.Hour)
 	group := backends[500].Name
 	in, out := []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
 	for b.Loop() {
@@ -511,7 +511,7 @@ func TestAddressMovesOnceAllWorkersHaveLetItGo(t *testing.T) {
 	s.set("api")
 	s.set("web", 1, 2)
 	s.absorb(t.Context())
-	s.sweepAt = time.Now().Add(time.Hour)
+	s.sweepAt, s.beatAt = time.Now().Add(time.Hour), time.Now().Add(time.Hour)
 	if err := s.reload(t.Context(), "start"); err != nil {
 		t.Fatal(err)
 	}

@@ -156,6 +156,16 @@ func (c *Controller) servesElsewhere(g *group, addr netip.AddrPort) bool {
 	return slices.ContainsFunc(c.groups, func(other *group) bool { return other != g && other.inService(registry.Instance{Addr: addr}) })
 }
 
+// beat asks every worker for a sign of life: while nothing changes, one that hangs
+// would be found by the sweep alone. Whoever gives none is read, which is what it
+// is judged by.
+func (c *Controller) beat(ctx context.Context) {
+	errs := c.each(func(w *worker) error { return w.beat(ctx) })
+	for i, w := range c.workers {
+		w.stale = w.stale || errs[i] != nil
+	}
+}
+
 // sweep looks at everything.
 func (c *Controller) sweep(ctx context.Context) {
 	c.look(ctx, c.groups)

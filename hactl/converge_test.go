@@ -120,16 +120,43 @@ func TestWorkerThatHangsIsReplaced(t *testing.T) {
 	s.endsWith(t, "start", "worker does not answer")
 }
 
-func TestSweepFindsAWorkerThatHangs(t *testing.T) {
+func TestWorkerThatHangsIsFoundWhileNothingChanges(t *testing.T) {
+	t.Parallel()
+	for name, often := range map[string]func(*story) *time.Duration{
+		"by the sweep": func(s *story) *time.Duration { return &s.Sweep },
+		"by its beat":  func(s *story) *time.Duration { return &s.Beat },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStory(t, backendOf("web", 3))
+			s.Timeout = 500 * time.Millisecond
+			*often(s) = 20 * time.Millisecond
+			s.set("web", 1)
+			s.serve(t)
+			s.ha.worker(1).stopAnswering(false)
+			becomes(t, "reloads", []string{"start", "worker does not answer"}, s.ha.causes)
+			becomes(t, "ready", true, s.isReady)
+			s.endsWith(t, "start", "worker does not answer")
+		})
+	}
+}
+
+// One beat that is missed is not held against a worker.
+func TestBeatThatIsMissed(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
-	s.Sweep, s.Timeout = 20*time.Millisecond, 500*time.Millisecond
+	s.Beat, s.Timeout = 20*time.Millisecond, 500*time.Millisecond
 	s.set("web", 1)
 	s.serve(t)
-	s.ha.worker(1).stopAnswering(false)
-	becomes(t, "reloads", []string{"start", "worker does not answer"}, s.ha.causes)
-	becomes(t, "ready", true, s.isReady)
-	s.endsWith(t, "start", "worker does not answer")
+	w := s.ha.worker(1)
+	release := w.stopAnswering(true)
+	becomes(t, "hangs", 1, w.hanging)
+	reads := w.asked("show servers state")
+	release()
+	becomes(t, "it is looked at", true, func() bool { return w.asked("show servers state") > reads })
+	s.set("web", 1, 2)
+	s.serves(t, "it goes on", "web", 1, 2, 0)
+	s.endsWith(t, "start")
 }
 
 func TestWorkerThatHungOnceIsBroughtUpToDate(t *testing.T) {

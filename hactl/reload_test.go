@@ -233,7 +233,7 @@ func TestWorkerOfASettledGenerationIsReplacedAtOnce(t *testing.T) {
 	s := newStory(t, backendOf("web", 3))
 	s.set("web", 1)
 	s.absorb(t.Context())
-	s.sweepAt = time.Now().Add(time.Hour)
+	s.sweepAt, s.beatAt = time.Now().Add(time.Hour), time.Now().Add(time.Hour)
 	if err := s.reload(t.Context(), "start"); err != nil {
 		t.Fatal(err)
 	}
@@ -274,7 +274,7 @@ func TestReloadForSlotsIsWantedOnlyWhileTheyAreMissing(t *testing.T) {
 		s.step(t.Context())
 		same(t, what, cause, s.reloadCause)
 	}
-	s.sweepAt = time.Now().Add(time.Hour)
+	s.sweepAt, s.beatAt = time.Now().Add(time.Hour), time.Now().Add(time.Hour)
 	if err := s.reload(t.Context(), "start"); err != nil {
 		t.Fatal(err)
 	}
@@ -323,7 +323,7 @@ func TestCrowdedReloadWaitsUnlessItIsUrgent(t *testing.T) {
 	s := newStory(t, backendOf("web", 2))
 	s.set("web", 1)
 	s.absorb(t.Context())
-	s.sweepAt = time.Now().Add(time.Hour)
+	s.sweepAt, s.beatAt = time.Now().Add(time.Hour), time.Now().Add(time.Hour)
 	if err := s.reload(t.Context(), "start"); err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,17 @@ func (w *worker) ask(ctx context.Context, requests ...string) ([]string, error) 
 	return w.client.askProcess(ctx, w.pid, requests)
 }
 
+// beat returns nil when the worker gives a sign of life.
+func (w *worker) beat(ctx context.Context) error {
+	client := w.client
+	client.Timeout = min(client.Timeout, beatWithin)
+	replies, err := client.Ask(ctx, "show info")
+	if err != nil {
+		return err
+	}
+	return answeredBy(w.pid, replies[0])
+}
+
 // converge makes the worker's servers those of the tables. What is not confirmed
 // is read back and tried once more.
 func (w *worker) converge(ctx context.Context, groups []*group) (commands int, err error) {

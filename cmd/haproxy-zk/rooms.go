@@ -17,6 +17,7 @@ const (
 	// 20,000 servers are asked for.
 	socketTimeout = 2 * time.Second
 	sweepEvery    = 30 * time.Second
+	beatEvery     = 2 * time.Second
 )
 
 // rooms makes the three rooms of each proxy.
@@ -104,6 +105,7 @@ func (r *rooms) controller(pl *plan, haproxy hactl.Reloader, log *slog.Logger) *
 		Reloader:  haproxy,
 		StartWait: r.settings.StartWait,
 		Sweep:     sweepEvery,
+		Beat:      beatEvery,
 		Timeout:   socketTimeout,
 		Logger:    log.With("component", "hactl"),
 		Metrics:   r.hactl,
