@@ -160,7 +160,12 @@ func (c *Controller) servesElsewhere(g *group, addr netip.AddrPort) bool {
 // would be found by the sweep alone. Whoever gives none is read, which is what it
 // is judged by.
 func (c *Controller) beat(ctx context.Context) {
-	errs := c.each(func(w *worker) error { return w.beat(ctx) })
+	errs := c.each(func(w *worker) error {
+		if w.stale {
+			return nil // it is read anyway
+		}
+		return w.beat(ctx)
+	})
 	for i, w := range c.workers {
 		w.stale = w.stale || errs[i] != nil
 	}

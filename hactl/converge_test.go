@@ -141,6 +141,22 @@ func TestWorkerThatHangsIsFoundWhileNothingChanges(t *testing.T) {
 	}
 }
 
+func TestSweepWaitsForAWorkerOnce(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.Timeout = 100 * time.Millisecond
+	s.set("web", 1)
+	s.absorb(t.Context())
+	if err := s.reload(t.Context(), "start"); err != nil {
+		t.Fatal(err)
+	}
+	w := s.ha.worker(0)
+	w.stopAnswering(false)
+	s.sweep(t.Context())
+	s.beat(t.Context())
+	becomes(t, "connections that hung", 1, w.hanging)
+}
+
 // One beat that is missed is not held against a worker.
 func TestBeatThatIsMissed(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,9 @@ func ParseDroppedLogs(text string) (int, error) { return parseInfo(text, "Droppe
 // countDroppedLogs counts what the workers dropped since they were asked last.
 func (c *Controller) countDroppedLogs(ctx context.Context) {
 	errs := c.each(func(w *worker) error {
+		if w.stale {
+			return errFailing // it would only be waited for once more
+		}
 		replies, err := w.ask(ctx, "show info")
 		if err != nil {
 			return err
