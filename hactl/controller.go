@@ -290,12 +290,13 @@ func (c *Controller) step(ctx context.Context) {
 
 // absorb takes in what was asked and registered since.
 func (c *Controller) absorb(ctx context.Context) {
-	c.hear()
+	// Who is released is let go before what has come since is taken in.
+	changed := c.hear() && c.protect(ctx)
 	mail := c.inbox.take()
 	if !mail.empty() {
 		c.read(mail)
 	}
-	if c.protect(ctx) || !mail.empty() {
+	if c.protect(ctx) || changed || !mail.empty() {
 		c.publish()
 	}
 }

@@ -133,7 +133,7 @@ func (g *group) decide(elsewhere func(registry.Instance) bool, now time.Time) (c
 		}
 		meant = registry.Sort(meant)
 	}
-	if slices.Equal(g.meant, meant) {
+	if slices.Equal(g.meant, meant) && g.damper.waiting == 0 {
 		g.arriving = nil
 		return false, nil
 	}

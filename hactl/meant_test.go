@@ -73,6 +73,27 @@ func TestHeldInstancesAreReleasedAtOnce(t *testing.T) {
 	s.endsWith(t, "start")
 }
 
+// What comes in the same moment is no reason to hold them again.
+func TestReleaseAndANewListTogether(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.set("web", 1, 2, 3)
+	s.absorb(t.Context())
+	if err := s.reload(t.Context(), "start"); err != nil {
+		t.Fatal(err)
+	}
+	s.set("web")
+	s.absorb(t.Context())
+	same(t, "held", []int{1, 2, 3}, s.held())
+	if _, err := s.Release("web"); err != nil {
+		t.Fatal(err)
+	}
+	s.set("web")
+	s.absorb(t.Context())
+	same(t, "held", nil, s.held())
+	same(t, "served", 0, len(s.Snapshot().Groups[0].Instances))
+}
+
 func TestHoldSurvivesAReload(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
@@ -185,6 +206,30 @@ func TestInstanceThatComesAndGoesIsDamped(t *testing.T) {
 	s.set("web", 2)
 	s.serves(t, "its removal is not delayed", "web", 0, 2, 0)
 	s.endsWith(t, "start")
+}
+
+// One that is damped may leave for good.
+func TestDampedInstanceLeaves(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.set("web", 1, 2)
+	s.absorb(t.Context())
+	if err := s.reload(t.Context(), "start"); err != nil {
+		t.Fatal(err)
+	}
+	for range dampAfter {
+		s.set("web", 2)
+		s.absorb(t.Context())
+		s.set("web", 1, 2)
+		s.absorb(t.Context())
+	}
+	same(t, "damped", []int{1}, s.remarks(registry.Damped))
+	s.set("web", 2)
+	s.absorb(t.Context())
+	same(t, "damped", 0, s.groups[0].damper.waiting)
+	if !s.enterAt.IsZero() {
+		t.Errorf("the loop wakes at %v for nobody", s.enterAt)
+	}
 }
 
 func TestDampedInstanceComesBack(t *testing.T) {

@@ -162,8 +162,8 @@ func (s *Source) absorb(m mail) {
 	}
 }
 
-// hear takes the requests.
-func (c *Controller) hear() {
+// hear takes the requests, and tells whether somebody was released.
+func (c *Controller) hear() (released bool) {
 	r := &c.requests
 	r.mu.Lock()
 	cause, let, joined := r.cause, r.let, r.joined
@@ -175,7 +175,7 @@ func (c *Controller) hear() {
 	for _, g := range c.groups {
 		if slices.Contains(let, g.backend.Name) && g.told {
 			c.Logger.Warn("instances that left are held no longer", "group", g.backend.Name, "reason", g.guard.release("an operator releases them"))
-			g.told = false
+			g.told, released = false, true
 		}
 	}
 	switch {
@@ -185,6 +185,7 @@ func (c *Controller) hear() {
 	default:
 		c.rearrange(cause)
 	}
+	return released
 }
 
 // convert makes the layout that was staged the running one. On error everything
