@@ -336,15 +336,40 @@ func TestReloadDoesNotReviveTheDead(t *testing.T) {
 	s.ha.worker(0).do("set server web/web2 health down") // alive for the other one
 	s.set("web", 1, 2, 3, 4)
 	s.serves(t, "all", "web", 1, 2, 3, 4, 0, 0)
-	same(t, "rendered, dead for all", "server web1 10.0.0.1:80 check disabled", s.ha.rendered("web1"))
+	same(t, "rendered, dead for all", "none", s.ha.rendered("web1"))
 	same(t, "rendered, dead for one", "server web2 10.0.0.2:80 check", s.ha.rendered("web2"))
 	for i := range 2 {
 		w := s.ha.worker(i)
 		same(t, "dead for all", "10.0.0.1:80 down", w.show("web/web1"))
 		same(t, "dead for one", "10.0.0.2:80 ready", w.show("web/web2"))
-		same(t, "writes", [][]string{{"set server web/web1 state ready", "set server web/web1 health down", "show info"}}, w.changes())
+		same(t, "writes", [][]string{write(enters("web/web1", 1), []string{"set server web/web1 health down"})}, w.changes())
 	}
 	s.endsWith(t, "start", "slots")
+}
+
+// A daemon that ends before it has told new workers who is dead leaves nothing
+// that the next one takes for an operator's.
+func TestTakeoverRightAfterAReload(t *testing.T) {
+	t.Parallel()
+	first := newStory(t, backendOf("web", 3))
+	first.set("web", 1, 2)
+	first.absorb(t.Context())
+	if err := first.reload(t.Context(), "start"); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 {
+		first.ha.worker(i).do("set server web/web1 health down")
+	}
+	if err := first.reload(t.Context(), "signal"); err != nil {
+		t.Fatal(err)
+	}
+	s := newStory(t, backendOf("web", 3))
+	s.runs(string(first.ha.launches[1].Config))
+	s.set("web", 1, 2)
+	s.serve(t)
+	s.serves(t, "both", "web", 1, 2, 0)
+	same(t, "nobody's wish", 0, len(s.Snapshot().Remarks))
+	s.endsWith(t, "start")
 }
 
 func TestHealthIsThatOfTheWorkersThatAnswer(t *testing.T) {
@@ -360,7 +385,7 @@ func TestHealthIsThatOfTheWorkersThatAnswer(t *testing.T) {
 	if err := s.reload(t.Context(), "worker does not answer"); err != nil {
 		t.Fatal(err)
 	}
-	same(t, "rendered", "server web1 10.0.0.1:80 check disabled", s.ha.rendered("web1"))
+	same(t, "rendered", "none", s.ha.rendered("web1"))
 }
 
 func TestNewInstanceWaitsForItsCheck(t *testing.T) {
@@ -371,13 +396,13 @@ func TestNewInstanceWaitsForItsCheck(t *testing.T) {
 	s.Sweep = 20 * time.Millisecond
 	s.set("web", 1)
 	s.serve(t)
-	same(t, "rendered", "server web1 10.0.0.1:80 check disabled", s.ha.rendered("web1"))
+	same(t, "rendered", "none", s.ha.rendered("web1"))
 	s.set("web", 1, 2)
 	s.serves(t, "both", "web", 1, 2, 0)
 	for i := range 2 {
 		w := s.ha.worker(i)
 		same(t, "writes", [][]string{
-			{"set server web/web1 state ready", "set server web/web1 health down", "show info"},
+			write(enters("web/web1", 1), []string{"set server web/web1 health down"}),
 			write(enters("web/web2", 2), []string{"set server web/web2 health down"}),
 		}, w.changes())
 		same(t, "until its check", "10.0.0.2:80 down", w.show("web/web2"))
@@ -388,7 +413,7 @@ func TestNewInstanceWaitsForItsCheck(t *testing.T) {
 	becomes(t, "swept again", true, func() bool { return s.ha.worker(0).asked("show servers state") > seen+1 })
 	s.ha.kill(1)
 	becomes(t, "reloads", []string{"start", "worker died"}, s.ha.causes)
-	same(t, "rendered, still to be checked", "server web1 10.0.0.1:80 check disabled", s.ha.rendered("web1"))
+	same(t, "rendered, still to be checked", "none", s.ha.rendered("web1"))
 	same(t, "rendered, alive", "server web2 10.0.0.2:80 check", s.ha.rendered("web2"))
 }
 

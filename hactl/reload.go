@@ -205,7 +205,7 @@ func (c *Controller) rendered() map[*group][]Server {
 		have[g] = make([]Server, len(g.table.Slots))
 		for i, s := range g.table.Slots {
 			have[g][i] = Server{Admin: Maint}
-			if s.placed() {
+			if s.written() {
 				have[g][i].Addr = s.Addr
 				if s.serves() {
 					have[g][i].Admin = Ready

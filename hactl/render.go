@@ -66,10 +66,10 @@ func (t *Template) Validate(f Frame, backends []Backend) error {
 
 // Render returns the configuration of HAProxy with every occupied slot as a
 // `server` line, so that a new worker serves at once, and every run of free
-// ones as a disabled `server-template`. A slot that is down, or
-// that an operator took out of service, is rendered disabled: HAProxy takes a
-// server for alive until its first failed check. One that leaves is rendered as
-// if it stayed, for the sake of its sticky sessions.
+// ones as a disabled `server-template`. A slot that is down is rendered free, as
+// HAProxy takes a server for alive until its first failed check, and one that an
+// operator took out of service disabled. One that leaves is rendered as if it
+// stayed, for the sake of its sticky sessions.
 // tables are those of backends, in their order.
 //
 // Lines that the given version would refuse are left out or replaced: from 2.5
@@ -174,7 +174,7 @@ func (b Backend) render(out *bytes.Buffer, table *Table) {
 		params = " " + params
 	}
 	for i := 0; i < len(table.Slots); i++ {
-		if s := table.Slots[i]; s.placed() {
+		if s := table.Slots[i]; s.written() {
 			disabled := ""
 			if !s.serves() {
 				disabled = " disabled"
@@ -183,7 +183,7 @@ func (b Backend) render(out *bytes.Buffer, table *Table) {
 			continue
 		}
 		from := i
-		for i+1 < len(table.Slots) && !table.Slots[i+1].placed() {
+		for i+1 < len(table.Slots) && !table.Slots[i+1].written() {
 			i++
 		}
 		// A single slot is written A-A as well: `server-template web 9` means 1-9.

@@ -41,6 +41,11 @@ func (s Slot) leaving() bool { return !s.until.IsZero() }
 // placed tells whether the slot's server is to have the slot's address.
 func (s Slot) placed() bool { return s.Used || s.leaving() }
 
+// written tells whether the slot's address is rendered. One that is only down gets
+// it afterwards, with its state: rendered disabled, and left so by a daemon that
+// ends at that moment, it would look like an operator's.
+func (s Slot) written() bool { return s.placed() && (!s.Down || s.Operator != "") }
+
 // serves tells whether a new worker may send it requests from its start on.
 func (s Slot) serves() bool { return !s.Down && s.Operator == "" && s.Weight != NoWeight }
 
