@@ -2,9 +2,14 @@ package hactl
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
@@ -18,7 +23,7 @@ import (
 // weight; any other state of a server whose instance is registered is an
 // operator's.
 func (c *Controller) recall(ctx context.Context) {
-	states := make([]ServersState, len(c.Frame.Sockets))
+	states, hang := make([]ServersState, len(c.Frame.Sockets)), make([]bool, len(c.Frame.Sockets))
 	var asking sync.WaitGroup
 	for i, socket := range c.Frame.Sockets {
 		asking.Go(func() {
@@ -27,13 +32,21 @@ func (c *Controller) recall(ctx context.Context) {
 				states[i], err = ParseServersState(replies[0])
 			}
 			if err != nil {
+				hang[i] = !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ECONNREFUSED)
 				c.Logger.Debug("nothing is known of an HAProxy that might run already", "socket", socket, "error", err)
 			}
 		})
 	}
 	asking.Wait()
+	// What the process before asked of one that hangs waits on its socket.
+	c.unread = slices.Contains(hang, true)
 	c.recalled = recollect(states)
 	c.rediscover(states)
+	for _, g := range c.groups {
+		if free, err := netip.ParseAddrPort(g.backend.Servers.Free); err == nil {
+			delete(c.recalled[g.backend.Name], free)
+		}
+	}
 }
 
 // rediscover keeps the discovered groups of the HAProxy that runs while ZooKeeper
@@ -59,7 +72,9 @@ func (c *Controller) rediscover(states []ServersState) {
 			if err != nil || !b.Servers.nameAll(servers) {
 				continue
 			}
-			c.groups = append(c.groups, newGroup(b, true))
+			g := newGroup(b, true)
+			g.see(registry.Group{Name: name, Recalled: true}, time.Now()) // retain adds who serves
+			c.groups = append(c.groups, g)
 			found++
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
@@ -163,6 +164,9 @@ backend bad
 			if slices.Contains(c.want, "new") {
 				s.serves(t, "a group that was not kept", "new", 3, 0)
 			}
+			if slices.Contains(s.Snapshot().Waiting, "idle") {
+				t.Error("an empty group is waited for")
+			}
 			s.SetGroups(registry.Discovered{Names: []string{"kept"}})
 			s.set("web", 1)
 			s.set("kept", 9)
@@ -173,6 +177,35 @@ backend bad
 			s.endsWith(t, "start")
 		})
 	}
+}
+
+// A free slot may have an address of the configuration's.
+func TestTakeoverOfFreeSlotsWithAnAddress(t *testing.T) {
+	t.Parallel()
+	b := backendOf("web", 3)
+	b.Servers.Free = "127.0.0.1:9"
+	s := newStory(t, b)
+	s.StartWait = 0
+	s.runs("backend web\n server web1 10.0.0.1:80\n server-template web 2-3 127.0.0.1:9 disabled")
+	s.serve(t)
+	same(t, "who serves", []int{1}, lastOf(s.Snapshot().Groups[0].Instances))
+	same(t, "nobody's wish", 0, len(s.Snapshot().Remarks))
+	s.endsWith(t, "start")
+}
+
+// What a worker that hangs was asked for waits on its socket.
+func TestTakeoverFromAWorkerThatHangs(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.Timeout = 100 * time.Millisecond
+	before := s.runs("backend web\n server web1 10.0.0.1:80\n server web2 10.0.0.2:80")
+	before[0].stopAnswering(false)
+	s.ha.meet(func() { s.ha.unread = leaves("web/web1") })
+	s.set("web", 1, 2)
+	s.serve(t)
+	s.serves(t, "all workers", "web", 1, 2, 0)
+	same(t, "nobody's wish", 0, len(s.Snapshot().Remarks))
+	s.endsWith(t, "start")
 }
 
 func TestTakeoverFromNobody(t *testing.T) {
