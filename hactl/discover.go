@@ -103,8 +103,11 @@ func (c *Controller) retire() {
 	}
 }
 
-// gone tells whether a discovered group has disappeared and serves no instance.
-func (g *group) gone() bool { return g.discovered && !g.listed && len(g.meant) == 0 }
+// gone tells whether a discovered group has disappeared and serves nobody, not even
+// sticky sessions.
+func (g *group) gone() bool {
+	return g.discovered && !g.listed && len(g.meant) == 0 && g.table.Leaving() == 0
+}
 
 // dropEmptied drops the discovered groups that were gone for long enough.
 func (c *Controller) dropEmptied() {

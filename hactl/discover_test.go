@@ -2,6 +2,7 @@ package hactl
 
 import (
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -95,6 +96,31 @@ func TestDiscoveredGroupsStory(t *testing.T) {
 	same(t, "groups", []string{"web", "web-admin", "longest", "b", "c"}, s.names())
 	same(t, "groups shown", 5, len(s.Snapshot().Groups))
 	same(t, "reloads", []string{"start", "groups", "groups"}, s.ha.causes())
+}
+
+// The sticky sessions of a group that is gone have their time.
+func TestGroupThatIsGoneStaysWhileItDrains(t *testing.T) {
+	t.Parallel()
+	s := newStory(t)
+	s.listed = false
+	s.Discover = func(name string) (Backend, error) { return draining(name, 2, time.Hour), nil }
+	s.SetGroups(registry.Discovered{Names: []string{"a"}})
+	s.absorb(t.Context())
+	s.set("a", 1)
+	s.absorb(t.Context())
+	if err := s.reload(t.Context(), "start"); err != nil {
+		t.Fatal(err)
+	}
+	s.SetGroups(registry.Discovered{})
+	s.absorb(t.Context())
+	s.assign(t.Context())
+	g := s.groups[0]
+	g.emptied = time.Now().Add(-emptyFor)
+	s.retire()
+	same(t, "reload while it drains", "", s.reloadCause)
+	g.table.Settle(time.Now().Add(2*time.Hour), func(netip.AddrPort) bool { return false })
+	s.retire()
+	same(t, "reload afterwards", "groups", s.reloadCause)
 }
 
 func TestNothingDiscoveredIsComplete(t *testing.T) {
