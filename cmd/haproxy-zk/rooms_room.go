@@ -107,6 +107,15 @@ func (m *room) followPlan(ctx context.Context, now *following, haproxy *supervis
 		}
 		err = now.stop()
 	}()
+	take := func() {
+		log.Info("what is registered was read for the new configuration")
+		if err := now.stop(); err != nil {
+			log.Warn("the syncer of the old configuration did not end cleanly", "error", err)
+		}
+		now, next, in = next, nil, nil
+		now.keep()
+		m.place.put(controller, haproxy, now)
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -117,19 +126,18 @@ func (m *room) followPlan(ctx context.Context, now *following, haproxy *supervis
 		case <-m.changed:
 			pl := m.plan.Load()
 			prepare(pl)
-			if next != nil {
-				_ = next.stop() // it was never used
-			}
 			source := controller.Stage(pl.layout())
+			select {
+			case <-in:
+				take() // the one before had come in already: it counts until this one does
+			default:
+				if next != nil {
+					_ = next.stop() // it was never used, and cannot be any more
+				}
+			}
 			next, in = m.follow(pl, source, log, false), source.In()
 		case <-in:
-			log.Info("what is registered was read for the new configuration")
-			if err := now.stop(); err != nil {
-				log.Warn("the syncer of the old configuration did not end cleanly", "error", err)
-			}
-			now, next, in = next, nil, nil
-			now.keep()
-			m.place.put(controller, haproxy, now)
+			take()
 		}
 	}
 }
