@@ -184,6 +184,7 @@ func (c *Controller) Run(ctx context.Context, started func()) error {
 		return nil
 	}
 	c.recall(ctx)
+	emptied := c.doubt()
 	if c.retain() {
 		c.protect(ctx)
 		c.publish()
@@ -196,7 +197,10 @@ func (c *Controller) Run(ctx context.Context, started func()) error {
 	}
 	started()
 	c.measure()
-	if c.requests.waiting() {
+	for g, told := range emptied {
+		g.see(told, time.Now())
+	}
+	if c.requests.waiting() || len(emptied) > 0 {
 		c.inbox.nudge()
 	}
 	c.sweepAt, c.beatAt = time.Now().Add(c.Sweep), time.Now().Add(c.Beat)

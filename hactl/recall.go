@@ -84,6 +84,20 @@ func (c *Controller) rediscover(states []ServersState) {
 	}
 }
 
+// doubt puts off that groups are empty whom the HAProxy that runs serves: they may
+// have been lost, and held, while no daemon ran. It returns what ZooKeeper told of
+// them, to be taken in once HAProxy serves, as any other loss.
+func (c *Controller) doubt() map[*group]registry.Group {
+	told := make(map[*group]registry.Group)
+	for _, g := range c.groups {
+		if g.filled && !g.seen.Recalled && len(g.seen.Instances) == 0 && len(c.recalled[g.backend.Name]) > 0 && g.checked() {
+			told[g] = g.seen
+			g.seen = registry.Group{Name: g.backend.Name, Recalled: true}
+		}
+	}
+	return told
+}
+
 // retain lets those serve on, of groups that ZooKeeper has not told yet, whom the
 // HAProxy has that runs already: it knew all that was registered until the process
 // before ended, and who was held. What was kept of a group may be older. It

@@ -179,6 +179,29 @@ backend bad
 	}
 }
 
+// A path may have been wiped while no daemon ran, or shortly before the last one
+// ended.
+func TestTakeoverOfAGroupThatWasLost(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 4), backendOf("api", 2), backendOf("idle", 2))
+	for _, w := range s.runs("backend web\n server web1 10.0.0.1:80\n server web2 10.0.0.2:80\n server web3 10.0.0.3:80\nbackend api\n server api1 10.0.0.8:80\nbackend idle\n server idle1 0.0.0.0:0") {
+		w.do("set server web/web3 health down")
+	}
+	s.set("web")
+	s.set("api", 8)
+	s.set("idle")
+	s.serve(t)
+	becomes(t, "who is up is held", []int{1, 2}, s.held)
+	for i := range 2 {
+		w := s.ha.worker(i)
+		becomes(t, "who is up", "10.0.0.1:80 ready", func() string { return w.show("web/web1") })
+		becomes(t, "who is up", "10.0.0.2:80 ready", func() string { return w.show("web/web2") })
+	}
+	s.set("web", 1, 2, 3)
+	becomes(t, "they are back", nil, s.held)
+	s.endsWith(t, "start")
+}
+
 // A free slot may have an address of the configuration's.
 func TestTakeoverOfFreeSlotsWithAnAddress(t *testing.T) {
 	t.Parallel()
