@@ -44,12 +44,7 @@ func TestHangupReadsTheConfigurationAgain(t *testing.T) {
 
 		write(`"web": {"mode": "carrier pigeon"}`)
 		hangup()
-		eventually(t, "it tells what is wrong", func() error {
-			if text := b.Logs(); !strings.Contains(text, "carrier pigeon") {
-				return fmt.Errorf("it said:\n%s", text)
-			}
-			return nil
-		})
+		eventually(t, "it tells what is wrong", func() error { return b.Says("carrier pigeon") })
 		b.serves("web", a)
 		b.serves("api", other)
 		if code, body := rig.Get("http://" + b.listener() + "/api/"); code != http.StatusOK {

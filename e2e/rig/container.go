@@ -120,6 +120,16 @@ func (c *Container) Logs() string {
 	return text
 }
 
+// Says returns nil when the container has printed words, however much it has printed
+// since; its error has the end of that.
+func (c *Container) Says(words string) error {
+	text, err := DockerOutput(context.Background(), "logs", c.ID)
+	if err == nil && !strings.Contains(text, words) {
+		err = fmt.Errorf("no %q in what it said:\n%s", words, text[max(0, len(text)-4000):])
+	}
+	return err
+}
+
 // CreateNetwork creates a private network and returns its name.
 func CreateNetwork(ctx context.Context, flags ...string) (string, error) {
 	name := UniqueName("net")
