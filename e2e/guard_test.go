@@ -85,6 +85,12 @@ func (s *stage) together(group string, create bool, apps ...*rig.App) {
 			operations = append(operations, &zk.DeleteRequest{Path: path, Version: -1})
 		}
 	}
+	s.transact(operations)
+}
+
+// transact carries out operations in one transaction.
+func (s *stage) transact(operations []any) {
+	s.t.Helper()
 	if results, err := s.registry.Conn().Multi(operations...); err != nil {
 		s.t.Fatalf("transaction: %v %v", err, results)
 	}
@@ -115,9 +121,7 @@ func (s *stage) wipe(path string) {
 		operations = append(operations, &zk.DeleteRequest{Path: path, Version: -1})
 	}
 	collect(path)
-	if results, err := s.registry.Conn().Multi(operations...); err != nil {
-		s.t.Fatalf("transaction: %v %v", err, results)
-	}
+	s.transact(operations)
 }
 
 // anew waits until all of apps answer requests that begin from now on.

@@ -66,6 +66,17 @@ func (s *story) begin(tb testing.TB) {
 	tb.Cleanup(func() { cancel(); <-s.over })
 }
 
+// launch starts HAProxy with what has come, without Run: the story goes on step by
+// step.
+func (s *story) launch(tb testing.TB) {
+	tb.Helper()
+	s.absorb(tb.Context())
+	s.sweepAt, s.beatAt = time.Now().Add(s.Sweep), time.Now().Add(s.Beat)
+	if err := s.reload(tb.Context(), "start"); err != nil {
+		tb.Fatal(err)
+	}
+}
+
 // serve runs the controller and returns once HAProxy serves.
 func (s *story) serve(tb testing.TB) {
 	tb.Helper()
@@ -483,11 +494,7 @@ func BenchmarkApply(b *testing.B) {
 	for _, g := range backends {
 		s.set(g.Name, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 	}
-	s.absorb(b.Context())
-	if err := s.reload(b.Context(), "start"); err != nil {
-		b.Fatal(err)
-	}
-	s.sweepAt, s.beatAt = time.Now().Add(time.Hour), time.Now().Add(time.Hour)
+	s.launch(b)
 	group := backends[500].Name
 	in, out := []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
 	for b.Loop() {
@@ -510,11 +517,7 @@ func TestAddressMovesOnceAllWorkersHaveLetItGo(t *testing.T) {
 	s := newStory(t, backendOf("api", 3), backendOf("web", 3))
 	s.set("api")
 	s.set("web", 1, 2)
-	s.absorb(t.Context())
-	s.sweepAt, s.beatAt = time.Now().Add(time.Hour), time.Now().Add(time.Hour)
-	if err := s.reload(t.Context(), "start"); err != nil {
-		t.Fatal(err)
-	}
+	s.launch(t)
 	prompt, late := s.ha.worker(0), s.ha.worker(1)
 	release := late.stopAnswering(true)
 	s.set("api", 1)

@@ -77,10 +77,7 @@ func TestCommandsThatComeLateAreUndoneWhateverTheReloadIsFor(t *testing.T) {
 			s := newStory(t, backendOf("web", 3))
 			s.Timeout = 100 * time.Millisecond
 			s.set("web", 1, 2)
-			s.absorb(t.Context())
-			if err := s.reload(t.Context(), "start"); err != nil {
-				t.Fatal(err)
-			}
+			s.launch(t)
 			s.ha.meet(func() { s.ha.unread = leaves("web/web1") })
 			s.ha.worker(0).stopAnswering(false)
 			s.set("web", 1, 2, 3)
@@ -146,10 +143,7 @@ func TestSweepWaitsForAWorkerOnce(t *testing.T) {
 	s := newStory(t, backendOf("web", 3))
 	s.Timeout = 100 * time.Millisecond
 	s.set("web", 1)
-	s.absorb(t.Context())
-	if err := s.reload(t.Context(), "start"); err != nil {
-		t.Fatal(err)
-	}
+	s.launch(t)
 	w := s.ha.worker(0)
 	w.stopAnswering(false)
 	s.sweep(t.Context())
@@ -376,10 +370,7 @@ func TestHealthIsThatOfTheWorkersThatAnswer(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
 	s.set("web", 1, 2)
-	s.absorb(t.Context())
-	if err := s.reload(t.Context(), "start"); err != nil {
-		t.Fatal(err)
-	}
+	s.launch(t)
 	s.ha.worker(1).do("set server web/web1 health down")
 	s.workers[0].failures = maxFailures // it was alive when it was last heard
 	if err := s.reload(t.Context(), "worker does not answer"); err != nil {

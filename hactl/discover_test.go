@@ -107,10 +107,7 @@ func TestGroupThatIsGoneStaysWhileItDrains(t *testing.T) {
 	s.SetGroups(registry.Discovered{Names: []string{"a"}})
 	s.absorb(t.Context())
 	s.set("a", 1)
-	s.absorb(t.Context())
-	if err := s.reload(t.Context(), "start"); err != nil {
-		t.Fatal(err)
-	}
+	s.launch(t)
 	s.SetGroups(registry.Discovered{})
 	s.absorb(t.Context())
 	s.assign(t.Context())

@@ -9,10 +9,7 @@ func TestDroppedLogsAreCounted(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 2))
 	s.set("web", 1)
-	s.absorb(t.Context())
-	if err := s.reload(t.Context(), "start"); err != nil {
-		t.Fatal(err)
-	}
+	s.launch(t)
 	dropped := func(first, second int) {
 		s.ha.worker(0).drop(first)
 		s.ha.worker(1).drop(second)

@@ -78,10 +78,7 @@ func TestReleaseAndANewListTogether(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
 	s.set("web", 1, 2, 3)
-	s.absorb(t.Context())
-	if err := s.reload(t.Context(), "start"); err != nil {
-		t.Fatal(err)
-	}
+	s.launch(t)
 	s.set("web")
 	s.absorb(t.Context())
 	same(t, "held", []int{1, 2, 3}, s.held())
@@ -213,10 +210,7 @@ func TestDampedInstanceLeaves(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
 	s.set("web", 1, 2)
-	s.absorb(t.Context())
-	if err := s.reload(t.Context(), "start"); err != nil {
-		t.Fatal(err)
-	}
+	s.launch(t)
 	for range dampAfter {
 		s.set("web", 2)
 		s.absorb(t.Context())

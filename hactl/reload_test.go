@@ -232,11 +232,7 @@ func TestWorkerOfASettledGenerationIsReplacedAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
 	s.set("web", 1)
-	s.absorb(t.Context())
-	s.sweepAt, s.beatAt = time.Now().Add(time.Hour), time.Now().Add(time.Hour)
-	if err := s.reload(t.Context(), "start"); err != nil {
-		t.Fatal(err)
-	}
+	s.launch(t)
 	for range 10 {
 		s.backoff.NextBackOff() // it had been hard to start
 	}
@@ -322,11 +318,7 @@ func TestCrowdedReloadWaitsUnlessItIsUrgent(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 2))
 	s.set("web", 1)
-	s.absorb(t.Context())
-	s.sweepAt, s.beatAt = time.Now().Add(time.Hour), time.Now().Add(time.Hour)
-	if err := s.reload(t.Context(), "start"); err != nil {
-		t.Fatal(err)
-	}
+	s.launch(t)
 	step := func(what string, causes ...string) {
 		t.Helper()
 		s.step(t.Context())
