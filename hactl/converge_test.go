@@ -347,10 +347,7 @@ func TestTakeoverRightAfterAReload(t *testing.T) {
 	t.Parallel()
 	first := newStory(t, backendOf("web", 3))
 	first.set("web", 1, 2)
-	first.absorb(t.Context())
-	if err := first.reload(t.Context(), "start"); err != nil {
-		t.Fatal(err)
-	}
+	first.launch(t)
 	for i := range 2 {
 		first.ha.worker(i).do("set server web/web1 health down")
 	}

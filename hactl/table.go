@@ -46,8 +46,9 @@ func (s Slot) placed() bool { return s.Used || s.leaving() }
 // ends at that moment, it would look like an operator's.
 func (s Slot) written() bool { return s.placed() && (!s.Down || s.Operator != "") }
 
-// serves tells whether a new worker may send it requests from its start on.
-func (s Slot) serves() bool { return !s.Down && s.Operator == "" && s.Weight != NoWeight }
+// serves tells of a slot that is written whether a new worker may send it requests
+// from its start on.
+func (s Slot) serves() bool { return s.Operator == "" && s.Weight != NoWeight }
 
 // weight is what the slot's server is to have.
 func (s Slot) weight() Weight {
