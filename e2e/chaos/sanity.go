@@ -16,9 +16,10 @@ func mayFollow() map[string][]string {
 	return map[string][]string{
 		"a worker died, its connections were cut and the others carry its load until it is replaced": {killed, hung},
 		diedDraining: {killed, hung},
-		"no worker answers, starting new ones beside them":     {killed, hung, paused},
-		"ending a worker that does not answer":                 {hung, paused},
-		"cannot reload, what runs goes on unchanged":           {killed, hung, paused},
+		"no worker answers, starting new ones beside them": {killed, hung, paused},
+		"ending a worker that does not answer":             {hung, paused},
+		// HAProxy takes its listeners from one that dies meanwhile.
+		"cannot reload, what runs goes on unchanged; it is tried again until it succeeds": {killed, hung, paused},
 		"the configuration is wrong":                           spoiled,
 		"the configuration was not taken, nothing has changed": spoiled,
 	}

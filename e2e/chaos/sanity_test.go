@@ -1,6 +1,13 @@
 package chaos
 
-import "testing"
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
 
 func TestLinesThatAreWrong(t *testing.T) {
 	const died = "a worker died, its connections were cut and the others carry its load until it is replaced"
@@ -37,6 +44,28 @@ func TestErrorsAreExplainedByFaults(t *testing.T) {
 			if !known[fault] {
 				t.Errorf("%s: there is no fault %s", message, fault)
 			}
+		}
+	}
+}
+
+// What a fault may be blamed for is what haproxy-zk really says, word for word.
+func TestErrorsThatAreExplainedAreLogged(t *testing.T) {
+	var product strings.Builder
+	for _, room := range []string{"cmd", "hactl", "supervisor"} {
+		if err := filepath.WalkDir(filepath.Join("..", "..", room), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			product.Write(text)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for message := range mayFollow() {
+		if !strings.Contains(product.String(), strconv.Quote(message)) {
+			t.Errorf("nothing logs %q", message)
 		}
 	}
 }
