@@ -158,13 +158,15 @@ func (c *Controller) servesElsewhere(g *group, addr netip.AddrPort) bool {
 
 // beat asks every worker for a sign of life: while nothing changes, one that hangs
 // would be found by the sweep alone. Whoever gives none is read, which is what it
-// is judged by.
+// is judged by. How many lines of its log it dropped comes with the answer.
 func (c *Controller) beat(ctx context.Context) {
 	errs := c.each(func(w *worker) error {
 		if w.stale {
 			return nil // it is read anyway
 		}
-		return w.beat(ctx)
+		dropped, err := w.beat(ctx)
+		c.Metrics.droppedLogs.WithLabelValues(c.Proxy).Add(float64(dropped))
+		return err
 	})
 	for i, w := range c.workers {
 		w.stale = w.stale || errs[i] != nil
@@ -174,7 +176,7 @@ func (c *Controller) beat(ctx context.Context) {
 // sweep looks at everything.
 func (c *Controller) sweep(ctx context.Context) {
 	c.look(ctx, c.groups)
-	c.countDroppedLogs(ctx)
+	c.beat(ctx)
 }
 
 // look reads what every worker really has of some groups. What an operator

@@ -169,6 +169,10 @@ func ParseSessions(text string) (map[string]int, error) {
 // ParsePID reads the pid from `show info`.
 func ParsePID(text string) (int, error) { return parseInfo(text, "Pid") }
 
+// ParseDroppedLogs reads from `show info` how many lines of its log a process
+// could not send since it was started: `DroppedLogs: 12`.
+func ParseDroppedLogs(text string) (int, error) { return parseInfo(text, "DroppedLogs") }
+
 // parseInfo reads a number from `show info`, whose lines are `Name: value`.
 func parseInfo(text, name string) (int, error) {
 	for line := range strings.Lines(text) {

@@ -22,7 +22,7 @@ type worker struct {
 	noticed []wish
 	// failures counts what went wrong in a row.
 	failures int
-	// droppedLogs is how many lines it had dropped when it was asked last.
+	// droppedLogs is how many lines of its log it had dropped at its last beat.
 	droppedLogs int
 }
 
@@ -39,15 +39,24 @@ func (w *worker) ask(ctx context.Context, requests ...string) ([]string, error) 
 	return w.client.askProcess(ctx, w.pid, requests)
 }
 
-// beat returns nil when the worker gives a sign of life.
-func (w *worker) beat(ctx context.Context) error {
+// beat asks the worker for a sign of life. It returns how many lines of its log it
+// has dropped since it gave the last one.
+func (w *worker) beat(ctx context.Context) (dropped int, err error) {
 	client := w.client
 	client.Timeout = min(client.Timeout, beatWithin)
 	replies, err := client.Ask(ctx, "show info")
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return answeredBy(w.pid, replies[0])
+	if err := answeredBy(w.pid, replies[0]); err != nil {
+		return 0, err
+	}
+	all, err := ParseDroppedLogs(replies[0])
+	if err != nil {
+		return 0, err
+	}
+	dropped, w.droppedLogs = max(0, all-w.droppedLogs), all
+	return dropped, nil
 }
 
 // converge makes the worker's servers those of the tables. What is not confirmed
