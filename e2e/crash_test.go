@@ -117,6 +117,40 @@ func TestKilledWorkerCostsItsOwnConnections(t *testing.T) {
 	})
 }
 
+// A worker may die before it was asked for anything. Its socket may still accept
+// then, and hang: nobody waits for that.
+func TestWorkerKilledAsItBeginsToServeIsReplaced(t *testing.T) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, nil)
+		a := s.app(front)
+		s.serves(front, a)
+		for range 5 {
+			before := s.pids()
+			s.signal(syscall.SIGUSR2)
+			var young []int
+			s.eventually("another generation", func() error {
+				condition, err := s.condition()
+				if err == nil && (len(condition.Generations) == 0 || slices.Contains(before, condition.Generations[0].PIDs[0])) {
+					err = fmt.Errorf("generations %v", condition.Generations)
+				}
+				if err == nil {
+					young = condition.Generations[0].PIDs
+				}
+				return err
+			})
+			begun := time.Now()
+			if err := syscall.Kill(young[len(young)-1], syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			s.replaced(young)
+			if took := time.Since(begun); took > 1500*time.Millisecond {
+				t.Errorf("replaced after %v", took)
+			}
+		}
+		s.stopped()
+	})
+}
+
 // Each generation of workers that dies young is replaced later than the one
 // before; until then the proxy is not ready.
 func TestWorkersThatKeepDyingAreReplacedMoreAndMoreRarely(t *testing.T) {

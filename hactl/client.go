@@ -85,7 +85,7 @@ func answeredBy(pid int, info string) error {
 
 func (c Client) write(ctx context.Context, requests []string) ([]string, error) {
 	if ctx.Err() != nil {
-		return nil, ctx.Err()
+		return nil, context.Cause(ctx)
 	}
 	// Whoever has connected asks, also when ctx is done meanwhile: HAProxy 3.0.0
 	// keeps the session of a client that leaves without a word for ever, and with
@@ -105,7 +105,7 @@ func (c Client) write(ctx context.Context, requests []string) ([]string, error) 
 	defer stop()
 	replies, err := readReplies(conn, len(requests))
 	if ctx.Err() != nil {
-		err = ctx.Err()
+		err = context.Cause(ctx)
 	}
 	return replies, err
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -56,6 +57,7 @@ type Controller struct {
 
 	inbox    *inbox
 	requests requests
+	deaths   *deaths
 	snapshot atomic.Pointer[registry.Snapshot]
 	problem  atomic.Pointer[string]
 
@@ -126,7 +128,7 @@ const (
 // New returns a controller that waits to be run. Its template and frame must
 // have passed [Template.Validate].
 func New(o Options) *Controller {
-	c := &Controller{Options: o, inbox: newInbox()}
+	c := &Controller{Options: o, inbox: newInbox(), deaths: newDeaths()}
 	c.backoff = backoff.NewExponentialBackOff()
 	// Half as much more or less is at random: 30 s at most.
 	c.backoff.InitialInterval, c.backoff.MaxInterval, c.backoff.Multiplier = 100*time.Millisecond, 20*time.Second, 2
@@ -180,6 +182,12 @@ func (c *Controller) setProblem(text string) {
 // It calls started once HAProxy serves; that it cannot start is the only error.
 func (c *Controller) Run(ctx context.Context, started func()) error {
 	defer c.Metrics.forget(c.Proxy)
+	var hearing sync.WaitGroup
+	defer hearing.Wait()
+	listening, cancel := context.WithCancel(ctx)
+	defer cancel()
+	died := c.Reloader.Died()
+	hearing.Go(func() { c.deaths.hear(listening, died) })
 	if !c.awaitGroups(ctx) {
 		return nil
 	}
@@ -211,7 +219,7 @@ func (c *Controller) Run(ctx context.Context, started func()) error {
 			timer.Stop()
 			return nil
 		case <-c.inbox.wake:
-		case pid := <-c.Reloader.Died():
+		case pid := <-c.deaths.heard:
 			c.bury(pid)
 		case <-timer.C:
 		}

@@ -73,6 +73,10 @@ func (c *Controller) apply(ctx context.Context) {
 			return
 		}
 		w.stale = true
+		if errors.Is(errs[i], errDied) {
+			c.unread = true
+			continue // it is replaced as soon as that is heard
+		}
 		c.Metrics.commands.WithLabelValues(c.Proxy, "error").Inc()
 		if noDescriptor(errs[i]) {
 			// It would be replaced for what is no fault of its own.

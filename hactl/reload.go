@@ -2,7 +2,6 @@ package hactl
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -76,14 +75,13 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 	wanted, needed := Files(config, tables)
 	runs := !c.reloaded.IsZero() && !c.urgent
 	pids, err := c.Reloader.Reload(ctx, registry.Launch{Config: config, Cause: cause, FilesWanted: wanted, FilesNeeded: needed})
+	died := false
 	if err == nil {
 		runs = false // but what is to be adopted
 		for _, t := range tables {
 			t.Renew()
 		}
-		if err = c.adopt(ctx, pids); errors.Is(err, errDied) {
-			cause, c.urgent = "worker died", true
-		}
+		died, err = c.adopt(ctx, pids)
 		for _, w := range c.workers {
 			// The sockets are handed on, and with them what a worker that hung has
 			// not read: the new ones run it before anything else.
@@ -119,6 +117,9 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 		c.failing = ""
 		c.Logger.Info("reloads succeed again", "cause", cause)
 	}
+	if died {
+		c.restore("worker died")
+	}
 	// What was rendered disabled gets its state now, before anything else.
 	c.apply(ctx)
 	return nil
@@ -146,48 +147,57 @@ func withoutDigits(r rune) rune {
 	return r
 }
 
-// errDied says that a worker ended before it could be told anything.
-var errDied = errors.New("a new worker ended before it was asked")
-
-// adopt finds the socket of each new worker. Until the old generation has
-// stopped listening, either may answer on a socket that they share. One that has
-// died meanwhile answers never: then it is not waited for.
-func (c *Controller) adopt(ctx context.Context, pids []int) error {
-	limited, cancel := context.WithTimeout(ctx, adoptWithin)
+// adopt takes the workers of a new generation in place of those before, which were
+// told to finish. Until the old ones have stopped listening, either may answer on a
+// socket that they share. One that has died meanwhile answers never: it is left out.
+func (c *Controller) adopt(ctx context.Context, pids []int) (died bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, adoptWithin)
 	defer cancel()
-	type probed struct {
-		sockets map[int]string
-		err     error
+	lives := c.deaths.watch(pids)
+	living, sockets := slices.Clone(pids), map[int]string(nil)
+	for len(living) > 0 {
+		var dead int
+		if sockets, dead, err = c.probe(ctx, living); dead == 0 {
+			break
+		}
+		living = slices.DeleteFunc(living, func(pid int) bool { return pid == dead })
 	}
-	probing := make(chan probed, 1)
+	if err == nil && len(sockets) < len(living) {
+		err = ctx.Err()
+	}
+	if err != nil {
+		err = fmt.Errorf("find the sockets of the new workers %v: only %v answered: %w", living, sockets, err)
+	}
+	c.workers = nil
+	for _, pid := range living {
+		if path, answered := sockets[pid]; answered {
+			c.workers = append(c.workers, &worker{pid: pid, life: lives[pid], client: Client{Path: path, Timeout: c.Timeout}, have: c.rendered()})
+		}
+	}
+	return len(living) < len(pids), err
+}
+
+// probe is [Prober.Probe] that ends when one of the processes has died.
+func (c *Controller) probe(ctx context.Context, pids []int) (sockets map[int]string, dead int, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	probed := make(chan struct{})
 	go func() {
-		sockets, err := Prober{Sockets: c.Frame.Sockets, Timeout: c.Timeout}.Probe(limited, pids)
-		probing <- probed{sockets, err}
+		defer close(probed)
+		sockets, err = Prober{Sockets: c.Frame.Sockets, Timeout: c.Timeout}.Probe(ctx, pids)
 	}()
-	var found probed
-	for found.sockets == nil {
+	for {
 		select {
-		case found = <-probing:
-		case pid := <-c.Reloader.Died():
+		case <-probed:
+			return sockets, 0, err
+		case pid := <-c.deaths.heard:
 			if slices.Contains(pids, pid) {
 				cancel()
-				<-probing
-				return fmt.Errorf("find the sockets of the new workers %v: %w: %d", pids, errDied, pid)
+				<-probed
+				return nil, pid, nil
 			}
 		}
 	}
-	sockets, err := found.sockets, found.err
-	if err == nil && len(sockets) < len(pids) {
-		err = limited.Err()
-	}
-	if err != nil {
-		return fmt.Errorf("find the sockets of the new workers %v: only %v answered: %w", pids, sockets, err)
-	}
-	c.workers = nil
-	for _, pid := range pids {
-		c.workers = append(c.workers, &worker{pid: pid, client: Client{Path: sockets[pid], Timeout: c.Timeout}, have: c.rendered()})
-	}
-	return nil
 }
 
 // layout is what the configuration is rendered from.

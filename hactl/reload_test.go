@@ -166,13 +166,14 @@ func TestWorkersThatDieTogetherAreReplacedByOneReload(t *testing.T) {
 	s.ha.kill(0)
 	s.ha.kill(1)
 	s.set("web", 1, 2)
+	becomes(t, "reloads", []string{"start", "worker died"}, s.ha.causes)
 	s.serves(t, "all workers", "web", 1, 2, 0)
 	becomes(t, "ready", true, s.isReady)
 	s.endsWith(t, "start", "worker died")
 }
 
 // A worker that dies between its start and the first question is no reason to
-// wait until the question's time is over.
+// wait until the question's time is over, and the others are updated meanwhile.
 func TestWorkerThatDiesBeforeItIsAskedIsReplacedAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
@@ -183,16 +184,63 @@ func TestWorkerThatDiesBeforeItIsAskedIsReplacedAtOnce(t *testing.T) {
 	s.Reload("signal")
 	becomes(t, "another generation", true, func() bool { return s.ha.worker(0) != before })
 	s.ha.meet(func() { s.ha.shared = 0 })
+	release := s.ha.holdReload()
 	begun := time.Now()
 	s.ha.died <- before.pid // of the generation before: nobody's loss
+	s.ha.worker(0).stopAnswering(false)
 	s.ha.kill(0)
+	for _, socket := range s.ha.sockets {
+		socket.lend(nil, 0) // the generation before has stopped listening
+	}
+	other := s.ha.worker(1)
+	s.set("web", 1, 2)
+	becomes(t, "the other one serves", []int{1, 2, 0}, func() []int { return other.serving("web") })
 	becomes(t, "reloads", []string{"start", "signal", "worker died"}, s.ha.causes)
+	same(t, "ready", false, s.isReady())
+	release()
 	becomes(t, "ready", true, s.isReady)
 	if took := time.Since(begun); took > adoptWithin/2 {
 		t.Errorf("it was replaced after %v", took)
 	}
-	s.serves(t, "all workers", "web", 1, 0, 0)
+	s.serves(t, "all workers", "web", 1, 2, 0)
 	s.endsWith(t, "start", "signal", "worker died")
+}
+
+// Without a worker that lives there is nobody to ask, and nothing to wait for.
+func TestWorkersThatAllDieBeforeTheyAreAsked(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.set("web", 1)
+	s.ha.meet(func() { s.ha.shared = 1 << 30 })
+	s.begin(t)
+	becomes(t, "reloads", []string{"start"}, s.ha.causes)
+	s.ha.meet(func() { s.ha.shared = 0 })
+	s.ha.kill(0)
+	s.ha.kill(1)
+	s.serves(t, "all workers", "web", 1, 0, 0)
+	becomes(t, "ready", true, s.isReady)
+	s.endsWith(t, "start", "worker died")
+}
+
+// The socket of a worker that has died may accept, and hang.
+func TestWorkerThatDiesWhileItIsAskedIsReplacedAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.set("web", 1)
+	s.serve(t)
+	dead := s.ha.worker(0)
+	dead.stopAnswering(false)
+	s.set("web", 1, 2)
+	becomes(t, "connections that hung", 1, dead.hanging)
+	begun := time.Now()
+	s.ha.kill(0)
+	s.serves(t, "all workers", "web", 1, 2, 0)
+	if took := time.Since(begun); took > s.Timeout/2 {
+		t.Errorf("it was replaced after %v", took)
+	}
+	// What it was asked is run by whoever is given its socket.
+	becomes(t, "the next one is read", true, func() bool { return s.ha.worker(0).asked("show servers state") > 0 })
+	s.endsWith(t, "start", "worker died")
 }
 
 func TestReloadsThatFailAreTriedMoreAndMoreRarely(t *testing.T) {

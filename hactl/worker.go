@@ -13,7 +13,9 @@ var errOtherProcess = errors.New("another process answered")
 
 // worker is one HAProxy process and what it is believed to have.
 type worker struct {
-	pid    int
+	pid int
+	// life is done when the process has died.
+	life   context.Context
 	client Client
 	have   map[*group][]Server
 	// stale is true when have is not known to be so: read before the next diff.
@@ -36,12 +38,26 @@ type wish struct {
 // ask is [Client.Ask], sure of who answers: each write ends with a `show info`.
 // It comes last so that nothing waits for it.
 func (w *worker) ask(ctx context.Context, requests ...string) ([]string, error) {
+	ctx, release := w.whileAlive(ctx)
+	defer release()
 	return w.client.askProcess(ctx, w.pid, requests)
+}
+
+// whileAlive is ctx until the worker has died; the cause is errDied then.
+func (w *worker) whileAlive(ctx context.Context) (alive context.Context, release func()) {
+	alive, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(w.life, func() { cancel(errDied) })
+	return alive, func() {
+		stop()
+		cancel(nil)
+	}
 }
 
 // beat asks the worker for a sign of life. It returns how many lines of its log it
 // has dropped since it gave the last one.
 func (w *worker) beat(ctx context.Context) (dropped int, err error) {
+	ctx, release := w.whileAlive(ctx)
+	defer release()
 	client := w.client
 	client.Timeout = min(client.Timeout, beatWithin)
 	replies, err := client.Ask(ctx, "show info")
