@@ -78,9 +78,7 @@ func (h *HAProxy) earlierPIDs() []int {
 
 // processes are those that were started with both files of this proxy.
 func (h *HAProxy) processes() ([]int, error) {
-	// A container's processes are seen from its host, with files of the same
-	// names that are others.
-	here, err := os.Readlink("/proc/self/ns/mnt")
+	here, err := locate("self")
 	if err != nil {
 		return nil, fmt.Errorf("look for processes: %w", err)
 	}
@@ -101,7 +99,11 @@ func (h *HAProxy) processes() ([]int, error) {
 		if !hasFlag(args, "-f", h.ConfFile) || !hasFlag(args, "-p", h.PIDFile) {
 			continue
 		}
-		if there, err := os.Readlink(filepath.Join("/proc", entry.Name(), "ns/mnt")); err == nil && there == here {
+		there, err := locate(entry.Name())
+		if err != nil {
+			return nil, fmt.Errorf("look for processes: %w", err)
+		}
+		if here.near(there) {
 			pids = append(pids, pid)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,10 +20,16 @@ import (
 // makes no difference that they are this one's children.
 func (s *stage) earlier(config string) []int {
 	s.t.Helper()
+	return s.earlierBy(config, s.Exec)
+}
+
+// earlierBy is earlier by a command that runs what follows it.
+func (s *stage) earlierBy(config string, command ...string) []int {
+	s.t.Helper()
 	if err := os.WriteFile(s.ConfFile, []byte(config), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
-	if _, err := s.Reaper.Output(s.t.Context(), s.Exec, "-D", "-f", s.ConfFile, "-p", s.PIDFile); err != nil {
+	if _, err := s.Reaper.Output(s.t.Context(), command[0], append(command[1:], "-D", "-f", s.ConfFile, "-p", s.PIDFile)...); err != nil {
 		s.t.Fatal(err)
 	}
 	pids, err := readPIDs(s.PIDFile)
@@ -124,19 +131,39 @@ func TestTakeoverOfWhoIsInNoPIDFile(t *testing.T) {
 	for _, named := range []int{0, 1} {
 		t.Run(fmt.Sprint(named, " named"), func(t *testing.T) {
 			s := newStage(t, Options{})
-			old := s.earlier("workers 3")
-			s.names(old[:named]...)
-			s.begin()
-			next := s.reload("workers 2")
-			areChildren(t, next...)
-			for _, pid := range old {
-				if got := s.signals(pid); !slices.Equal(got, []string{"SIGUSR1"}) {
-					t.Errorf("old worker %d got %q", pid, got)
-				}
-			}
-			s.becomes(3, "worker_exits_total", "drained")
+			s.takesOverUnnamed(s.earlier("workers 3"), named)
 		})
 	}
+}
+
+// Each start of a service by systemd has a mount namespace of its own.
+func TestTakeoverFromAnotherStartOfTheService(t *testing.T) {
+	for _, named := range []int{0, 1} {
+		t.Run(fmt.Sprint(named, " named"), func(t *testing.T) {
+			unshare, err := exec.LookPath("unshare")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := newStage(t, Options{})
+			s.takesOverUnnamed(s.earlierBy("workers 3", unshare, "--mount", s.Exec), named)
+		})
+	}
+}
+
+// takesOverUnnamed is a takeover from workers of whom only the first few are in
+// the pid file.
+func (s *stage) takesOverUnnamed(old []int, named int) {
+	s.t.Helper()
+	s.names(old[:named]...)
+	s.begin()
+	next := s.reload("workers 2")
+	areChildren(s.t, next...)
+	for _, pid := range old {
+		if got := s.signals(pid); !slices.Equal(got, []string{"SIGUSR1"}) {
+			s.t.Errorf("old worker %d got %q", pid, got)
+		}
+	}
+	s.becomes(float64(len(old)), "worker_exits_total", "drained")
 }
 
 func TestTakeoverFromWhoGivesNoListeners(t *testing.T) {
