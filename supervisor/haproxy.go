@@ -74,6 +74,7 @@ type HAProxy struct {
 	current  *generation
 	draining []*generation
 	exits    chan exit
+	gaveUp   chan struct{} // closed when no more exits are taken
 	watchers sync.WaitGroup
 	mending  mending
 }
@@ -97,8 +98,13 @@ type exit struct {
 // maxDied is how many deaths wait to be heard; a generation has at most 64 processes.
 const maxDied = 256
 
-// endWithin is how long a process may take to end after SIGTERM.
-const endWithin = time.Second
+const (
+	// endWithin is how long a process may take to end when it is told to at once.
+	endWithin = time.Second
+	// killedWithin is how long one may that was killed: the kernel frees its memory.
+	// Longer takes who waits for a disk for ever, or may not be signalled.
+	killedWithin = 5 * time.Second
+)
 
 // New returns an HAProxy that waits to be run.
 func New(o Options) *HAProxy {
@@ -108,6 +114,7 @@ func New(o Options) *HAProxy {
 		died:         make(chan int, maxDied),
 		over:         make(chan struct{}),
 		exits:        make(chan exit),
+		gaveUp:       make(chan struct{}),
 		openStranger: openStranger,
 	}
 }
@@ -191,8 +198,15 @@ func (h *HAProxy) Run(ctx context.Context) error {
 func (h *HAProxy) watch(g *generation) {
 	for _, w := range g.workers {
 		h.watchers.Go(func() {
-			<-w.Done()
-			h.exits <- exit{g, w}
+			select {
+			case <-w.Done():
+			case <-h.gaveUp:
+				return
+			}
+			select {
+			case h.exits <- exit{g, w}:
+			case <-h.gaveUp:
+			}
 		})
 	}
 }

@@ -33,7 +33,7 @@ func (h *HAProxy) launch(ctx context.Context, takeover ...string) (*generation, 
 	}
 	next.torn = torn
 	if err != nil {
-		h.end(next) // what it left behind before it failed or was ended
+		h.retire(next) // what it left behind before it failed or was ended
 		return nil, fmt.Errorf("start HAProxy: %w", err)
 	}
 	if next.said = strings.TrimSpace(words); next.said != "" {

@@ -30,7 +30,7 @@ const (
 	// much longer than the last one is given up.
 	reloadWithin, timesLast = 5 * time.Second, 10
 	// The serving generation answers in a millisecond when it is well.
-	probeWithin = time.Second
+	probeWithin, againWithin = time.Second, 300 * time.Millisecond
 )
 
 // Check asks HAProxy whether it accepts the configuration in a file.
@@ -90,11 +90,15 @@ func (h *HAProxy) reload(ctx context.Context, launch registry.Launch) (pids []in
 	limited, cancel := context.WithTimeout(ctx, h.patience())
 	defer cancel()
 	next, silent, err := h.succeed(limited, old)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		if err = h.prove(limited, next); err != nil {
+			h.retire(next)
+		}
 	}
-	if err := h.prove(limited, next); err != nil {
-		h.end(next)
+	if err != nil {
+		if limited.Err() != nil && ctx.Err() == nil {
+			h.grant(time.Since(begun))
+		}
 		return nil, err
 	}
 	next.since = time.Now()
@@ -115,7 +119,13 @@ func (h *HAProxy) patience() time.Duration {
 	if h.took == 0 {
 		return launchWithin + proveWithin
 	}
-	return max(reloadWithin, timesLast*h.took)
+	return min(max(reloadWithin, timesLast*h.took), launchWithin+proveWithin)
+}
+
+// grant lets the next reload take twice as long as one that was given up: the
+// configuration may have grown, or the machine be slower.
+func (h *HAProxy) grant(after time.Duration) {
+	h.took = max(h.took, 2*after/timesLast)
 }
 
 // succeed starts a generation that takes the listeners of the old one, if there
@@ -210,8 +220,14 @@ func stopFirst(g *generation) []string {
 
 // replace tells a generation to finish its connections.
 func (h *HAProxy) replace(old *generation, silent []*worker) {
+	silent = h.stillSilent(silent) // a launch ago they were
 	old.since = time.Now()
 	h.signal(old.workers, unix.SIGUSR1)
+	for _, pid := range serving(old.unwatched, h.ConfFile, h.PIDFile) {
+		if err := unix.Kill(pid, unix.SIGUSR1); err != nil && !errors.Is(err, unix.ESRCH) {
+			h.Logger.Error("cannot signal a worker", "error", fmt.Errorf("send SIGUSR1 to process %d: %w", pid, err))
+		}
+	}
 	for _, w := range silent {
 		// It would keep its share of the listeners, and of the new connections,
 		// for ever.
@@ -224,6 +240,22 @@ func (h *HAProxy) replace(old *generation, silent []*worker) {
 	if old.earlier {
 		h.watch(old)
 	}
+}
+
+// stillSilent asks workers once more, for a moment, and returns those that do not
+// answer. Of whom it cannot ask it does not say so.
+func (h *HAProxy) stillSilent(workers []*worker) []*worker {
+	living := slices.DeleteFunc(slices.Clone(workers), (*worker).ended)
+	if len(living) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), againWithin)
+	defer cancel()
+	answered, err := h.Prober.Probe(ctx, pidsOf(living))
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(living, func(w *worker) bool { return answered[w.pid] != "" })
 }
 
 // prove waits until every worker has answered on a socket.
@@ -261,10 +293,43 @@ func (h *HAProxy) prove(ctx context.Context, g *generation) error {
 	return nil
 }
 
-// end ends a generation that has not taken over.
-func (h *HAProxy) end(g *generation) {
-	defer h.terminate(g.workers).Stop()
-	for _, w := range g.workers {
-		<-w.Done()
+// retire lets a generation go that has not taken over. It has accepted connections
+// from its first moment on, which it finishes as one that was replaced does. Workers
+// that do not answer are ended.
+func (h *HAProxy) retire(g *generation) {
+	silent := h.stillSilent(g.workers)
+	h.signal(g.workers, unix.SIGUSR1)
+	g.workers = slices.DeleteFunc(g.workers, func(w *worker) bool { return w.ended() || slices.Contains(silent, w) })
+	g.workers = append(g.workers, h.end(silent)...)
+	if len(g.workers) > 0 {
+		g.since = time.Now()
+		h.draining = append(h.draining, g)
+		h.watch(g)
 	}
+}
+
+// end ends workers that were told to finish, by force those that take too long. It
+// returns those that the kernel has not let go by then.
+func (h *HAProxy) end(workers []*worker) (left []*worker) {
+	if left = stillLiving(workers, endWithin); len(left) > 0 {
+		h.signal(left, unix.SIGKILL)
+		left = stillLiving(left, killedWithin)
+	}
+	return left
+}
+
+// stillLiving returns which of workers have not ended in time.
+func stillLiving(workers []*worker, within time.Duration) (left []*worker) {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	for _, w := range workers {
+		select {
+		case <-w.Done():
+		case <-ctx.Done():
+			if !w.ended() {
+				left = append(left, w)
+			}
+		}
+	}
+	return left
 }

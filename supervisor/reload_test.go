@@ -144,6 +144,47 @@ func TestFailedReloadChangesNothing(t *testing.T) {
 	}
 }
 
+// A generation accepts connections from its first moment on. What takes it back
+// costs none, but for those of a worker that may never end by itself.
+func TestGenerationThatIsNotProvenFinishesItsConnections(t *testing.T) {
+	for _, tt := range []struct {
+		name, config string
+		fails        func(s *stage, giveUp func(), answering, other int)
+	}{
+		{"the caller gives up", "workers 2 half-silent busy", func(_ *stage, giveUp func(), _, _ int) { giveUp() }},
+		{"one dies", "workers 2 silent busy", func(s *stage, _ func(), answering, other int) {
+			s.answer(answering)
+			kill(s.t, other, unix.SIGKILL)
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := play(t, Options{})
+			old := s.reload("workers 2")
+			ctx, giveUp := context.WithCancel(t.Context())
+			defer giveUp()
+			outcome := s.begun(ctx, tt.config)
+			var next []int
+			eventually(t, "the workers are there", func() bool {
+				next, _ = readPIDs(s.PIDFile)
+				return len(next) == 2 && !slices.Contains(old, next[0]) && len(children(t)) == 4
+			})
+			tt.fails(s, giveUp, next[0], next[1])
+			if got := s.await(outcome); got.err == nil {
+				t.Error("no error")
+			}
+			areChildren(t, append(slices.Clone(old), next[0])...)
+			if got := s.signals(next[0]); !slices.Equal(got, []string{"SIGUSR1"}) {
+				t.Errorf("the worker that answers got %q", got)
+			}
+			s.generationsAre(old, next[:1])
+			kill(t, next[0], unix.SIGUSR2)
+			s.generationsAre(old)
+			s.becomes(1, "worker_exits_total", "drained")
+			s.untold(old...)
+		})
+	}
+}
+
 func TestFailedFirstStartLeavesNothing(t *testing.T) {
 	for _, tt := range failures {
 		if tt.config == "workers 2 silent stubborn" {
@@ -205,6 +246,31 @@ func TestSilentWorkerIsEndedByAReload(t *testing.T) {
 	areChildren(t, last...)
 	s.becomes(3, "worker_exits_total", "killed")
 	s.becomes(1, "worker_exits_total", "died")
+}
+
+// One that was slow for a second is well again when the others are ready.
+func TestWorkerThatAnswersAgainIsNotEnded(t *testing.T) {
+	s := play(t, Options{})
+	old := s.reload("workers 2")
+	s.silence(old[0])
+	outcome := s.begun(t.Context(), "silent")
+	var next []int
+	eventually(t, "the new worker runs", func() bool {
+		next, _ = readPIDs(s.PIDFile)
+		return len(next) == 1 && len(children(t)) == 3
+	})
+	s.answer(old[0])
+	s.answer(next...)
+	if got := s.await(outcome); got.err != nil {
+		t.Fatal(got.err)
+	}
+	areChildren(t, next...)
+	for _, pid := range old {
+		if got := s.signals(pid); !slices.Equal(got, []string{"SIGUSR1"}) {
+			t.Errorf("old worker %d got %q", pid, got)
+		}
+	}
+	s.becomes(2, "worker_exits_total", "drained")
 }
 
 // Who could not be asked may be well: nobody takes its place.
@@ -338,4 +404,10 @@ func TestReloadThatHangsIsGivenUpSoon(t *testing.T) {
 	}
 	areChildren(t, old...)
 	s.untold(old...)
+	if err := s.end(); err != nil {
+		t.Error(err)
+	}
+	if next := s.patience(); next < 2*reloadWithin || next > launchWithin+proveWithin {
+		t.Errorf("the next one may take %s", next)
+	}
 }

@@ -35,9 +35,21 @@ func (h *HAProxy) stop() error {
 		}
 		h.endLeft()
 	}
-	h.await(context.Background()) // a killed process ends for certain
+	dying, cancel := context.WithTimeout(context.Background(), killedWithin)
+	defer cancel()
+	h.await(dying)
+	left := h.workers()
+	for _, w := range left {
+		if s, earlier := w.process.(*stranger); earlier {
+			s.release()
+		}
+	}
+	close(h.gaveUp)
 	h.watchers.Wait()
 	h.tellStop(cut, counting)
+	if len(left) > 0 {
+		return fmt.Errorf("stop HAProxy: processes %v were killed and have not ended, they may serve on: may they be signalled (CAP_KILL), do they wait for a disk?", pidsOf(left))
+	}
 	if len(h.earlierPIDs()) > 0 {
 		return nil // they serve on, and another process takes over by these files
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -153,5 +154,25 @@ func TestStopTellsWhatItCannotRemove(t *testing.T) {
 	areChildren(t)
 	if _, err := os.Stat(s.PIDFile); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the pid file is there: %v", err)
+	}
+}
+
+// immortal is a process that may not be signalled.
+type immortal struct{ done chan struct{} }
+
+func (i immortal) Done() <-chan struct{} { return i.done }
+
+func (immortal) signal(unix.Signal) error { return unix.EPERM }
+
+func (immortal) outcome() (unix.WaitStatus, bool) { return 0, false }
+
+func TestStopDoesNotWaitForEver(t *testing.T) {
+	s := newStage(t, Options{StopGrace: time.Millisecond})
+	i := immortal{make(chan struct{})}
+	s.current = &generation{workers: []*worker{{process: i, pid: 4711}}}
+	s.watch(s.current)
+	s.begin()
+	if err := s.end(); err == nil || !strings.Contains(err.Error(), "[4711]") {
+		t.Errorf("Run: %v", err)
 	}
 }

@@ -226,6 +226,27 @@ func TestTakeoverWithoutPidfd(t *testing.T) {
 	s.generationsAre(next)
 }
 
+// Whom nobody can watch is told to finish all the same.
+func TestTakeoverTellsWhomItCannotWatch(t *testing.T) {
+	s := newStage(t, Options{})
+	old := s.earlier("workers 2")
+	s.openStranger = func(pid int) (*stranger, error) {
+		if pid == old[1] {
+			return nil, unix.ENFILE
+		}
+		return openStranger(pid)
+	}
+	s.begin()
+	next := s.reload("workers 2")
+	areChildren(t, next...)
+	for _, pid := range old {
+		if got := s.signals(pid); !slices.Equal(got, []string{"SIGUSR1"}) {
+			t.Errorf("old worker %d got %q", pid, got)
+		}
+	}
+	s.generationsAre(next)
+}
+
 func TestFailedTakeoverChangesNothing(t *testing.T) {
 	for _, config := range []string{"refuse", "bind-fails", "no-pids", "workers 2 die-at-once"} {
 		t.Run(config, func(t *testing.T) {
