@@ -54,6 +54,7 @@ func TestReloadThatCannotWorkIsTriedAgain(t *testing.T) {
 "taken -D") printf 'listen taken\n    bind %s\n' >>"$3" ;;
 "deaf -D") set -- -D -f "$3" -p "$5" -x $home/nobody ;;
 "hangs -D") exec sleep 600 ;;
+"elsewhere -D") sed -i 's|stats socket [^ ]*|&.elsewhere|' "$3" ;;
 "dies -D") sed -i 's|^global|global\n    chroot /nowhere|' "$3" ;;
 esac`, taken.Addr()))
 		s.connect()
@@ -61,7 +62,7 @@ esac`, taken.Addr()))
 		s.ready()
 		apps := []*rig.App{s.app(front)}
 		s.serves(front, apps...)
-		load := s.load(rig.Target{Path: "/", App: front})
+		load := s.load(rig.Target{Path: "/", App: front}, rig.Target{Path: "/slow?ms=400", App: front})
 		for _, tt := range []struct {
 			mode, words string
 			tries       float64
@@ -71,6 +72,7 @@ esac`, taken.Addr()))
 			{"deaf", "Failed to get the sockets", 2},
 			{"dies", "Cannot chroot", 2},
 			{"hangs", "did not finish in time", 1},
+			{"elsewhere", "new workers answer on the stats sockets", 1}, // they serve until that is found
 		} {
 			before := s.pids()
 			failed, done := s.metric("haproxyzk_reloads_total", `result="error"`), s.metric("haproxyzk_reloads_total", `result="ok"`)
