@@ -144,11 +144,11 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 		return failed
 	}, func(error) { stopProxies() })
 	g.Add(func() error {
-		return ended(log, "query", server.Serve(serving, listener))
+		return ended(log, "query", server.Serve(serving, lasting{listener}))
 	}, func(error) { server.Stop() })
 
 	g.Add(func() error {
-		return ended(log, "control", detaching.Serve(serving, controlListener))
+		return ended(log, "control", detaching.Serve(serving, lasting{controlListener}))
 	}, func(error) {})
 	g.Add(func() error {
 		serves := func() error {
