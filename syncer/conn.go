@@ -43,18 +43,16 @@ type conn struct {
 	waiting <-chan struct{} // the same for Read; nil after the wait
 
 	mark    mark
-	answers answers // Read's
+	answers *answers // Read's; nil before it is handed
 }
 
 func (c *conn) Read(p []byte) (int, error) {
 	if c.handed {
 		c.awaitWatches()
-		n, err := c.Conn.Read(p)
-		if n > 0 {
-			c.dialer.heard()
-			c.answers.feed(p[:n], c.mark.answered)
+		if c.answers == nil {
+			c.answers = &answers{from: heard{c.Conn, c.dialer.heard}, each: c.mark.answered}
 		}
-		return n, err
+		return c.answers.Read(p)
 	}
 	if !c.answered {
 		c.answered = true
@@ -143,4 +141,18 @@ func (c *conn) SetWriteDeadline(t time.Time) error {
 		return nil
 	}
 	return c.Conn.SetWriteDeadline(t)
+}
+
+// heard calls back whenever something was read.
+type heard struct {
+	io.Reader
+	back func()
+}
+
+func (h heard) Read(p []byte) (int, error) {
+	n, err := h.Reader.Read(p)
+	if n > 0 {
+		h.back()
+	}
+	return n, err
 }

@@ -35,6 +35,7 @@ type fakeServer struct {
 	sessions map[int64]bool
 	last     int64 // session
 	granted  time.Duration
+	long     string // the children of this path are more than an answer holds
 	// auth is who may read, as "USER:PASSWORD"; empty is everybody.
 	auth string
 	// refuses is true when no credentials are taken.
@@ -221,6 +222,9 @@ func (f *fakeServer) reply(p *peer, request []byte) bool {
 		path, watch := string(request[12:12+length]), request[12+length] != 0
 		names, exists := f.children[path]
 		switch {
+		case path == f.long && operation != 3:
+			p.watched[path] = p.watched[path] || watch
+			f.send(p, xid, 0, make([]byte, maxAnswer))
 		case !exists:
 			p.watched[path] = p.watched[path] || watch && operation == 3
 			f.send(p, xid, -101, nil)

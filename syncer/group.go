@@ -195,6 +195,9 @@ func (g *group) fail(err error) time.Duration {
 	if !isLoss(err) {
 		g.complainOnce(resultError, err)
 	}
+	if errors.Is(err, errTooLong) {
+		return jitter(retryDenied) // as that, it takes a hand, and this one costs megabytes
+	}
 	return g.retry.NextBackOff()
 }
 

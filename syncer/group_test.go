@@ -230,7 +230,7 @@ func TestGroupKeepsItsListWhenItCannotRead(t *testing.T) {
 			t.Errorf("asked %d times in a minute without permission", n)
 		}
 
-		tree.quietly(func() { tree.err = zk.ErrAPIError })
+		tree.quietly(func() { tree.err = zk.ErrInvalidPath })
 		<-time.After(time.Minute)
 		if n := len(tree.forget()); n < 8 || n > 40 {
 			t.Errorf("asked %d times in a minute of errors", n)

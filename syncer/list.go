@@ -36,7 +36,7 @@ func watchList(t tree, path string) (listing, error) {
 			return listing{names: names, watch: watch}, nil
 		}
 		if !errors.Is(err, zk.ErrNoNode) {
-			return listing{}, fmt.Errorf("read children of %s: %w", path, err)
+			return listing{}, fmt.Errorf("read children of %s: %w", path, tooLong(err))
 		}
 		// A request that failed has left no watch.
 		exists, _, watch, err := t.ExistsW(path)
@@ -60,7 +60,7 @@ func peek(t tree, path string) (listing, error) {
 		return listing{missing: true}, nil
 	}
 	if err != nil {
-		return listing{}, fmt.Errorf("read children of %s: %w", path, err)
+		return listing{}, fmt.Errorf("read children of %s: %w", path, tooLong(err))
 	}
 	return listing{names: names}, nil
 }

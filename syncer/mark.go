@@ -81,31 +81,3 @@ func (m *mark) answered(number, code uint32) {
 func isSetWatches(request []byte) bool {
 	return len(request) >= offsetOperation+4 && binary.BigEndian.Uint32(request[offsetOperation:]) == opSetWatches
 }
-
-// answers follows the answers in what is read, piece by piece.
-type answers struct {
-	head [offsetError + 4]byte
-	have int // bytes of head
-	left int // bytes behind it that are not read yet
-}
-
-// feed calls each with every answer whose head is complete with p.
-func (a *answers) feed(p []byte, each func(number, code uint32)) {
-	for len(p) > 0 {
-		if a.left > 0 {
-			n := min(a.left, len(p))
-			a.left -= n
-			p = p[n:]
-			continue
-		}
-		n := copy(a.head[a.have:], p)
-		a.have += n
-		p = p[n:]
-		if a.have < len(a.head) {
-			return
-		}
-		a.have = 0
-		a.left = max(0, int(binary.BigEndian.Uint32(a.head[:]))-(len(a.head)-offsetNumber))
-		each(binary.BigEndian.Uint32(a.head[offsetNumber:]), binary.BigEndian.Uint32(a.head[offsetError:]))
-	}
-}

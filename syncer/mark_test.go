@@ -5,8 +5,6 @@ import (
 	"io"
 	"slices"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // handshake is the request of one, of a client that has seen changes up to seen.
@@ -58,30 +56,6 @@ func TestMarkMovesWhenAllWatchesAreSet(t *testing.T) {
 	for _, other := range [][]byte{{}, make([]byte, 11), make([]byte, 40)} {
 		if sent := fifth.correct(other); !slices.Equal(sent, other) {
 			t.Errorf("another request became %v", sent)
-		}
-	}
-}
-
-func TestAnswersInPieces(t *testing.T) {
-	type answer struct{ Number, Code uint32 }
-	want := []answer{{1, 0}, {0xffffffff, 0}, {2, 0xffffff90}, {3, 0}}
-	var stream []byte
-	for i, a := range want {
-		body := 16 + i*i*10 // the first has nothing behind its head
-		frame := binary.BigEndian.AppendUint32(nil, uint32(body))
-		frame = binary.BigEndian.AppendUint32(frame, a.Number)
-		frame = binary.BigEndian.AppendUint64(frame, 7)
-		frame = binary.BigEndian.AppendUint32(frame, a.Code)
-		stream = append(stream, slices.Concat(frame, make([]byte, body-16))...)
-	}
-	for size := 1; size <= len(stream); size++ {
-		var a answers
-		var got []answer
-		for piece := range slices.Chunk(stream, size) {
-			a.feed(piece, func(number, code uint32) { got = append(got, answer{number, code}) })
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Fatalf("in pieces of %d: -want +got\n%s", size, diff)
 		}
 	}
 }

@@ -55,6 +55,12 @@ func (c *client) expect(times int, group string, want ...string) {
 	}
 }
 
+func (c *client) list(group string) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.groups[group]
+}
+
 // stop ends the syncer and returns how long that took.
 func (c *client) stop() time.Duration {
 	before := time.Now()
