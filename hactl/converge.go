@@ -265,7 +265,7 @@ func (c *Controller) noteHealth(groups []*group, errs []error) {
 				}
 			}
 			if known {
-				slot.Down = down
+				slot.Down, slot.unproven = down, slot.unproven && down
 			}
 		}
 	}

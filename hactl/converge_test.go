@@ -319,6 +319,33 @@ func TestOperatorsWeightLeavesWithTheInstance(t *testing.T) {
 	s.endsWith(t, "start")
 }
 
+// Who was doubted when its group was lost, and is registered again, is nobody who
+// was found dead: no reload keeps it from its first check for ever.
+func TestReloadBelievesWhoIsRegisteredAgain(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.set("web", 1, 2, 3)
+	s.launch(t)
+	table := s.groups[0].table
+	table.Assign(instances(2, 3))
+	table.doubted = map[registry.Instance]bool{instances(1)[0]: true}
+	table.Assign(instances(1, 2, 3))
+	rendered := func(what, first string) {
+		t.Helper()
+		for i := range 2 {
+			s.ha.worker(i).do("set server web/web1 health down", "set server web/web2 health down") // as it begins, and as found
+		}
+		if err := s.reload(t.Context(), "signal"); err != nil {
+			t.Fatal(err)
+		}
+		same(t, what, first, s.ha.rendered("web1"))
+		same(t, "found dead", "none", s.ha.rendered("web2"))
+	}
+	rendered("while it is held", "none")
+	table.doubted = nil
+	rendered("when it is registered", "server web1 10.0.0.1:80 check")
+}
+
 func TestReloadDoesNotReviveTheDead(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))

@@ -70,6 +70,9 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 	if len(c.workers) > 0 {
 		c.sweep(ctx) // for what is down, and what operators did
 	}
+	for _, g := range c.groups {
+		g.table.believe()
+	}
 	backends, tables := c.layout()
 	config := c.Template.Render(c.Frame, backends, tables)
 	wanted, needed := Files(config, tables)

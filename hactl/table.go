@@ -17,6 +17,9 @@ type Slot struct {
 	// Down is true while no health check has found it alive: every worker's
 	// found it dead, or it is to wait for its first.
 	Down bool
+	// unproven is true of one that is only down because it was out of service when
+	// the loss of its group was recognized.
+	unproven bool
 	// Operator is the administrative state that an operator gave it; empty, or
 	// Maint or Drain until they say ready or the instance leaves.
 	Operator Admin
@@ -139,7 +142,7 @@ func (t *Table) Assign(want []registry.Instance) (unplaced int) {
 			t.clock++
 			left := Slot{Addr: s.Addr, draining: true, freed: t.clock}
 			if t.drain > 0 && s.Operator != Maint {
-				left.Down, left.until = s.Down, time.Now().Add(t.drain)
+				left.Down, left.unproven, left.until = s.Down, s.unproven, time.Now().Add(t.drain)
 				if t.ends.IsZero() || left.until.Before(t.ends) {
 					t.ends = left.until
 				}
@@ -165,15 +168,26 @@ func (t *Table) Assign(want []registry.Instance) (unplaced int) {
 			delete(t.at, s.Addr)
 		}
 		t.at[w.Addr] = i
-		down := t.wait || t.doubted[w]
+		down, unproven := t.wait || t.doubted[w], !t.wait
 		if s.leaving() {
-			down = s.Down // it was checked all the time
+			down, unproven = s.Down, s.unproven // it was checked all the time
 		}
-		*s = Slot{Addr: w.Addr, Used: true, Down: down}
+		*s = Slot{Addr: w.Addr, Used: true, Down: down, unproven: down && unproven}
 		t.entered = append(t.entered, w.Addr)
 	}
 	t.want, t.placed = want, unplaced == 0
 	return unplaced
+}
+
+// believe takes those for alive that were only doubted, once they are registered
+// again, as anybody who registers. HAProxy checks them first some time after it was
+// started: where reloads follow each other sooner they would be down for ever.
+func (t *Table) believe() {
+	for i := range t.Slots {
+		if s := &t.Slots[i]; s.unproven && !t.doubted[registry.Instance{Addr: s.Addr}] {
+			s.Down, s.unproven = false, false
+		}
+	}
 }
 
 // find is the slot that an instance occupies, nil when there is none.
