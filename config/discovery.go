@@ -47,6 +47,9 @@ func (d *Discovery) Group(name string) (Group, error) {
 	g.HTTPCheck = strings.ReplaceAll(g.HTTPCheck, anyGroup, name)
 	g.ACLs = slices.Clone(g.ACLs)
 	for i, acl := range g.ACLs {
+		if strings.HasPrefix(name, "-") && slices.ContainsFunc(strings.Fields(acl), func(word string) bool { return strings.HasPrefix(word, anyGroup) }) {
+			return Group{}, fmt.Errorf("%q cannot be a group's name: a word of its condition begins with it, and HAProxy takes that for an option", name)
+		}
 		g.ACLs[i] = strings.ReplaceAll(acl, anyGroup, name)
 	}
 	g.DefaultBackend = name == d.DefaultBackend

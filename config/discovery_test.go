@@ -91,6 +91,24 @@ func TestGroupsShareNothing(t *testing.T) {
 	}
 }
 
+// HAProxy refuses such a condition, and with it every reload from then on.
+func TestNamesThatAreOptionsInACondition(t *testing.T) {
+	for _, test := range []struct {
+		name, acl string
+		taken     bool
+	}{
+		{"-x", "hdr(host) -i ${group}.example.com", false},
+		{"-f", "path ${group}", false},
+		{"-f", "path -i /${group}", true},
+		{"a-x", "hdr(host) -i ${group}.example.com", true},
+	} {
+		d := &Discovery{Entry: Group{Path: "/services/${group}", ServerTemplate: defaultServerTemplate, ACLs: []string{"path_beg /", test.acl}}}
+		if _, err := d.Group(test.name); (err == nil) != test.taken {
+			t.Errorf("%s in %q: %v", test.name, test.acl, err)
+		}
+	}
+}
+
 func TestUnsafeNames(t *testing.T) {
 	d := &Discovery{Parent: "/services", Entry: Group{Path: "/services/${group}", ServerTemplate: defaultServerTemplate}}
 	for name, want := range map[string]string{

@@ -44,6 +44,8 @@ type Options struct {
 	// Path is where a group is registered, the chroot included; empty for one
 	// that is not the proxy's, and for what cannot be the name of one.
 	Path func(group string) string
+	// Written tells whether a group is written out in the configuration.
+	Written func(group string) bool
 	// Discovers is true when groups are.
 	Discovers bool
 	// Decode reads an instance.
@@ -63,6 +65,7 @@ type Keeper struct {
 	mu         sync.Mutex
 	groups     map[string]registry.Group // what the file is to have
 	discovered []string                  // nil: not listed yet
+	present    map[string]bool           // the same, of those that came since the start
 	saved      time.Time                 // of the file that was loaded
 	// heard are the groups that came since the start, recalled those that the
 	// sink has from the file.
@@ -148,6 +151,9 @@ func (k *Keeper) Recalled() []string {
 func (k *Keeper) SetGroup(g registry.Group) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.listed && !k.present[g.Name] && !k.Written(g.Name) {
+		return // it was read before it went
+	}
 	k.groups[g.Name] = g
 	k.heard[g.Name] = true
 	delete(k.recalled, g.Name)
@@ -167,9 +173,14 @@ func (k *Keeper) SetGroups(d registry.Discovered) {
 		if !listed[name] {
 			delete(k.groups, name)
 			delete(k.recalled, name)
+			delete(k.heard, name)
 		}
 	}
 	k.discovered, k.listed = slices.DeleteFunc(append([]string{}, d.Names...), k.unknown), true
+	k.present = make(map[string]bool, len(k.discovered))
+	for _, name := range k.discovered {
+		k.present[name] = true
+	}
 	k.Sink.SetGroups(d)
 	k.touch()
 }

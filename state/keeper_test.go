@@ -73,6 +73,7 @@ func newKeeper(dir string) (*Keeper, *sink) {
 	return New(Options{
 		Dir: dir, Proxy: "web", Servers: []string{"zk1:2181", "zk2:2181"}, Discovers: true, Decode: decode, Sink: s,
 		Path:    func(group string) string { return "/services/" + group },
+		Written: func(group string) bool { return group == "fixed" },
 		Logger:  slog.New(slog.DiscardHandler),
 		Metrics: NewMetrics(prometheus.NewRegistry()),
 	}), s
@@ -92,6 +93,25 @@ func loaded(dir string) (*Keeper, *sink) {
 	k, s := newKeeper(dir)
 	k.Load()
 	return k, s
+}
+
+// What was on its way when the group went is of nobody: it would be kept for good,
+// and recalled by every start.
+func TestListThatComesAfterItsGroupWent(t *testing.T) {
+	dir := t.TempDir()
+	kept(t, dir, func(k *Keeper) {
+		k.SetGroups(registry.Discovered{Names: []string{"a", "b"}})
+		k.SetGroup(group("a", "10.0.0.1:80"))
+		k.SetGroups(registry.Discovered{Names: []string{"b"}})
+		for _, name := range []string{"a", "b", "fixed"} {
+			k.SetGroup(group(name, "10.0.0.2:80"))
+		}
+	})
+	k, s := loaded(dir)
+	k.Recall()
+	if diff := cmp.Diff([]string{"[b] recalled", "b[10.0.0.2:80] recalled", "fixed[10.0.0.2:80] recalled"}, s.take()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
 }
 
 func TestKeeperOverARestart(t *testing.T) {

@@ -41,6 +41,7 @@ func (r *rooms) follow(pl *plan, sink syncer.Sink, log *slog.Logger, load bool) 
 		Proxy:     pl.Name,
 		Servers:   pl.ZooKeeper.Servers,
 		Discovers: discovery != nil,
+		Written:   func(group string) bool { return paths[group] != "" },
 		Decode:    syncer.Decode,
 		Sink:      sink,
 		Logger:    log.With("component", "state"),
