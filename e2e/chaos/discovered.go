@@ -39,7 +39,7 @@ func discover(ctx context.Context, w *world, s step) error {
 // during asks for a group as long as a step lasts. A generation that does not know
 // the group yet may go on to accept for a moment.
 func (w *world) during(ctx context.Context, s step, group string) error {
-	if err := w.settled(ctx); err != nil {
+	if err := w.settled(ctx, group); err != nil {
 		return err
 	}
 	load, err := w.drive(ctx, rig.LoadOptions{Addr: w.config.Listener(), KeepAlive: 1, Fresh: 1, Targets: []rig.Target{{Path: "/" + group + "/x", App: group}}})

@@ -67,22 +67,28 @@ func (w *world) serving(ctx context.Context, others ...int) (pids []int, err err
 	})
 }
 
-// settled waits until no replaced generation finishes connections.
-func (w *world) settled(ctx context.Context) error {
-	return w.eventually(ctx, "one generation", func() error {
-		c, err := w.condition()
-		if err == nil && len(c.Generations) != 1 {
-			err = fmt.Errorf("generations %v", c.Generations)
-		}
+// settled waits until no generation accepts that does not know a group. While
+// haproxy-zk starts others, it is chance who answers on a socket, these or those.
+func (w *world) settled(ctx context.Context, group string) error {
+	return w.eventually(ctx, "one generation that knows "+group, func() error {
+		var knowing []int
 		for _, socket := range w.config.Sockets() {
+			answer, err := rig.Stats(socket, "show info;show servers state "+group)
+			if err != nil {
+				return err
+			}
 			var pid int
-			if err == nil {
-				pid, _, err = rig.Info(socket)
+			for line := range strings.Lines(answer) {
+				_, _ = fmt.Sscanf(line, "Pid: %d", &pid)
 			}
-			// While haproxy-zk starts others, theirs are the sockets already.
-			if err == nil && !slices.Contains(c.Generations[0].PIDs, pid) {
-				err = fmt.Errorf("worker %d behind %s is not one of %v", pid, socket, c.Generations[0].PIDs)
+			if !strings.Contains(answer, " "+group+" ") {
+				return fmt.Errorf("worker %d does not know %s", pid, group)
 			}
+			knowing = append(knowing, pid)
+		}
+		c, err := w.condition()
+		if err == nil && (len(c.Generations) != 1 || slices.ContainsFunc(knowing, func(pid int) bool { return !slices.Contains(c.Generations[0].PIDs, pid) })) {
+			err = fmt.Errorf("workers %v know %s, generations %v", knowing, group, c.Generations)
 		}
 		return err
 	})
