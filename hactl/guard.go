@@ -38,6 +38,9 @@ type guard struct {
 	// left are those that went within lossWindow, came those that were new.
 	left, came []movement
 	held       []holding
+	// dropped are those who were held and let go since then: who of them comes back
+	// is nobody new.
+	dropped []registry.Instance
 	// waiting is true while those of held only wait for what other groups do.
 	waiting bool
 	// since is when the first of held began to be; zero while nobody is held.
@@ -76,6 +79,9 @@ func (g *guard) see(before, served, now []registry.Instance, up func(registry.In
 	}
 	for _, m := range g.left {
 		known[m.instance.Addr] = true
+	}
+	for _, i := range g.dropped {
+		known[i.Addr] = true
 	}
 	back := func(i registry.Instance) bool { return registered[i.Addr] }
 	g.left = slices.DeleteFunc(g.left, func(m movement) bool { return back(m.instance) })
@@ -183,6 +189,7 @@ func (g *guard) review(up, elsewhere func(registry.Instance) bool, at time.Time)
 		case h.doubted && !h.up:
 			g.failed++
 		}
+		g.dropped = append(g.dropped, h.instance)
 		return true
 	})
 	switch {
@@ -219,7 +226,7 @@ func (g *guard) release(why string) string {
 // clone is the same, and shares nothing that changes.
 func (g *guard) clone() guard {
 	c := *g
-	c.left, c.came, c.held = slices.Clone(g.left), slices.Clone(g.came), slices.Clone(g.held)
+	c.left, c.came, c.held, c.dropped = slices.Clone(g.left), slices.Clone(g.came), slices.Clone(g.held), slices.Clone(g.dropped)
 	return c
 }
 

@@ -102,6 +102,13 @@ func TestGuard(t *testing.T) {
 			{after: time.Second, now: []int{2}, want: []int{1, 2, 3}},
 			{after: time.Second, want: []int{1, 2, 3}},
 		}},
+		"one that was down comes back, the others stay": {steps: []step{
+			{now: []int{1, 2, 3}, want: []int{1, 2, 3}},
+			{after: time.Hour, down: []int{2}, want: []int{1, 3}},
+			{after: time.Second, now: []int{2}, want: []int{1, 2, 3}},
+			{after: time.Second, now: []int{1, 2, 3}, want: []int{1, 2, 3}, over: "all have come back"},
+			{after: time.Hour, now: []int{4}, want: []int{4}},
+		}},
 		"a new registration ends it": {steps: []step{
 			{now: []int{1, 2, 3}, want: []int{1, 2, 3}},
 			{after: time.Hour, want: []int{1, 2, 3}},

@@ -52,7 +52,7 @@ func TestErrorsAreExplainedByFaults(t *testing.T) {
 func TestErrorsThatAreExplainedAreLogged(t *testing.T) {
 	var product strings.Builder
 	for _, room := range []string{"cmd", "hactl", "supervisor"} {
-		if err := filepath.WalkDir(filepath.Join("..", "..", room), func(path string, d fs.DirEntry, err error) error {
+		if err := filepath.WalkDir(filepath.Join("..", "..", room), func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
 				return err
 			}
