@@ -65,12 +65,11 @@ type Keeper struct {
 	mu         sync.Mutex
 	groups     map[string]registry.Group // what the file is to have
 	discovered []string                  // nil: not listed yet
-	present    map[string]bool           // the same, of those that came since the start
+	present    map[string]bool           // the same as they came since the start; nil: they have not
 	saved      time.Time                 // of the file that was loaded
 	// heard are the groups that came since the start, recalled those that the
 	// sink has from the file.
 	heard, recalled map[string]bool
-	listed          bool // the discovered groups came since the start
 }
 
 // New returns a keeper that knows nothing and writes nothing yet.
@@ -121,7 +120,7 @@ func (k *Keeper) Load() {
 func (k *Keeper) Recall() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.Discovers && !k.listed && k.discovered != nil {
+	if k.Discovers && k.present == nil && k.discovered != nil {
 		k.Sink.SetGroups(registry.Discovered{Names: slices.Clone(k.discovered), Recalled: true})
 	}
 	for _, name := range slices.Sorted(maps.Keys(k.groups)) {
@@ -151,7 +150,7 @@ func (k *Keeper) Recalled() []string {
 func (k *Keeper) SetGroup(g registry.Group) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.listed && !k.present[g.Name] && !k.Written(g.Name) {
+	if k.present != nil && !k.present[g.Name] && !k.Written(g.Name) {
 		return // it was read before it went
 	}
 	k.groups[g.Name] = g
@@ -176,7 +175,7 @@ func (k *Keeper) SetGroups(d registry.Discovered) {
 			delete(k.heard, name)
 		}
 	}
-	k.discovered, k.listed = slices.DeleteFunc(append([]string{}, d.Names...), k.unknown), true
+	k.discovered = slices.DeleteFunc(append([]string{}, d.Names...), k.unknown)
 	k.present = make(map[string]bool, len(k.discovered))
 	for _, name := range k.discovered {
 		k.present[name] = true

@@ -77,10 +77,7 @@ func (w *world) settled(ctx context.Context, group string) error {
 			if err != nil {
 				return err
 			}
-			var pid int
-			for line := range strings.Lines(answer) {
-				_, _ = fmt.Sscanf(line, "Pid: %d", &pid)
-			}
+			pid := rig.PID(answer)
 			if !strings.Contains(answer, " "+group+" ") {
 				return fmt.Errorf("worker %d does not know %s", pid, group)
 			}

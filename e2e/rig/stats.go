@@ -125,9 +125,15 @@ func parseServers(text string) ([]Server, error) {
 // Info is what the worker behind a socket says of itself.
 func Info(socket string) (pid, clients int, err error) {
 	text, err := Stats(socket, "show info")
+	return infoNumber(text, "Pid"), infoNumber(text, "CurrConns"), err
+}
+
+// PID is who answered `show info`, alone or among other requests; 0 is nobody.
+func PID(answer string) int { return infoNumber(answer, "Pid") }
+
+func infoNumber(text, name string) (n int) {
 	for line := range strings.Lines(text) {
-		_, _ = fmt.Sscanf(line, "Pid: %d", &pid)
-		_, _ = fmt.Sscanf(line, "CurrConns: %d", &clients)
+		_, _ = fmt.Sscanf(line, name+": %d", &n)
 	}
-	return pid, clients, err
+	return n
 }
