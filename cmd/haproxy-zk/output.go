@@ -71,13 +71,21 @@ func (o *output) write(ctx context.Context) {
 		select {
 		case line := <-o.lines:
 			o.put(line)
-			continue
-		default:
+		case <-ctx.Done():
+			o.rest()
+			return
 		}
+	}
+}
+
+// rest writes what waits: where a line and the end come at once, select may have
+// taken the end.
+func (o *output) rest() {
+	for {
 		select {
 		case line := <-o.lines:
 			o.put(line)
-		case <-ctx.Done():
+		default:
 			return
 		}
 	}

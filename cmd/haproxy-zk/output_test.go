@@ -29,6 +29,18 @@ func TestOutputKeepsOrderAndDrains(t *testing.T) {
 	}
 }
 
+func TestOutputWritesTheLineThatComesWithTheEnd(t *testing.T) {
+	for i := range 2000 {
+		var got bytes.Buffer
+		o := newOutput(&got)
+		fmt.Fprintln(o, "why it ends")
+		o.drain()
+		if got.String() != "why it ends\n" {
+			t.Fatalf("try %d: %q came out", i, got.String())
+		}
+	}
+}
+
 func TestOutputThatNobodyReadsHoldsNobody(t *testing.T) {
 	read, write, err := os.Pipe()
 	if err != nil {
