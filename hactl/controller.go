@@ -86,9 +86,9 @@ type Controller struct {
 	// refused are the discovered names that cannot be groups, logged once.
 	refused map[string]bool
 
-	// unread is true when a worker of this generation has failed to answer: what it
-	// was asked for may wait on its socket.
-	unread bool
+	// unread is what workers of this generation that failed to answer were asked
+	// for: it may wait on their sockets.
+	unread late
 	// short is true while there is no descriptor to ask the workers with.
 	short bool
 

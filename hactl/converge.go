@@ -73,8 +73,8 @@ func (c *Controller) apply(ctx context.Context) {
 			return
 		}
 		w.stale = true
+		c.unread.merge(w.late)
 		if errors.Is(errs[i], errDied) {
-			c.unread = true
 			continue // it is replaced as soon as that is heard
 		}
 		c.Metrics.commands.WithLabelValues(c.Proxy, "error").Inc()
@@ -85,7 +85,6 @@ func (c *Controller) apply(ctx context.Context) {
 			continue
 		}
 		if !errors.Is(errs[i], errOtherProcess) {
-			c.unread = true
 			w.failures++
 		}
 		c.Logger.Warn("a worker does not take its servers, it may serve retired instances", "pid", w.pid, "error", errs[i], "failures", w.failures)
@@ -217,8 +216,7 @@ func (c *Controller) look(ctx context.Context, groups []*group) {
 					continue
 				}
 				actual = g.heed(actual, have[s])
-				slot := &g.table.Slots[s]
-				switch seen := observe(*slot, have[s], actual); {
+				switch seen := w.observe(g, s, actual); {
 				case seen.drift:
 					c.Metrics.drift.WithLabelValues(c.Proxy).Inc()
 					c.Logger.Warn("a server was changed behind our back, repairing it", "pid", w.pid, "server", g.server(s), "state", actual.Admin, "address", actual.Addr)

@@ -92,6 +92,58 @@ func TestCommandsThatComeLateAreUndoneWhateverTheReloadIsFor(t *testing.T) {
 	}
 }
 
+// The mark that tells ours from an operator's may be gone by the time they are found.
+func TestCommandsThatComeLateAreNobodysWish(t *testing.T) {
+	t.Parallel()
+	for name, unmarked := range map[string][]string{
+		"maint":  {"set server web/web1 weight 100%"},
+		"weight": {"set server web/web1 state ready"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStory(t, backendOf("web", 3))
+			s.Timeout = 100 * time.Millisecond
+			s.set("web", 1, 2)
+			s.launch(t)
+			s.ha.meet(func() { s.ha.unread = append(leaves("web/web1"), unmarked...) })
+			s.ha.worker(0).stopAnswering(false)
+			for _, registered := range [][]int{{2}, {1, 2}} {
+				s.set("web", registered...)
+				s.absorb(t.Context())
+				s.assign(t.Context())
+				s.apply(t.Context())
+			}
+			if err := s.reload(t.Context(), s.reloadCause); err != nil {
+				t.Fatal(err)
+			}
+			same(t, "reloads", []string{"start", "worker does not answer"}, s.ha.causes())
+			same(t, "serving", []int{1, 2, 0}, s.ha.serving("web")[0])
+			same(t, "weight", Weight(0), s.groups[0].table.Slots[0].Weight)
+			same(t, "nobody's wish", 0, len(s.Snapshot().Remarks))
+		})
+	}
+}
+
+// What an operator did to others than those stays his.
+func TestOperatorsWishBesideCommandsThatComeLate(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 3))
+	s.Timeout = 100 * time.Millisecond
+	s.set("web", 1, 2)
+	s.serve(t)
+	s.ha.meet(func() { s.ha.unread = append(leaves("web/web3"), "set server web/web2 state maint") })
+	s.ha.worker(0).stopAnswering(false)
+	s.set("web", 1, 2, 3)
+	becomes(t, "reloads", []string{"start", "worker does not answer"}, s.ha.causes)
+	becomes(t, "ready", true, s.isReady)
+	for i := range 2 {
+		w := s.ha.worker(i)
+		becomes(t, "his wish", "10.0.0.2:80 maint", func() string { return w.show("web/web2") })
+		becomes(t, "ours", "10.0.0.3:80 ready", func() string { return w.show("web/web3") })
+	}
+	s.endsWith(t, "start", "worker does not answer")
+}
+
 func TestWorkerThatHangsIsReplaced(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))

@@ -39,7 +39,7 @@ func (c *Controller) recall(ctx context.Context) {
 	}
 	asking.Wait()
 	// What the process before asked of one that hangs waits on its socket.
-	c.unread = slices.Contains(hang, true)
+	c.unread = late{all: slices.Contains(hang, true)}
 	c.recalled = recollect(states)
 	c.rediscover(states)
 	for _, g := range c.groups {

@@ -223,7 +223,7 @@ func TestTakeoverFromAWorkerThatHangs(t *testing.T) {
 	s.Timeout = 100 * time.Millisecond
 	before := s.runs("backend web\n server web1 10.0.0.1:80\n server web2 10.0.0.2:80")
 	before[0].stopAnswering(false)
-	s.ha.meet(func() { s.ha.unread = leaves("web/web1") })
+	s.ha.meet(func() { s.ha.unread = append(leaves("web/web1"), "set server web/web1 weight 100%") })
 	s.set("web", 1, 2)
 	s.serve(t)
 	s.serves(t, "all workers", "web", 1, 2, 0)

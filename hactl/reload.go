@@ -88,7 +88,7 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 		for _, w := range c.workers {
 			// The sockets are handed on, and with them what a worker that hung has
 			// not read: the new ones run it before anything else.
-			w.stale = w.stale || c.unread
+			w.late, w.stale = c.unread.clone(), !c.unread.none()
 		}
 	}
 	if err != nil {
@@ -113,7 +113,7 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 		c.backoff.Reset() // else that is for a generation that lives longer
 	}
 	c.reloadCause, c.urgent, c.postponed, c.reloaded = "", false, false, time.Now()
-	c.unread = false
+	c.unread = late{}
 	c.reloadError = ""
 	c.setProblem("")
 	if c.failing != "" {

@@ -20,6 +20,8 @@ type worker struct {
 	have   map[*group][]Server
 	// stale is true when have is not known to be so: read before the next diff.
 	stale bool
+	// late is what may come over it, though nobody wants it any more, until it is read.
+	late late
 	// noticed is what operators were found to have done when it was read.
 	noticed []wish
 	// failures counts what went wrong in a row.
@@ -114,6 +116,9 @@ func (w *worker) carryOut(ctx context.Context, operations []operation) (done int
 	}
 	replies, err := w.ask(ctx, requests...)
 	if err != nil {
+		if !errors.Is(err, errOtherProcess) && !noDescriptor(err) {
+			w.late.add(operations)
+		}
 		return 0, err
 	}
 	var problems []error
@@ -149,15 +154,25 @@ func (w *worker) read(ctx context.Context) error {
 				return fmt.Errorf("process %d has no server %s", w.pid, g.server(i))
 			}
 			actual = g.heed(actual, have[i])
-			if observe(g.table.Slots[i], have[i], actual).operator {
+			if w.observe(g, i, actual).operator {
 				w.noticed = append(w.noticed, wish{g, i, actual})
 				continue
 			}
 			have[i] = actual
 		}
 	}
-	w.stale = false
+	w.stale, w.late = false, late{}
 	return nil
+}
+
+// observe compares one of the worker's servers, as it says it has it, with what was
+// believed. Where commands may have come late it is they who changed it.
+func (w *worker) observe(g *group, slot int, actual Server) observation {
+	seen := observe(g.table.Slots[slot], w.have[g][slot], actual)
+	if seen.operator && w.late.has(g, slot) {
+		return observation{drift: true}
+	}
+	return seen
 }
 
 // state is what the worker says of the servers of some groups, or of all. Groups
