@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os/exec"
@@ -167,6 +168,54 @@ func TestWipedPathKeepsServing(t *testing.T) {
 	})
 }
 
+// An operator has taken the one that is left out, of one worker at first.
+func TestLossIsHeldWhereWhoIsLeftIsOutOfService(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, nil)
+		a := s.apps(4, front)
+		s.serves(front, a...)
+		load := s.load(rig.Target{Path: "/", App: front})
+		s.operate(0, front, a[3], "state maint")
+		s.together(front, false, a[:3]...)
+		s.held("/ngboss/"+front, "3")
+		s.eventually("all workers follow the operator", func() error { return s.operated(front, a[3], "maint", 1) })
+		s.anew(a[:3], rig.Target{Path: "/", App: front})
+		s.together(front, true, a[:3]...)
+		s.held("/ngboss/"+front, "")
+		s.operate(0, front, a[3], "state ready")
+		s.anew(a, rig.Target{Path: "/", App: front})
+		s.lost(load)
+	})
+}
+
+// The last one is seen to leave seconds after the others, when it left with them.
+func TestLossThatIsSeenLateIsHeld(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s, w := wired(t, h, "10s")
+		s.start()
+		s.ready()
+		a := s.apps(4, front)
+		s.serves(front, a...)
+		load := s.load(rig.Target{Path: "/", App: front})
+		w.Delay(3 * time.Second)
+		w.Requests(opChildren)
+		s.together(front, false, a[:3]...)
+		s.eventually("the group is read", func() error {
+			if w.Requests(opChildren) == 0 {
+				return errors.New("not yet")
+			}
+			return nil
+		})
+		s.together(front, false, a[3])
+		s.held("/ngboss/"+front, "4")
+		s.anew(a, rig.Target{Path: "/", App: front})
+		forward(t, w)
+		s.together(front, true, a...)
+		s.held("/ngboss/"+front, "")
+		s.lost(load)
+	})
+}
+
 func TestReleaseWorksAtOnce(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
@@ -303,6 +352,41 @@ func TestBlueGreenInTwoEvents(t *testing.T) {
 		s.promptly(front, green...)
 		s.held("/ngboss/"+front, "")
 		s.eventually("all green instances are used", func() error { return used(load, green) })
+		s.lost(load)
+	})
+}
+
+// Green is to be checked before it gets requests, and blue has left by then.
+func TestBlueServesUntilGreenIsChecked(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, func(c *rig.SeedConfig) { c.Groups[0].Extra = map[string]any{"wait_check": true} })
+		blue := s.apps(3, front)
+		s.workersServe(front, blue...)
+		load := s.load(rig.Target{Path: "/", App: front})
+		s.eventually("blue is checked", func() error { return used(load, blue) })
+		var green []*rig.App
+		for range 2 {
+			green = append(green, s.unregistered(front))
+			green[len(green)-1].SetHealthy(false)
+		}
+		s.together(front, true, green...)
+		s.eventually("green is known", func() error {
+			for _, a := range green {
+				if _, body := s.get("/ngboss/" + front); !strings.Contains(body, a.Addr()) {
+					return fmt.Errorf("%s is not in %s", a.Addr(), body)
+				}
+			}
+			return nil
+		})
+		s.together(front, false, blue...)
+		s.held("/ngboss/"+front, "3")
+		s.anew(blue, rig.Target{Path: "/", App: front})
+		for _, a := range green {
+			a.SetHealthy(true)
+		}
+		s.held("/ngboss/"+front, "")
+		s.serves(front, green...)
+		s.eventually("green is used", func() error { return used(load, green) })
 		s.lost(load)
 	})
 }

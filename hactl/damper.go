@@ -61,7 +61,7 @@ func (d *damper) filter(before, now []registry.Instance, at time.Time) (serve, d
 			damped = append(damped, i)
 		}
 	}
-	if 2*d.waiting > len(now) {
+	if dampsTooMany(d.waiting, len(now)) {
 		for _, f := range d.flaps {
 			f.waits = false
 		}
@@ -72,6 +72,9 @@ func (d *damper) filter(before, now []registry.Instance, at time.Time) (serve, d
 	}
 	return slices.DeleteFunc(slices.Clone(now), d.damps), damped
 }
+
+// dampsTooMany tells whether so many damped instances of so many are let in after all.
+func dampsTooMany(damped, all int) bool { return 2*damped > all }
 
 // damps tells whether an instance is not to serve yet.
 func (d *damper) damps(i registry.Instance) bool {

@@ -53,7 +53,7 @@ func newGroup(b Backend, discovered bool) *group {
 
 // see takes in what is registered now.
 func (g *group) see(now registry.Group, at time.Time) {
-	g.guard.see(g.seen.Instances, g.meant, now.Instances, g.up, at)
+	g.guard.see(g.seen.Instances, g.meant, now.Instances, g.up, now.Since, at)
 	if !g.filled {
 		g.guard.came = nil // they were there before
 	}
@@ -80,6 +80,23 @@ func (g *group) inService(i registry.Instance) bool { return g.table.find(i) != 
 func (g *group) up(i registry.Instance) bool {
 	s := g.table.find(i)
 	return s != nil && !s.Down && s.Operator != Maint
+}
+
+// serving counts those that are registered and take requests, or will at once.
+func (g *group) serving() (n int) {
+	damped := 0
+	for _, i := range g.seen.Instances {
+		switch s := g.table.find(i); {
+		case g.damper.damps(i):
+			damped++
+		case s == nil && !g.table.wait, s != nil && !s.Down && s.serves():
+			n++
+		}
+	}
+	if dampsTooMany(damped, len(g.seen.Instances)) {
+		n += damped
+	}
+	return n
 }
 
 // name of the slot at index i, with the backend's.

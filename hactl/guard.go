@@ -15,6 +15,8 @@ const (
 	// What leaves within lossWindow leaves at once: a path is wiped child by child,
 	// and sessions that were lost together expire one after another.
 	lossWindow = 2 * time.Second
+	// lossMemory is how late the news may be that others left within it.
+	lossMemory = 30 * time.Second
 	// holdFor is how long instances are held at most.
 	holdFor = 60 * time.Second
 	// trustFor is how long one that left is believed to be as well as it was.
@@ -35,9 +37,13 @@ const (
 type guard struct {
 	// share is how many percent of the group are too many to lose at once; 0 is all.
 	share int
-	// left are those that went within lossWindow, came those that were new.
+	// left are those that went, within lossWindow of each other, came those that were
+	// new.
 	left, came []movement
 	held       []holding
+	// judged is true once it was decided what those who left mean, relieved is true
+	// until then if somebody new has come, who may take their place.
+	judged, relieved bool
 	// dropped are those who were held and let go since then: who of them comes back
 	// is nobody new.
 	dropped []registry.Instance
@@ -49,6 +55,8 @@ type guard struct {
 	proved, failed int
 	// many is true when other groups were lost at the same time.
 	many bool
+	// replaced is true once somebody new has registered since.
+	replaced bool
 }
 
 type movement struct {
@@ -69,7 +77,13 @@ type holding struct {
 
 // see takes in a new list of what is registered, after before; served are those
 // in service until now, with those that are held, up tells which of them are well.
-func (g *guard) see(before, served, now []registry.Instance, up func(registry.Instance) bool, at time.Time) {
+// The list may be so since some time already, which is zero where nothing is known.
+func (g *guard) see(before, served, now []registry.Instance, up func(registry.Instance) bool, since, at time.Time) {
+	if since.IsZero() {
+		since = at
+	}
+	g.left = slices.DeleteFunc(g.left, func(m movement) bool { return since.Sub(m.at) > lossWindow })
+	g.judged = false
 	registered, known := setOf(now), setOf(before)
 	for _, i := range served {
 		known[i.Addr] = true
@@ -90,15 +104,20 @@ func (g *guard) see(before, served, now []registry.Instance, up func(registry.In
 	for _, i := range now {
 		if !known[i.Addr] {
 			g.came = append(g.came, movement{instance: i, at: at})
-			g.left = nil // whose place it takes
+			g.relieved = true
 		}
 	}
 }
 
 // forget drops what moved too long ago to be taken together with what moves now.
 func (g *guard) forget(at time.Time) {
-	old := func(m movement) bool { return at.Sub(m.at) > lossWindow }
-	g.left, g.came = slices.DeleteFunc(g.left, old), slices.DeleteFunc(g.came, old)
+	g.left = slices.DeleteFunc(g.left, func(m movement) bool { return at.Sub(m.at) > lossMemory })
+	g.came = slices.DeleteFunc(g.came, func(m movement) bool { return at.Sub(m.at) > lossWindow })
+}
+
+// losing tells whether somebody left just now, or it is still to be judged.
+func (g *guard) losing(at time.Time) bool {
+	return slices.ContainsFunc(g.left, func(m movement) bool { return !g.judged || at.Sub(m.at) <= lossWindow })
 }
 
 func (g *guard) holds(i registry.Instance) bool {
@@ -109,22 +128,33 @@ func (g *guard) holds(i registry.Instance) bool {
 func (g *guard) lost() int { return len(g.left) + len(g.held) }
 
 // excessive tells whether what left is too much to be believed, of a group that
-// has so many registered now; many is true when the proxy loses so many groups.
-func (g *guard) excessive(registered int, many bool) bool {
+// has so many registered now, of whom so many take requests; many is true when the
+// proxy loses so many groups.
+func (g *guard) excessive(registered, serving int, many bool, at time.Time) bool {
 	all := g.lost() + registered
 	switch {
-	case len(g.left) == 0 && !g.waiting:
+	case !g.losing(at) && !g.waiting:
 		return false
 	case registered == 0 && many:
 		return true
-	case registered > 0 && len(g.came) > 0:
+	case serving > 0 && len(g.came) > 0:
 		return false // the new ones take the place of those that left
+	case registered > 0 && serving == 0 && g.lost() > 1 && all >= guardFrom:
+		return true
 	}
 	share := g.share
 	if share == 0 {
 		share = 100
 	}
 	return all >= guardFrom && g.lost()*100 >= share*all
+}
+
+// judge ends what see began, when it is decided whether it is too much.
+func (g *guard) judge(serving int) {
+	if g.relieved && serving > 0 {
+		g.left = nil
+	}
+	g.judged, g.relieved = true, false
 }
 
 // hold begins to hold who left. One that has been out of service for some time is
@@ -166,14 +196,16 @@ func (g *guard) holding() []holding {
 }
 
 // review lets go who was found down, or is registered elsewhere, and everybody
-// when it is over: then it returns why.
-func (g *guard) review(up, elsewhere func(registry.Instance) bool, at time.Time) (over string) {
+// when it is over: then it returns why. So many of those who are registered take
+// requests.
+func (g *guard) review(serving int, up, elsewhere func(registry.Instance) bool, at time.Time) (over string) {
 	if g.since.IsZero() {
 		return ""
 	}
 	if len(g.held) == 0 && !g.waiting {
 		return g.release("all have come back")
 	}
+	g.replaced = g.replaced || len(g.came) > 0
 	for i := range g.held {
 		if h := &g.held[i]; !h.up && up(h.instance) {
 			h.up = true
@@ -206,7 +238,7 @@ func (g *guard) review(up, elsewhere func(registry.Instance) bool, at time.Time)
 		return ""
 	case len(g.held) == 0:
 		return g.release("nobody is left who is up")
-	case len(g.came) > 0:
+	case g.replaced && serving > 0:
 		return g.release("a new instance has registered")
 	case at.Sub(g.since) >= holdFor:
 		return g.release("the time is over")
@@ -219,7 +251,7 @@ func (g *guard) review(up, elsewhere func(registry.Instance) bool, at time.Time)
 
 // release lets everybody go and returns why. Who is registered is not concerned.
 func (g *guard) release(why string) string {
-	*g = guard{share: g.share, came: g.came}
+	*g = guard{share: g.share, came: g.came, judged: true}
 	return why
 }
 
@@ -237,11 +269,11 @@ func countLost(groups []*group, at time.Time) (lost, all int) {
 		switch {
 		case len(g.seen.Instances) > 0:
 			all++
-		case g.guard.lost() > 0:
+		case g.guard.losing(at), len(g.guard.held) > 0 && at.Sub(g.guard.since) <= lossWindow:
 			all++
-			if len(g.guard.left) > 0 || at.Sub(g.guard.since) <= lossWindow {
-				lost++
-			}
+			lost++
+		case len(g.guard.held) > 0:
+			all++
 		}
 	}
 	return lost, all

@@ -27,8 +27,9 @@ func nowhere(registry.Instance) bool { return false }
 func TestGuard(t *testing.T) {
 	type step struct {
 		after time.Duration // since the step before
+		late  time.Duration // so long before it may have been so
 		now   []int         // registered
-		down  []int         // whoever else is in service is up
+		down  []int         // whoever else is in service is up, and takes requests
 		many  bool          // other groups are lost as well
 		want  []int         // in service
 		over  string
@@ -78,6 +79,34 @@ func TestGuard(t *testing.T) {
 			{after: 300 * ms, down: []int{1, 2}, want: []int{1, 2, 3}},
 			{after: 10 * time.Second, down: []int{1, 2}, over: "those that left before have stopped"},
 		}},
+		"the news of the last one is late": {steps: []step{
+			{now: []int{1, 2, 3, 4}, want: []int{1, 2, 3, 4}},
+			{after: time.Hour, now: []int{4}, want: []int{4}},
+			{after: 3 * time.Second, now: []int{4}, want: []int{4}},
+			{after: time.Second, late: 3 * time.Second, want: []int{1, 2, 3, 4}},
+		}},
+		"it is late, but the others left long before": {steps: []step{
+			{now: []int{1, 2, 3, 4}, want: []int{1, 2, 3, 4}},
+			{after: time.Hour, now: []int{4}, want: []int{4}},
+			{after: 6 * time.Second, late: 3 * time.Second, want: []int{4}},
+			{after: emptyWait},
+		}},
+		"the one that is left is out of service": {steps: []step{
+			{now: []int{1, 2, 3, 4}, down: []int{4}, want: []int{1, 2, 3, 4}},
+			{after: time.Hour, now: []int{3, 4}, down: []int{4}, want: []int{3, 4}},
+			{after: time.Second, now: []int{4}, down: []int{4}, want: []int{1, 2, 3, 4}},
+			{after: time.Second, down: []int{4}, want: []int{1, 2, 3}},
+			{after: time.Second, now: []int{1, 2, 3, 4}, down: []int{4}, want: []int{1, 2, 3, 4}, over: "all have come back"},
+		}},
+		"it was the only one beside": {steps: []step{
+			{now: []int{1, 2, 3}, down: []int{2, 3}, want: []int{1, 2, 3}},
+			{after: time.Hour, now: []int{2, 3}, down: []int{2, 3}, want: []int{2, 3}},
+		}},
+		"it goes out of service later": {steps: []step{
+			{now: []int{1, 2, 3}, want: []int{1, 2, 3}},
+			{after: time.Hour, now: []int{3}, want: []int{3}},
+			{after: 3 * time.Second, now: []int{3}, down: []int{3}, want: []int{3}},
+		}},
 		"who is down is let go, one by one": {steps: []step{
 			{now: []int{1, 2, 3}, want: []int{1, 2, 3}},
 			{after: time.Hour, down: []int{2}, want: []int{1, 3}},
@@ -117,6 +146,12 @@ func TestGuard(t *testing.T) {
 		"blue leaves when green comes": {steps: []step{
 			{now: []int{1, 2, 3}, want: []int{1, 2, 3}},
 			{after: time.Hour, now: []int{4, 5, 6}, want: []int{4, 5, 6}},
+		}},
+		"green takes no requests yet": {steps: []step{
+			{now: []int{1, 2, 3}, want: []int{1, 2, 3}},
+			{after: time.Hour, now: []int{4, 5}, down: []int{4, 5}, want: []int{1, 2, 3, 4, 5}},
+			{after: 9 * time.Second, now: []int{4, 5}, down: []int{2, 4, 5}, want: []int{1, 3, 4, 5}},
+			{after: time.Second, now: []int{4, 5}, down: []int{4}, want: []int{4, 5}, over: "a new instance has registered"},
 		}},
 		"one after another, each alone": {steps: []step{
 			{now: []int{1}, want: []int{1}},
@@ -195,20 +230,27 @@ func TestGuard(t *testing.T) {
 			for n, s := range story.steps {
 				at = at.Add(s.after)
 				if now := instances(s.now...); !slices.Equal(now, g.seen.Instances) {
-					g.see(registry.Group{Name: "web", Instances: now}, at)
+					g.see(registry.Group{Name: "web", Instances: now, Since: at.Add(-s.late)}, at)
+				}
+				serving := len(s.now)
+				for _, n := range s.now {
+					if slices.Contains(s.down, n) {
+						serving--
+					}
 				}
 				g.guard.forget(at)
 				switch {
 				case n == 0 || !g.checked():
-				case g.guard.excessive(len(s.now), s.many):
+				case g.guard.excessive(len(s.now), serving, s.many, at):
 					g.guard.hold(g.inService, s.many, at)
-				case len(s.now) == 0 && len(g.guard.left) > 0:
+				case len(s.now) == 0 && g.guard.losing(at):
 					g.guard.wait(g.inService, at)
 				}
+				g.guard.judge(serving)
 				up := func(i registry.Instance) bool {
 					return g.inService(i) && !slices.Contains(s.down, lastOf([]registry.Instance{i})[0])
 				}
-				over := g.guard.review(up, func(i registry.Instance) bool {
+				over := g.guard.review(serving, up, func(i registry.Instance) bool {
 					return slices.Contains(story.elsewhere, lastOf([]registry.Instance{i})[0])
 				}, at)
 				g.decide(nowhere, at)
@@ -230,7 +272,7 @@ func TestGuardDoubtsWhoWasOutOfService(t *testing.T) {
 	g, at := newGroup(testBackend(), false), time.Unix(0, 0)
 	step := func(last ...int) {
 		g.see(registry.Group{Name: "web", Instances: instances(last...)}, at)
-		if g.guard.excessive(len(last), false) {
+		if g.guard.excessive(len(last), len(last), false, at) {
 			g.guard.hold(g.inService, false, at)
 		}
 		g.decide(nowhere, at)

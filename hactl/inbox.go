@@ -31,7 +31,12 @@ func newInbox() *inbox {
 }
 
 func (in *inbox) put(g registry.Group) {
-	in.change(func(m *mail) { m.groups[g.Name] = g })
+	in.change(func(m *mail) {
+		if before, waits := m.groups[g.Name]; waits && before.Since.Before(g.Since) {
+			g.Since = before.Since // of what nobody has seen yet
+		}
+		m.groups[g.Name] = g
+	})
 }
 
 func (in *inbox) list(d registry.Discovered) {

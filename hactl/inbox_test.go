@@ -27,6 +27,9 @@ func TestInbox(t *testing.T) {
 	if m := in.take(); !m.empty() {
 		t.Errorf("taken twice: %v", m)
 	}
+	in.put(registry.Group{Name: "web", Since: before})
+	in.put(registry.Group{Name: "web", Since: first})
+	same(t, "since when what came may be so", before, in.take().groups["web"].Since)
 	in.put(registry.Group{Name: "web"})
 	same(t, "values that wake", 1, len(in.wake))
 	if m := in.take(); len(m.groups) != 1 || m.since.Before(first) {

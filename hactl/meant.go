@@ -13,29 +13,28 @@ import (
 // Where somebody is held it asks the workers whether they are alive.
 func (c *Controller) protect(ctx context.Context) (changed bool) {
 	now := time.Now()
-	var ask []*group
 	lost, all := countLost(c.groups, now)
+	due := !c.holdAt.IsZero() && !c.holdAt.After(now)
+	var ask []*group
 	for _, g := range c.groups {
 		g.guard.forget(now)
-		if c.reloaded.IsZero() || !g.checked() {
-			continue
-		}
-		switch registered := len(g.seen.Instances); {
-		case g.guard.excessive(registered, many(lost, all)):
-			g.guard.hold(g.inService, many(lost, all), now)
-			g.begun = true
-			ask = append(ask, g)
-		case registered == 0 && all > 1 && len(g.guard.left) > 0:
-			g.guard.wait(g.inService, now)
-		}
-	}
-	due := !c.holdAt.IsZero() && !c.holdAt.After(now)
-	for _, g := range c.groups {
-		if due && len(g.guard.holding()) > 0 && !g.begun {
+		if due && len(g.guard.holding()) > 0 || c.guards(g) && g.suspects(many(lost, all), now) {
 			ask = append(ask, g)
 		}
 	}
 	c.look(ctx, ask)
+	for _, g := range c.groups {
+		registered, serving := len(g.seen.Instances), g.serving()
+		switch {
+		case !c.guards(g):
+		case g.guard.excessive(registered, serving, many(lost, all), now):
+			g.guard.hold(g.inService, many(lost, all), now)
+			g.begun = true
+		case registered == 0 && all > 1 && g.guard.losing(now):
+			g.guard.wait(g.inService, now)
+		}
+		g.guard.judge(serving)
+	}
 	c.review(now)
 	c.enterAt = time.Time{}
 	for _, g := range c.groups {
@@ -51,6 +50,20 @@ func (c *Controller) protect(ctx context.Context) (changed bool) {
 		}
 	}
 	return changed
+}
+
+// guards tells whether a group is guarded against the loss of its instances.
+func (c *Controller) guards(g *group) bool { return !c.reloaded.IsZero() && g.checked() }
+
+// suspects tells whether what left may be too much. Where no more are left than went
+// that depends on whether they take requests, which the workers are to be asked: an
+// operator may have taken them out of one.
+func (g *group) suspects(many bool, now time.Time) bool {
+	registered, serving := len(g.seen.Instances), g.serving()
+	if !g.guard.judged && registered <= g.guard.lost() {
+		serving = 0
+	}
+	return g.guard.excessive(registered, serving, many, now)
 }
 
 // registeredElsewhere tells whether an instance was last seen in another group too.
@@ -76,7 +89,7 @@ func (c *Controller) review(now time.Time) {
 		if registered == nil {
 			registered = c.registered()
 		}
-		over := g.guard.review(g.up, func(i registry.Instance) bool { return registered[i] != nil && registered[i] != g }, now)
+		over := g.guard.review(g.serving(), g.up, func(i registry.Instance) bool { return registered[i] != nil && registered[i] != g }, now)
 		log := c.Logger.With("group", g.backend.Name)
 		switch {
 		case g.begun && over == "" && !g.told:

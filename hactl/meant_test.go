@@ -52,6 +52,55 @@ func TestLostInstancesAreHeldWhileTheyAreUp(t *testing.T) {
 	s.endsWith(t, "start")
 }
 
+// An operator has taken the last one out of one worker, which nobody knows yet.
+func TestLossIsHeldWhereWhoIsLeftIsOutOfService(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 4))
+	s.launch(t)
+	now := func(last ...int) {
+		s.set("web", last...)
+		s.absorb(t.Context())
+		s.assign(t.Context())
+		s.apply(t.Context())
+	}
+	now(1, 2, 3, 4)
+	s.ha.worker(1).do("set server web/web4 state maint")
+	now(2, 3, 4)
+	same(t, "held, while two are left", nil, s.held())
+	s.groups[0].guard.left[0].at = s.groups[0].guard.left[0].at.Add(-time.Second)
+	now(4)
+	same(t, "held", []int{1, 2, 3}, s.held())
+	s.apply(t.Context()) // the others follow the operator
+	for i := range 2 {
+		same(t, "ready", []int{1, 2, 3, 0}, s.ha.serving("web")[i])
+		same(t, "who was out already", "10.0.0.1:80 down", s.ha.worker(i).show("web/web1"))
+	}
+	now(1, 2, 3, 4)
+	same(t, "held", nil, s.held())
+}
+
+// What leaves while the loop is busy, or the network slow, may have left together with
+// what was seen to leave before.
+func TestLossIsHeldWhereTheNewsIsLate(t *testing.T) {
+	t.Parallel()
+	for late, held := range map[time.Duration][]int{0: nil, 2500 * time.Millisecond: {1, 2, 3, 4}} {
+		s := newStory(t, backendOf("web", 4))
+		s.set("web", 1, 2, 3, 4)
+		s.launch(t)
+		s.set("web", 4)
+		s.absorb(t.Context())
+		s.assign(t.Context())
+		for i := range s.groups[0].guard.left {
+			left := &s.groups[0].guard.left[i]
+			left.at = left.at.Add(-3 * time.Second)
+		}
+		s.absorb(t.Context())
+		s.SetGroup(registry.Group{Name: "web", Since: time.Now().Add(-late)})
+		s.absorb(t.Context())
+		same(t, "held", held, s.held())
+	}
+}
+
 func TestHeldInstancesAreReleasedAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))

@@ -1,5 +1,7 @@
 package registry
 
+import "time"
+
 // Group is one application as ZooKeeper has it now: the whole list, not a change.
 type Group struct {
 	Name string
@@ -10,4 +12,7 @@ type Group struct {
 	// Recalled is true when ZooKeeper has not told it: it was kept from before, and
 	// may be old.
 	Recalled bool
+	// Since is when ZooKeeper was last known to have the list before: what is other
+	// than there became so after that. Zero is not known. It has a monotonic reading.
+	Since time.Time
 }

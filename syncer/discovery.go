@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
@@ -41,7 +42,7 @@ func (d *discovery) run(ctx context.Context, t tree, ls *links) {
 	for name := range d.known {
 		follow(name)
 	}
-	d.parent.deliver = func(names []string) {
+	d.parent.deliver = func(names []string, _ time.Time) {
 		there := make(map[string]bool, len(names))
 		var listed []string
 		for _, name := range names {

@@ -40,8 +40,9 @@ func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
 // time runs it.
 type group struct {
 	path string
-	// deliver takes the children's names, sorted, whenever they are others.
-	deliver func(names []string)
+	// deliver takes the children's names, sorted, whenever they are others, and since
+	// when they may be.
+	deliver func(names []string, since time.Time)
 	contact *contact
 	reads   *prometheus.CounterVec // by result
 	log     *slog.Logger
@@ -51,6 +52,8 @@ type group struct {
 	watch   <-chan zk.Event // nil: the list is to be read again
 	handed  []string        // what was delivered last
 	known   bool            // something was delivered
+	sure    time.Time       // when ZooKeeper was last asked for what it answered
+	since   time.Time       // when what was handed was last known to be right; zero: it is
 	missing bool
 	trouble string // the result that was logged since the last good read
 	retry   *backoff.ExponentialBackOff
@@ -77,6 +80,7 @@ func (g *group) run(ctx context.Context, t tree, ls *links) {
 // A watch that survived a reconnect was set again by the library and fires for
 // what has happened meanwhile: there is nothing to read.
 func (g *group) follow(ctx context.Context, t tree, l *link) {
+	defer g.lose(l)
 	var delay time.Duration
 	switch {
 	case g.watch != nil:
@@ -98,6 +102,7 @@ func (g *group) follow(ctx context.Context, t tree, l *link) {
 			if event.Err != nil {
 				return
 			}
+			g.doubt(time.Now())
 		case <-due.C:
 		}
 		// A request made while disconnected would only wait in the library.
@@ -118,6 +123,7 @@ func (g *group) follow(ctx context.Context, t tree, l *link) {
 // read reads the list, sets the watch and hands over what is new. It returns
 // when to look again.
 func (g *group) read(ctx context.Context, t tree) time.Duration {
+	asked := time.Now()
 	l, err := watchList(t, g.path)
 	if err != nil {
 		g.watch = nil
@@ -127,6 +133,7 @@ func (g *group) read(ctx context.Context, t tree) time.Duration {
 	g.watch = l.watch
 	if ctx.Err() == nil {
 		g.hand(l.names)
+		g.sure, g.since = asked, time.Time{}
 	}
 	return jitter(g.safety)
 }
@@ -134,6 +141,7 @@ func (g *group) read(ctx context.Context, t tree) time.Duration {
 // check reads the list without a watch and tells whether it is to be read again
 // with one. Otherwise it returns when to look again.
 func (g *group) check(ctx context.Context, t tree) (wait time.Duration, changed bool) {
+	asked := time.Now()
 	l, err := peek(t, g.path)
 	if err != nil {
 		return g.fail(err), false
@@ -141,14 +149,17 @@ func (g *group) check(ctx context.Context, t tree) (wait time.Duration, changed 
 	g.succeed(l)
 	slices.Sort(l.names)
 	if g.known && slices.Equal(g.handed, l.names) {
+		g.sure = asked
 		return jitter(g.safety), false
 	}
 	late := time.NewTimer(moment)
 	defer late.Stop()
 	select {
 	case <-g.watch:
+		g.doubt(time.Now())
 	case <-ctx.Done():
 	case <-late.C:
+		g.doubt(g.sure)
 		g.log.Warn("a change was missed by the watch, reading again", "path", g.path)
 	}
 	return 0, true
@@ -160,7 +171,23 @@ func (g *group) hand(names []string) {
 		return
 	}
 	g.handed, g.known = names, true
-	g.deliver(names)
+	g.deliver(names, g.since)
+}
+
+// lose notes that what happens after the link is not heard.
+func (g *group) lose(l *link) {
+	heard := time.Now() // it may serve on: this group alone is no longer followed
+	if l.over() {
+		heard = l.heard
+	}
+	g.doubt(heard)
+}
+
+// doubt notes until when what was handed is known to be right.
+func (g *group) doubt(at time.Time) {
+	if g.since.IsZero() || at.Before(g.since) {
+		g.since = at
+	}
 }
 
 // succeed notes a read that worked.

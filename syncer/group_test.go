@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
@@ -27,6 +28,7 @@ type fakeTree struct {
 	appears bool // right after the next answer that it is missing
 	watches []chan zk.Event
 	asked   []string
+	takes   time.Duration // an answer to childrenW
 }
 
 func (f *fakeTree) Children(string) ([]string, *zk.Stat, error) {
@@ -37,6 +39,9 @@ func (f *fakeTree) Children(string) ([]string, *zk.Stat, error) {
 }
 
 func (f *fakeTree) ChildrenW(string) ([]string, *zk.Stat, <-chan zk.Event, error) {
+	var takes time.Duration
+	f.quietly(func() { takes = f.takes })
+	<-time.After(takes) // the bubble's clock
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked = append(f.asked, "childrenW")
@@ -105,11 +110,12 @@ type rig struct {
 	links *links
 	group *group
 	got   []registry.Group
+	since time.Time // of the last
 	end   func()
 }
 
 func (r *rig) SetGroup(g registry.Group) {
-	r.tree.quietly(func() { r.got = append(r.got, g) })
+	r.tree.quietly(func() { r.got, r.since = append(r.got, g), g.Since })
 }
 
 func (r *rig) SetGroups(d registry.Discovered) {
@@ -143,7 +149,7 @@ func (r *rig) expect(asked string, want ...registry.Group) {
 	synctest.Wait()
 	var got []registry.Group
 	r.tree.quietly(func() { got, r.got = r.got, nil })
-	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b registry.Instance) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b registry.Instance) bool { return a == b }), cmpopts.IgnoreFields(registry.Group{}, "Since")); diff != "" {
 		r.Errorf("handed over: %s", diff)
 	}
 	if diff := cmp.Diff(asked, strings.Join(r.tree.forget(), " ")); diff != "" {
@@ -187,6 +193,47 @@ func TestGroupFollowsItsPath(t *testing.T) {
 	})
 }
 
+func TestGroupTellsSinceWhen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tree := &fakeTree{names: []string{"10.0.0.1:80"}}
+		r := newRig(t, tree)
+		defer r.end()
+		since := func(what string, want time.Time) {
+			t.Helper()
+			synctest.Wait()
+			r.tree.quietly(func() {
+				if !r.since.Equal(want) {
+					t.Errorf("%s: since %v, want %v", what, r.since, want)
+				}
+			})
+		}
+		r.links.establish("zk:2181", 1)
+		<-time.After(time.Second)
+		since("the first list", time.Time{})
+
+		changed := zk.Event{Type: zk.EventNodeChildrenChanged}
+		tree.change(func() { tree.names, tree.takes = []string{"10.0.0.2:80"}, 3*time.Second }, changed)
+		begun := time.Now()
+		<-time.After(4 * time.Second)
+		since("a slow answer", begun)
+
+		tree.quietly(func() { tree.takes = 0 })
+		heard := time.Now()
+		<-time.After(5 * time.Second)
+		r.links.lose(heard)
+		<-time.After(time.Minute)
+		r.links.establish("zk:2181", 1)
+		tree.change(func() { tree.names = []string{"10.0.0.3:80"} }, changed)
+		since("a connection that was lost", heard)
+
+		<-time.After(r.group.safety / 3)
+		asked := time.Now().Add(-r.group.safety / 3)
+		tree.quietly(func() { tree.names = []string{"10.0.0.4:80"} })
+		<-time.After(2 * r.group.safety)
+		since("a watch that is silent", asked)
+	})
+}
+
 func TestGroupOverReconnects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tree := &fakeTree{names: []string{"10.0.0.1:80"}}
@@ -196,7 +243,7 @@ func TestGroupOverReconnects(t *testing.T) {
 		r.expect("childrenW", web(0, "10.0.0.1:80"))
 
 		// The session survives, and its watch does.
-		r.links.lose()
+		r.links.lose(time.Now())
 		<-time.After(time.Hour) // the bubble's clock
 		r.expect("")
 		r.links.establish("zk:2181", 1)
@@ -206,7 +253,7 @@ func TestGroupOverReconnects(t *testing.T) {
 		r.expect("childrenW", web(0, "10.0.0.3:80"))
 
 		// It expires: the watch says so while there is no link.
-		r.links.lose()
+		r.links.lose(time.Now())
 		tree.change(func() { tree.names = []string{"10.0.0.2:80"} },
 			zk.Event{Type: zk.EventNotWatching, Err: zk.ErrSessionExpired})
 		r.expect("")

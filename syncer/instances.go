@@ -3,6 +3,7 @@ package syncer
 import (
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
@@ -18,10 +19,10 @@ type instances struct {
 
 // deliver hands the group over when it is another than before, and logs the odd
 // names.
-func (i *instances) deliver(names []string) {
+func (i *instances) deliver(names []string, since time.Time) {
 	list, skipped := decodeAll(names)
 	complain(i.log, i.complaints.update(skipped))
-	now := registry.Group{Name: i.group, Instances: list, Skipped: len(skipped)}
+	now := registry.Group{Name: i.group, Instances: list, Skipped: len(skipped), Since: since}
 	if i.handed != nil && i.handed.Skipped == now.Skipped && slices.Equal(i.handed.Instances, now.Instances) {
 		return
 	}

@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // link is one stretch of being connected with a session.
@@ -12,6 +13,8 @@ type link struct {
 
 	server  string
 	session int64
+	// heard is when the server was last heard; it is set before down is closed.
+	heard time.Time
 }
 
 func newLink() *link {
@@ -43,13 +46,15 @@ func (ls *links) establish(server string, session int64) {
 	close(ls.link.up)
 }
 
-// lose ends the present link and tells whether there was one.
-func (ls *links) lose() bool {
+// lose ends the present link, over which the server was last heard at that time, and
+// tells whether there was one.
+func (ls *links) lose(heard time.Time) bool {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if !ls.established {
 		return false
 	}
+	ls.link.heard = heard
 	close(ls.link.down)
 	ls.link, ls.established = newLink(), false
 	return true

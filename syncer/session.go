@@ -122,7 +122,7 @@ func (s *session) found(server string) {
 }
 
 func (s *session) lost(server string) {
-	if s.links.lose() {
+	if s.links.lose(s.contact.get().Last) {
 		s.lostAt = time.Now()
 		s.contact.lost("connection to " + server + " lost")
 	}
