@@ -126,6 +126,9 @@ func TestUnsafeNames(t *testing.T) {
 		"10.0.0.1:80":            `"10.0.0.1:80" cannot be a group's name: the servers' names begin with it, and HAProxy takes no colon there`,
 		"Or":                     `"Or" cannot be the name of a group with acls: it is HAProxy's word between two conditions`,
 		"orders":                 "",
+		"METH_TRACE":             `"METH_TRACE" cannot be the name of a discovered group: HAProxy has an ACL of that name, which the template's rules may mean`,
+		"HTTP_1.1":               `"HTTP_1.1" cannot be the name of a discovered group: HAProxy has an ACL of that name, which the template's rules may mean`,
+		"http":                   "",
 		"metrics":                "",
 		strings.Repeat("\n", 99): `"` + strings.Repeat(`\n`, 64) + `"… cannot be a name: it has 99 bytes, and 64 are allowed`,
 	} {

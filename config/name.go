@@ -22,11 +22,18 @@ func checkName(name string) error {
 	return nil
 }
 
+// predefinedACL is what HAProxy's manual calls its pre-defined ACLs. One that we call
+// so would take its place in the template's own rules.
+var predefinedACL = regexp.MustCompile(`^(FALSE|TRUE|HTTP|HTTP_[0-9]\.[0-9]|HTTP_CONTENT|HTTP_URL_(ABS|SLASH|STAR)|LOCALHOST|METH_[A-Z]+|RDP_COOKIE|REQ_CONTENT|WAIT_END)$`)
+
 // checkDiscoveredName tells why a name that ZooKeeper gives is not taken for a
 // group: it may have any bytes and be a megabyte long.
 func checkDiscoveredName(name string) error {
 	if len(name) > longestDiscovered {
 		return fmt.Errorf("%q… cannot be a name: it has %d bytes, and %d are allowed", name[:longestDiscovered], len(name), longestDiscovered)
+	}
+	if predefinedACL.MatchString(name) {
+		return fmt.Errorf("%q cannot be the name of a discovered group: HAProxy has an ACL of that name, which the template's rules may mean", name)
 	}
 	if err := checkConditionName(name); err != nil {
 		return err

@@ -3,7 +3,10 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -74,6 +77,52 @@ func (s *stage) answersAt(port int, path string, by *rig.App) error {
 		return fmt.Errorf("status %d from %q, not from %s", response.StatusCode, got, by.Addr())
 	}
 	return nil
+}
+
+// A group's name may make of the configuration what HAProxy does not accept: here the
+// name of a file that is not there.
+func TestDiscoveredGroupThatHAProxyDoesNotAccept(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		lists := t.TempDir()
+		list := func(group string) {
+			if err := os.WriteFile(filepath.Join(lists, group), []byte("/"+group+"/\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		list("api")
+		list("web")
+		s := begin(t, h, func(c *rig.SeedConfig) {
+			discovering(c)
+			c.Groups[1].ACLs = []string{"path_beg -f " + lists + "/${group}"}
+		})
+		a, web := s.app(front), s.app("web")
+		s.serves(front, a)
+		s.serves("web", web)
+		load := s.load(rig.Target{Path: "/", App: front}, rig.Target{Path: "/web/x", App: "web"})
+		bad := s.app("bad")
+		s.says("HAProxy does not accept a discovered group")
+		api := s.app("api")
+		s.serves("api", api)
+		s.eventually("the others change", func() error { return s.answers("/api/x", api) })
+		if code, body := s.get("/ngboss/bad"); code != http.StatusNotFound {
+			t.Errorf("%d %s", code, body)
+		}
+		s.lost(load)
+
+		s.stopped()
+		s.start()
+		s.ready()
+		s.says("HAProxy does not accept a discovered group")
+		s.serves("web", web)
+		s.serves("api", api)
+
+		list("bad")
+		if err := s.daemon.Signal(syscall.SIGUSR2); err != nil {
+			t.Fatal(err)
+		}
+		s.serves("bad", bad)
+		s.eventually("it serves", func() error { return s.answers("/bad/x", bad) })
+	})
 }
 
 // TestDiscoveredGroupGoes takes more than a minute, which is how long an empty

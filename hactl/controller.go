@@ -356,7 +356,7 @@ func (c *Controller) assign(ctx context.Context) {
 }
 
 func (c *Controller) assignAll() (unplaced int) {
-	for _, g := range c.groups {
+	for _, g := range c.laid() {
 		unplaced += g.table.Assign(g.meant)
 	}
 	c.settle()
@@ -378,7 +378,7 @@ func (c *Controller) settle() {
 // grown tells whether a table has slots that a worker does not have yet.
 func (c *Controller) grown() bool {
 	return slices.ContainsFunc(c.workers, func(w *worker) bool {
-		return slices.ContainsFunc(c.groups, func(g *group) bool { return len(w.have[g]) < len(g.table.Slots) })
+		return slices.ContainsFunc(c.laid(), func(g *group) bool { return len(w.have[g]) < len(g.table.Slots) })
 	})
 }
 

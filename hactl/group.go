@@ -33,6 +33,10 @@ type group struct {
 	discovered bool
 	// listed is true while a discovered group's path is there.
 	listed bool
+	// accepted is true once HAProxy runs with it, aside is true while it is left out
+	// of the configuration, in case HAProxy does not accept it, banned once it is known
+	// that HAProxy does not.
+	accepted, aside, banned bool
 	// emptied is since when a discovered group has had no instance.
 	emptied time.Time
 }

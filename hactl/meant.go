@@ -53,7 +53,7 @@ func (c *Controller) protect(ctx context.Context) (changed bool) {
 }
 
 // guards tells whether a group is guarded against the loss of its instances.
-func (c *Controller) guards(g *group) bool { return !c.reloaded.IsZero() && g.checked() }
+func (c *Controller) guards(g *group) bool { return !c.reloaded.IsZero() && !g.aside && g.checked() }
 
 // suspects tells whether what left may be too much. Where no more are left than went
 // that depends on whether they take requests, which the workers are to be asked: an

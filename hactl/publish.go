@@ -10,7 +10,7 @@ import (
 func (c *Controller) publish() {
 	old := c.snapshot.Load()
 	s := &registry.Snapshot{Proxy: c.Proxy, ReloadError: c.reloadError}
-	for _, g := range c.groups {
+	for _, g := range c.laid() {
 		shown := g.seen
 		shown.Instances = g.meant
 		s.Groups = append(s.Groups, shown)

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 // bury forgets a worker that died, whose socket may still accept and hang, and
@@ -59,7 +57,7 @@ func (c *Controller) due(at *time.Time) bool {
 // Until it returns no command is sent. On error it is wanted again, later.
 func (c *Controller) reload(ctx context.Context, cause string) error {
 	c.dropEmptied()
-	for _, g := range c.groups {
+	for _, g := range c.laid() {
 		// Slots on which sessions still run are no room: once may not be enough.
 		for unplaced := g.table.Assign(g.meant); unplaced > 0; unplaced = g.table.Assign(g.meant) {
 			g.table.Grow(unplaced)
@@ -73,11 +71,8 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 	for _, g := range c.groups {
 		g.table.believe()
 	}
-	backends, tables := c.layout()
-	config := c.Template.Render(c.Frame, backends, tables)
-	wanted, needed := Files(config, tables)
 	runs := !c.reloaded.IsZero() && !c.urgent
-	pids, err := c.Reloader.Reload(ctx, registry.Launch{Config: config, Cause: cause, FilesWanted: wanted, FilesNeeded: needed})
+	pids, tables, err := c.launch(ctx, cause)
 	died := false
 	if err == nil {
 		runs = false // but what is to be adopted
@@ -120,6 +115,7 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 		c.failing = ""
 		c.Logger.Info("reloads succeed again", "cause", cause)
 	}
+	c.readmit()
 	if died {
 		c.restore("worker died")
 	}
@@ -203,9 +199,14 @@ func (c *Controller) probe(ctx context.Context, pids []int) (sockets map[int]str
 	}
 }
 
+// laid are the groups that are not left out of the configuration.
+func (c *Controller) laid() []*group {
+	return slices.DeleteFunc(slices.Clone(c.groups), func(g *group) bool { return g.aside })
+}
+
 // layout is what the configuration is rendered from.
 func (c *Controller) layout() (backends []Backend, tables []*Table) {
-	for _, g := range c.groups {
+	for _, g := range c.laid() {
 		backends, tables = append(backends, g.backend), append(tables, g.table)
 	}
 	return backends, tables
@@ -214,7 +215,7 @@ func (c *Controller) layout() (backends []Backend, tables []*Table) {
 // rendered is what a worker has that just started from the rendered tables.
 func (c *Controller) rendered() map[*group][]Server {
 	have := make(map[*group][]Server, len(c.groups))
-	for _, g := range c.groups {
+	for _, g := range c.laid() {
 		have[g] = make([]Server, len(g.table.Slots))
 		for i, s := range g.table.Slots {
 			have[g][i] = Server{Admin: Maint}

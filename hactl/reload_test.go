@@ -29,6 +29,8 @@ type fakeHAProxy struct {
 	workers  []*fakeWorker // of the generation that serves, one a socket
 	// What the next Reload meets.
 	fail   error
+	refuse []string      // configurations with one of these are not accepted
+	tells  bool          // in which line one was
 	hold   chan struct{} // not nil: it waits until this is closed
 	shared int           // so many connections of each socket still reach the generation before
 	unread []string      // what waits on the first socket, for the new worker to run
@@ -67,6 +69,15 @@ func (ha *fakeHAProxy) Reload(ctx context.Context, launch registry.Launch) (pids
 	}
 	if err := errors.Join(ctx.Err(), ha.fail); err != nil {
 		return nil, err
+	}
+	for _, part := range ha.refuse {
+		if strings.Contains(string(launch.Config), part) {
+			if ha.tells {
+				before, _, _ := strings.Cut(string(launch.Config), part)
+				part = fmt.Sprintf("[ALERT] : parsing [/run/x.conf.new:%d] : %s", strings.Count(before, "\n")+1, part)
+			}
+			return nil, fmt.Errorf("%w: %s", registry.ErrRefused, part)
+		}
 	}
 	ha.workers = nil
 	for i, s := range ha.sockets {

@@ -178,6 +178,9 @@ func (c *Controller) hear() (released bool) {
 			g.told, released = false, true
 		}
 	}
+	if cause != "" {
+		c.pardon()
+	}
 	switch {
 	case cause == "":
 	case c.reloadCause == "slots":
@@ -257,7 +260,7 @@ func (c *Controller) install(ctx context.Context, s *Source) {
 func (g *group) follow(before *group) {
 	share := g.guard.share
 	g.seen, g.meant, g.emptied, g.table = before.seen, before.meant, before.emptied, before.table
-	g.told, g.touched = before.told, before.touched
+	g.told, g.touched, g.accepted = before.told, before.touched, before.accepted
 	g.guard, g.damper = before.guard.clone(), before.damper.clone()
 	g.guard.share = share
 }

@@ -127,7 +127,7 @@ func (h *HAProxy) Died() <-chan int { return h.died }
 // serves, if there is one. It returns the pids of the new workers once all of
 // them answer on the stats sockets and the old ones were told to finish. On
 // error what served before still serves, and the files are as they were; an
-// error that wraps [ErrRefused] says that HAProxy does not accept the
+// error that wraps [registry.ErrRefused] says that HAProxy does not accept the
 // configuration. Calls queue up.
 func (h *HAProxy) Reload(ctx context.Context, launch registry.Launch) ([]int, error) {
 	reply := make(chan answer, 1)

@@ -14,9 +14,6 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// ErrRefused says that HAProxy does not accept a configuration.
-var ErrRefused = errors.New("HAProxy refuses the configuration")
-
 // confMode is the configuration's: there are passwords in it.
 const confMode = 0o600
 
@@ -39,7 +36,7 @@ func Check(ctx context.Context, reaper *Reaper, path, file string) error {
 	defer cancel()
 	_, err := reaper.Output(ctx, path, "-c", "-f", file)
 	if _, ran := errors.AsType[*ExitError](err); ran {
-		return fmt.Errorf("%w: %w", ErrRefused, err)
+		return fmt.Errorf("%w: %w", registry.ErrRefused, err)
 	}
 	return err
 }
@@ -200,7 +197,7 @@ func (h *HAProxy) explain(ctx context.Context, config []byte, failure error) err
 	if err != nil {
 		return errors.Join(failure, fmt.Errorf("keep the configuration for a look: %w", err))
 	}
-	if err := Check(ctx, h.Reaper, h.Exec, aside); errors.Is(err, ErrRefused) {
+	if err := Check(ctx, h.Reaper, h.Exec, aside); errors.Is(err, registry.ErrRefused) {
 		return err
 	}
 	return errors.Join(failure, remove(aside))

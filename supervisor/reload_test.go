@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 func TestReload(t *testing.T) {
@@ -117,7 +119,7 @@ func TestFailedReloadChangesNothing(t *testing.T) {
 			conf, pids := contents(t, s.ConfFile), contents(t, s.PIDFile)
 
 			err := s.fail(tt.config, tt.giveUp)
-			if errors.Is(err, ErrRefused) != tt.refused {
+			if errors.Is(err, registry.ErrRefused) != tt.refused {
 				t.Errorf("Reload: %v", err)
 			}
 			if got := contents(t, s.ConfFile); got != conf {
@@ -218,7 +220,7 @@ func TestExecutableThatIsNotThere(t *testing.T) {
 	s := newStage(t, Options{})
 	s.Exec = filepath.Join(s.dir, "none")
 	s.begin()
-	if _, err := s.try(t.Context(), ""); !errors.Is(err, unix.ENOENT) || errors.Is(err, ErrRefused) {
+	if _, err := s.try(t.Context(), ""); !errors.Is(err, unix.ENOENT) || errors.Is(err, registry.ErrRefused) {
 		t.Errorf("Reload: %v", err)
 	}
 }

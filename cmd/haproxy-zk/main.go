@@ -9,7 +9,7 @@ import (
 	"os"
 	"runtime/debug"
 
-	"github.com/haproxy-zk/haproxy-zk/supervisor"
+	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 // version is set by the linker.
@@ -50,7 +50,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	if own {
 		return exit.code
 	}
-	if errors.As(err, new(usageError)) || errors.Is(err, supervisor.ErrRefused) {
+	if errors.As(err, new(usageError)) || errors.Is(err, registry.ErrRefused) {
 		return exitUsage
 	}
 	return exitFailed
