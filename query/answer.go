@@ -39,7 +39,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 			s.answerReady(w)
 			return
 		case names[0] == "metrics" && s.metrics != nil:
-			s.metrics.ServeHTTP(w, r)
+			s.scrapes.serve(s.metrics, w, r)
 			return
 		}
 	}

@@ -51,6 +51,7 @@ type Options struct {
 type Server struct {
 	documents   documents
 	metrics     http.Handler
+	scrapes     scrapes
 	connections int
 	logger      *slog.Logger
 	stopping    atomic.Bool

@@ -22,10 +22,6 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
-// So many may ask for the metrics at the same time, others are told to come again:
-// to gather them costs more than any other answer.
-const maxScrapes = 40
-
 // run is the whole daemon:
 //
 //	signals   ─┐ an actor's end interrupts the others
@@ -89,7 +85,7 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 	rooms := newRooms(s, log, haproxyLog, metrics, reaper, stop)
 	server := query.New(query.Options{
 		Proxies: rooms.board.proxies,
-		Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{Registry: metrics, MaxRequestsInFlight: maxScrapes}),
+		Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{Registry: metrics}),
 
 		Connections: queryConnections(log),
 		Logger:      log.With("component", "query"),
