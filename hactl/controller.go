@@ -358,10 +358,23 @@ func (c *Controller) assign(ctx context.Context) {
 func (c *Controller) assignAll() (unplaced int) {
 	for _, g := range c.laid() {
 		unplaced += g.table.Assign(g.meant)
+		c.tellBeyond(g)
 	}
 	c.settle()
 	c.remember()
 	return unplaced
+}
+
+// tellBeyond tells when a group begins and ends to have more instances than it may
+// have slots.
+func (c *Controller) tellBeyond(g *group) {
+	switch n := g.table.Beyond; {
+	case n > 0 && !g.crowded:
+		c.Logger.Error("a group has more instances than servers, those that serve stay and others wait until one leaves", "group", g.backend.Name, "servers", len(g.table.Slots), "waiting", n)
+	case n == 0 && g.crowded:
+		c.Logger.Info("all instances of the group have servers again", "group", g.backend.Name)
+	}
+	g.crowded = g.table.Beyond > 0
 }
 
 // settle takes out of service whose sessions have had their time.

@@ -26,6 +26,8 @@ type group struct {
 	begun, told bool
 	// touched is true while an operator's wish may stand in a slot.
 	touched bool
+	// crowded is true while it has more instances than it may have slots.
+	crowded bool
 	// filled is true once it was read.
 	filled bool
 	shown  *figures

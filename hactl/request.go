@@ -280,7 +280,9 @@ func (t *Table) inherit(old *Table, stay []registry.Instance) {
 		if i >= len(t.Slots) {
 			if i = t.oldest(); i < 0 {
 				t.Grow(1)
-				i = t.oldest()
+				if i = t.oldest(); i < 0 {
+					continue // there are as many as there may be
+				}
 			}
 		}
 		t.Slots[i], t.at[s.Addr] = s, i

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// maxSlots bounds a backend, against a range that is a slip of the finger.
+// maxSlots bounds a backend, against a range that is a slip of the finger, and against
+// whoever registers without end: each slot costs memory in every worker.
 const maxSlots = 10000
 
 // HAProxy takes a colon in a server's name, but not in the prefix of many.

@@ -101,6 +101,9 @@ func (s Slot) matches(h Server) bool {
 // Its methods belong to one goroutine.
 type Table struct {
 	Slots []Slot
+	// Beyond counts the instances that have no slot, and get none before another one
+	// leaves: there are as many as there may be.
+	Beyond int
 
 	at    map[netip.AddrPort]int // where each address is, used or not
 	clock uint64
@@ -176,7 +179,9 @@ func (t *Table) Assign(want []registry.Instance) (unplaced int) {
 		t.entered = append(t.entered, w.Addr)
 	}
 	t.want, t.placed = want, unplaced == 0
-	return unplaced
+	room := max(0, maxSlots-len(t.Slots))
+	t.Beyond = max(0, unplaced-room)
+	return min(unplaced, room)
 }
 
 // believe takes those for alive that were only doubted, once they are registered
@@ -267,6 +272,7 @@ func (t *Table) Grow(n int) {
 	if size == len(t.Slots) {
 		size *= 2
 	}
+	size = max(min(size, maxSlots), len(t.Slots))
 	t.Slots = append(t.Slots, make([]Slot, size-len(t.Slots))...)
 }
 

@@ -82,6 +82,30 @@ func TestTableForgetsOperatorAndHealthWithTheInstance(t *testing.T) {
 	}
 }
 
+func TestTableThatMayNotGrow(t *testing.T) {
+	table := NewTable(maxSlots-1, false)
+	var all []registry.Instance
+	for i := range maxSlots + 2 {
+		all = append(all, registry.Instance{Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 80)})
+	}
+	same(t, "unplaced for whom there may be slots", 1, table.Assign(all))
+	same(t, "others", 2, table.Beyond)
+	table.Grow(1)
+	same(t, "unplaced", 0, table.Assign(all))
+	same(t, "slots", maxSlots, len(table.Slots))
+	same(t, "others", 2, table.Beyond)
+	same(t, "unplaced, two have left", 0, table.Assign(all[2:]))
+	same(t, "others, while their sessions run", 2, table.Beyond)
+	table.Release(0)
+	table.Release(1)
+	same(t, "unplaced", 0, table.Assign(all[2:]))
+	same(t, "others", 0, table.Beyond)
+
+	table = NewTable(6000, false)
+	table.Grow(6001)
+	same(t, "slots", maxSlots, len(table.Slots))
+}
+
 func TestTableGrowsEnough(t *testing.T) {
 	for _, test := range []struct{ size, used, more, want int }{
 		{5, 5, 7, 20}, {5, 0, 12, 20}, {1, 1, 1, 2}, {10, 10, 1, 20}, {10, 3, 7, 20}, {0, 0, 3, 4},

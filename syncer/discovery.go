@@ -2,19 +2,28 @@ package syncer
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
+// maxGroups bounds the discovered groups, whoever may create them: each costs a watch,
+// and servers in every worker of HAProxy.
+const maxGroups = 5000
+
 // discovery follows the children of one path as groups of their own. Like a
 // group it outlives links and sessions.
 type discovery struct {
+	log    *slog.Logger
+	most   int
 	parent *group // its deliver is set by run
 	sink   Sink
 	make   func(name string) *group // nil for an unsafe name
 	except map[string]bool          // followed elsewhere
+	// crowded is true while there are more than most.
+	crowded bool
 
 	known map[string]*group
 }
@@ -44,14 +53,34 @@ func (d *discovery) run(ctx context.Context, t tree, ls *links) {
 	}
 	d.parent.deliver = func(names []string, _ time.Time) {
 		there := make(map[string]bool, len(names))
-		var listed []string
+		room := d.most
 		for _, name := range names {
-			if d.except[name] {
-				continue
-			}
 			there[name] = true
+			if d.known[name] != nil {
+				room--
+			}
+		}
+		var listed []string
+		made, dropped := make(map[string]*group), 0
+		for _, name := range names {
+			switch {
+			case d.except[name]:
+				continue
+			case d.known[name] != nil:
+			default:
+				g := d.make(name)
+				if g != nil && room == 0 {
+					dropped++
+					continue
+				}
+				if g != nil {
+					made[name] = g
+					room--
+				}
+			}
 			listed = append(listed, name)
 		}
+		d.tellDropped(dropped)
 		// The sink knows a group before its instances come.
 		d.sink.SetGroups(registry.Discovered{Names: listed})
 		for name, end := range left {
@@ -72,11 +101,22 @@ func (d *discovery) run(ctx context.Context, t tree, ls *links) {
 			if d.known[name] != nil {
 				continue
 			}
-			if g := d.make(name); g != nil {
+			if g := made[name]; g != nil {
 				d.known[name] = g
 				follow(name)
 			}
 		}
 	}
 	d.parent.run(ctx, t, ls)
+}
+
+// tellDropped tells when groups begin and end to be too many.
+func (d *discovery) tellDropped(n int) {
+	switch {
+	case n > 0 && !d.crowded:
+		d.log.Error("more groups are discovered than are served, those that are known stay and others are left out: write them out, or delete what is no group", "served", d.most, "left_out", n)
+	case n == 0 && d.crowded:
+		d.log.Info("all groups that are discovered are served again")
+	}
+	d.crowded = n > 0
 }

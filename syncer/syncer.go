@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net"
@@ -40,6 +41,8 @@ type Discovery struct {
 	// Path is the parent of a group's instances, without the chroot; empty when
 	// the name is unsafe and not to be followed.
 	Path func(group string) string
+	// Most is how many are followed; 0 is 5000.
+	Most int
 }
 
 // Options describe one proxy's part of ZooKeeper.
@@ -131,7 +134,7 @@ func (s *Syncer) followers(n counters) []follower {
 		}
 		parent := s.follow(d.Parent, s.options.Logger, n)
 		all = append(all, &discovery{
-			parent: parent, sink: s.options.Sink, except: except, known: make(map[string]*group),
+			log: s.options.Logger, most: cmp.Or(d.Most, maxGroups), parent: parent, sink: s.options.Sink, except: except, known: make(map[string]*group),
 			make: func(name string) *group {
 				if path := d.Path(name); path != "" {
 					return s.group(name, path, n)
