@@ -36,10 +36,10 @@ var (
 	}
 	hostileGroups = []string{
 		"a\nbackend evil", "evil backend", "..%2f..%2fetc", "{", "web;", "%0a", "${HOME}", "$acl", "%[env(HOME)]", "web\"", "web'", "web\\", "web#", "*",
-		"web\u2028evil", "web\u0085evil", "wеb", "\x1b[2J", "10.0.0.1:8080", "or", "Or", strings.Repeat("x", 65), strings.Repeat("evil", 2000), `web",proxy="evil`,
+		"web\u2028evil", "web\u0085evil", "wеb", "\x1b[2J", "10.0.0.1:8080", "or", "Or", "TRUE", "METH_TRACE", strings.Repeat("x", 65), strings.Repeat("evil", 2000), `web",proxy="evil`,
 	}
 	// What only looks odd is served, as the README says.
-	oddGroups = []string{"TRUE", "metrics", "healthz", "if", "-f", ".hidden", "123", strings.Repeat("x", 64)}
+	oddGroups = []string{"True", "metrics", "healthz", "if", "-f", ".hidden", "123", strings.Repeat("x", 64)}
 )
 
 // place creates a node that stays when the session ends, and tells whether
@@ -148,6 +148,48 @@ func TestHostileZooKeeper(t *testing.T) {
 			t.Errorf("the state: %v %.2000s", err, state)
 		}
 		s.stopped()
+	})
+}
+
+// A list of more than an answer may have, sixteen megabytes, is one group's trouble:
+// others change, over the same connection, and who was known of it serves on.
+func TestListThatIsTooLong(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		z := ownZooKeeper(t, rig.ZooKeeperOptions{Heap: "512m"})
+		s := begin(t, h, func(c *rig.SeedConfig) { c.ZKAddr = z.Addr() })
+		a, b := s.app(front), s.app(base)
+		s.serves(front, a)
+		s.serves(base, b)
+		load := s.load(through()...)
+		var long []string
+		for i := range 20 {
+			long = append(long, fmt.Sprintf("%s/%d%s", s.node(base), i, strings.Repeat("x", 900_000)))
+		}
+		for _, node := range long {
+			s.place(node)
+		}
+		s.says("cannot read path")
+		for range 3 {
+			c := s.app(front)
+			s.promptly(front, a, c)
+			if err := c.Unregister(); err != nil {
+				t.Fatal(err)
+			}
+			s.promptly(front, a)
+		}
+		c := s.app(base)
+		s.serves(base, b)
+		if n := s.sessions(); n != "1" || strings.Contains(s.daemon.Output(), "disconnected from zookeeper") {
+			t.Errorf("it was disconnected, %s sessions", n)
+		}
+		for _, node := range long {
+			if err := s.registry.Conn().Delete(node, -1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.serves(base, b, c)
+		s.says("path can be read again")
+		s.lost(load)
 	})
 }
 

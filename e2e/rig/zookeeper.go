@@ -1,6 +1,7 @@
 package rig
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -20,7 +21,7 @@ import (
 const (
 	jars          = "/usr/share/java/"
 	zookeeperJar  = jars + "zookeeper.jar"
-	heap          = "128m"
+	usualHeap     = "128m"
 	zookeeperLog  = "zookeeper.log"
 	zookeeperWait = 60 * time.Second
 	zookeeperStop = 10 * time.Second
@@ -50,6 +51,8 @@ type ZooKeeperOptions struct {
 	TLS *ZooKeeperTLS
 	// Lines are more of its zoo.cfg.
 	Lines []string
+	// Heap is the memory that it may use, as Java writes it: 128m.
+	Heap string
 
 	id int // in an ensemble; 0 is alone
 }
@@ -60,6 +63,7 @@ type ZooKeeperOptions struct {
 type ZooKeeper struct {
 	dir  string
 	port int
+	heap string
 	tls  *tls.Config // a client's; nil is in the clear
 
 	mu     sync.Mutex
@@ -92,7 +96,7 @@ func prepareZooKeeper(options ZooKeeperOptions) (*ZooKeeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	z := &ZooKeeper{dir: own, port: port}
+	z := &ZooKeeper{dir: own, port: port, heap: cmp.Or(options.Heap, usualHeap)}
 	if err := z.prepare(options); err != nil {
 		return nil, errors.Join(err, z.Close())
 	}
@@ -150,7 +154,7 @@ func (z *ZooKeeper) Start(ctx context.Context) error {
 	defer log.Close()
 	// Nothing in the arguments names the folder, so that the server is not taken for a process of the daemon
 	// when both have the same parent folder.
-	cmd := exec.Command("java", "-Xmx"+heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
+	cmd := exec.Command("java", "-Xmx"+z.heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
 		"-cp", strings.Join(zookeeperJars(), ":"),
 		"org.apache.zookeeper.server.quorum.QuorumPeerMain", "zoo.cfg")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = z.dir, log, log
