@@ -118,6 +118,13 @@ func (o *object) group(name, pattern string) Group {
 		v := o.get("server-template", "")
 		o.warnf(v.at, v.key, "the option \"disabled\" is missing: free slots are disabled all the same; add it so that the file says so")
 	}
+	if g.ServerTemplate != "" && !slices.Contains(strings.Fields(g.ServerTemplate), "check") {
+		for _, key := range []string{"wait_check", "loss_guard"} {
+			if v := o.get(key, ""); !v.missing() {
+				o.warnf(v.at, v.key, "it does nothing: it goes by HAProxy's health checks, and the server-template has no \"check\"")
+			}
+		}
+	}
 	o.finish()
 	return g
 }

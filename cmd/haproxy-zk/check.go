@@ -118,6 +118,7 @@ func checkProxy(ctx context.Context, s *settings, reaper *supervisor.Reaper, p c
 	wanted, needed := hactl.Files(rendered, tables)
 	found.add(judgeVersion(p, pl.frame.Version)...)
 	found.add(checkTemplate(ctx, reaper, pl, rendered)...)
+	found.add(judgeReach(p.Name, pl.backends, rendered)...)
 	found.add(checkIdentity(pl)...)
 	found.add(checkLimit(p, wanted, needed)...)
 	groups := plural(len(p.Groups), "group")
