@@ -100,7 +100,7 @@ func TestDiscoveredGroupThatHAProxyDoesNotAccept(t *testing.T) {
 		s.serves("web", web)
 		load := s.load(rig.Target{Path: "/", App: front}, rig.Target{Path: "/web/x", App: "web"})
 		bad := s.app("bad")
-		s.says("HAProxy does not accept a discovered group")
+		s.says("HAProxy does not accept discovered groups")
 		api := s.app("api")
 		s.serves("api", api)
 		s.eventually("the others change", func() error { return s.answers("/api/x", api) })
@@ -112,7 +112,7 @@ func TestDiscoveredGroupThatHAProxyDoesNotAccept(t *testing.T) {
 		s.stopped()
 		s.start()
 		s.ready()
-		s.says("HAProxy does not accept a discovered group")
+		s.says("HAProxy does not accept discovered groups")
 		s.serves("web", web)
 		s.serves("api", api)
 

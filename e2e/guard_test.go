@@ -391,6 +391,31 @@ func TestBlueServesUntilGreenIsChecked(t *testing.T) {
 	})
 }
 
+// There is no slot for green before blue has left, and HAProxy is reloaded for some.
+func TestBlueServesUntilGreenHasServers(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, func(c *rig.SeedConfig) { c.Groups[0].MaxServer = 4 })
+		blue := s.apps(4, front)
+		s.serves(front, blue...)
+		var green []*rig.App
+		for range 4 {
+			green = append(green, s.unregistered(front))
+		}
+		load := s.load(rig.Target{Path: "/", App: front})
+		var operations []any
+		for i := range blue {
+			operations = append(operations,
+				&zk.DeleteRequest{Path: s.node(front) + "/" + blue[i].Addr(), Version: -1},
+				&zk.CreateRequest{Path: s.node(front) + "/" + green[i].Addr(), Acl: zk.WorldACL(zk.PermAll), Flags: zk.FlagEphemeral})
+		}
+		s.transact(operations)
+		s.promptly(front, green...)
+		s.held("/ngboss/"+front, "")
+		s.eventually("all green instances are used", func() error { return used(load, green) })
+		s.lost(load)
+	})
+}
+
 func TestBatchReleaseOfHalfTheInstances(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)

@@ -346,7 +346,7 @@ func (c *Controller) assign(ctx context.Context) {
 	case unplaced == 0 && c.reloadCause == "slots" && !c.grown():
 		// While the reload waited, instances left or slots came to rest.
 		c.reloadCause = ""
-		c.setProblem("")
+		c.setProblem(c.allBanned())
 		c.reloadError = ""
 		c.publish()
 	}
@@ -369,12 +369,12 @@ func (c *Controller) assignAll() (unplaced int) {
 // have slots.
 func (c *Controller) tellBeyond(g *group) {
 	switch n := g.table.Beyond; {
-	case n > 0 && !g.crowded:
+	case n > 0 && !g.overfull:
 		c.Logger.Error("a group has more instances than servers, those that serve stay and others wait until one leaves", "group", g.backend.Name, "servers", len(g.table.Slots), "waiting", n)
-	case n == 0 && g.crowded:
+	case n == 0 && g.overfull:
 		c.Logger.Info("all instances of the group have servers again", "group", g.backend.Name)
 	}
-	g.crowded = g.table.Beyond > 0
+	g.overfull = g.table.Beyond > 0
 }
 
 // settle takes out of service whose sessions have had their time.
@@ -395,6 +395,11 @@ func (c *Controller) grown() bool {
 	})
 }
 
+// runs tells whether every worker has a group.
+func (c *Controller) runs(g *group) bool {
+	return !slices.ContainsFunc(c.workers, func(w *worker) bool { return w.have[g] == nil })
+}
+
 func (c *Controller) draining() bool {
-	return slices.ContainsFunc(c.groups, func(g *group) bool { return len(g.table.Draining()) > 0 })
+	return slices.ContainsFunc(c.groups, func(g *group) bool { return c.runs(g) && len(g.table.Draining()) > 0 })
 }

@@ -156,7 +156,9 @@ func (c *Controller) vacate(ctx context.Context) {
 
 // servesElsewhere tells whether an address is in service in another group.
 func (c *Controller) servesElsewhere(g *group, addr netip.AddrPort) bool {
-	return slices.ContainsFunc(c.groups, func(other *group) bool { return other != g && other.inService(registry.Instance{Addr: addr}) })
+	return slices.ContainsFunc(c.groups, func(other *group) bool {
+		return other != g && !other.aside && other.inService(registry.Instance{Addr: addr})
+	})
 }
 
 // beat asks every worker for a sign of life: while nothing changes, one that hangs
@@ -275,7 +277,7 @@ func (c *Controller) release(ctx context.Context) {
 	c.releaseAt = time.Time{}
 	for _, g := range c.groups {
 		draining := g.table.Draining()
-		if len(draining) == 0 {
+		if len(draining) == 0 || !c.runs(g) {
 			continue
 		}
 		busy := make(map[string]bool)

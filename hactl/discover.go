@@ -26,14 +26,19 @@ func (c *Controller) discover(names []string) {
 		there[name] = true
 	}
 	known := make(map[string]*group, len(c.groups))
+	added := 0
 	for _, g := range c.groups {
 		known[g.backend.Name] = g
-		g.listed = !g.discovered || there[g.backend.Name]
+		listed := !g.discovered || there[g.backend.Name]
+		if listed && !g.listed && g.banned {
+			g.aside, g.banned = false, false // it was created anew
+			added++
+		}
+		g.listed = listed
 		if !g.listed {
 			g.see(registry.Group{Name: g.backend.Name}, time.Now())
 		}
 	}
-	added := 0
 	for _, name := range names {
 		if known[name] != nil {
 			continue

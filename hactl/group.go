@@ -26,8 +26,8 @@ type group struct {
 	begun, told bool
 	// touched is true while an operator's wish may stand in a slot.
 	touched bool
-	// crowded is true while it has more instances than it may have slots.
-	crowded bool
+	// overfull is true while it has more instances than it may have slots.
+	overfull bool
 	// filled is true once it was read.
 	filled bool
 	shown  *figures
@@ -88,13 +88,25 @@ func (g *group) up(i registry.Instance) bool {
 	return s != nil && !s.Down && s.Operator != Maint
 }
 
-// serving counts those that are registered and take requests, or will at once.
+// takes tells whether one that is registered takes requests, or will without a reload.
+func (g *group) takes(i registry.Instance) bool {
+	if s := g.table.find(i); s != nil {
+		return !s.Down && s.serves()
+	}
+	_, known := g.table.at[i.Addr]
+	return !g.damper.damps(i) && !g.table.wait && (known || g.table.AtRest() > 0)
+}
+
+// serving counts those that are registered and take requests, or will without a reload.
 func (g *group) serving() (n int) {
-	damped := 0
+	damped, entering := 0, 0
 	for _, i := range g.seen.Instances {
+		_, known := g.table.at[i.Addr]
 		switch s := g.table.find(i); {
 		case g.damper.damps(i):
 			damped++
+		case s == nil && !g.table.wait && !known:
+			entering++
 		case s == nil && !g.table.wait, s != nil && !s.Down && s.serves():
 			n++
 		}
@@ -102,7 +114,10 @@ func (g *group) serving() (n int) {
 	if dampsTooMany(damped, len(g.seen.Instances)) {
 		n += damped
 	}
-	return n
+	if entering == 0 {
+		return n
+	}
+	return n + min(entering, g.table.AtRest())
 }
 
 // name of the slot at index i, with the backend's.

@@ -55,8 +55,9 @@ type guard struct {
 	proved, failed int
 	// many is true when other groups were lost at the same time.
 	many bool
-	// replaced is true once somebody new has registered since.
-	replaced bool
+	// heirs are those who are new since then, and registered: once one of them takes
+	// requests it is over.
+	heirs []registry.Instance
 }
 
 type movement struct {
@@ -101,10 +102,14 @@ func (g *guard) see(before, served, now []registry.Instance, up func(registry.In
 	g.left = slices.DeleteFunc(g.left, func(m movement) bool { return back(m.instance) })
 	g.held = slices.DeleteFunc(g.held, func(h holding) bool { return back(h.instance) })
 	g.came = slices.DeleteFunc(g.came, func(m movement) bool { return !back(m.instance) })
+	g.heirs = slices.DeleteFunc(g.heirs, func(i registry.Instance) bool { return !back(i) })
 	for _, i := range now {
 		if !known[i.Addr] {
 			g.came = append(g.came, movement{instance: i, at: at})
 			g.relieved = true
+			if !g.since.IsZero() {
+				g.heirs = append(g.heirs, i)
+			}
 		}
 	}
 }
@@ -119,6 +124,9 @@ func (g *guard) forget(at time.Time) {
 func (g *guard) losing(at time.Time) bool {
 	return slices.ContainsFunc(g.left, func(m movement) bool { return !g.judged || at.Sub(m.at) <= lossWindow })
 }
+
+// settled tells that nothing is to be decided.
+func (g *guard) settled(at time.Time) bool { return g.judged && !g.waiting && !g.losing(at) }
 
 func (g *guard) holds(i registry.Instance) bool {
 	return slices.ContainsFunc(g.held, func(h holding) bool { return h.instance == i })
@@ -162,7 +170,10 @@ func (g *guard) judge(serving int) {
 func (g *guard) hold(inService func(registry.Instance) bool, many bool, at time.Time) {
 	g.many = g.many || many
 	if g.since.IsZero() || g.waiting {
-		g.since, g.waiting = at, false
+		g.since, g.waiting, g.heirs = at, false, nil
+		for _, m := range g.came {
+			g.heirs = append(g.heirs, m.instance)
+		}
 	}
 	for _, m := range g.left {
 		out := !inService(m.instance)
@@ -196,16 +207,14 @@ func (g *guard) holding() []holding {
 }
 
 // review lets go who was found down, or is registered elsewhere, and everybody
-// when it is over: then it returns why. So many of those who are registered take
-// requests.
-func (g *guard) review(serving int, up, elsewhere func(registry.Instance) bool, at time.Time) (over string) {
+// when it is over: then it returns why. serves tells who takes requests.
+func (g *guard) review(serves, up, elsewhere func(registry.Instance) bool, at time.Time) (over string) {
 	if g.since.IsZero() {
 		return ""
 	}
 	if len(g.held) == 0 && !g.waiting {
 		return g.release("all have come back")
 	}
-	g.replaced = g.replaced || len(g.came) > 0
 	for i := range g.held {
 		if h := &g.held[i]; !h.up && up(h.instance) {
 			h.up = true
@@ -238,7 +247,7 @@ func (g *guard) review(serving int, up, elsewhere func(registry.Instance) bool, 
 		return ""
 	case len(g.held) == 0:
 		return g.release("nobody is left who is up")
-	case g.replaced && serving > 0:
+	case slices.ContainsFunc(g.heirs, serves):
 		return g.release("a new instance has registered")
 	case at.Sub(g.since) >= holdFor:
 		return g.release("the time is over")
@@ -258,7 +267,7 @@ func (g *guard) release(why string) string {
 // clone is the same, and shares nothing that changes.
 func (g *guard) clone() guard {
 	c := *g
-	c.left, c.came, c.held, c.dropped = slices.Clone(g.left), slices.Clone(g.came), slices.Clone(g.held), slices.Clone(g.dropped)
+	c.left, c.came, c.held, c.dropped, c.heirs = slices.Clone(g.left), slices.Clone(g.came), slices.Clone(g.held), slices.Clone(g.dropped), slices.Clone(g.heirs)
 	return c
 }
 
@@ -267,6 +276,7 @@ func (g *guard) clone() guard {
 func countLost(groups []*group, at time.Time) (lost, all int) {
 	for _, g := range groups {
 		switch {
+		case g.aside:
 		case len(g.seen.Instances) > 0:
 			all++
 		case g.guard.losing(at), len(g.guard.held) > 0 && at.Sub(g.guard.since) <= lossWindow:

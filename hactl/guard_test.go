@@ -232,10 +232,14 @@ func TestGuard(t *testing.T) {
 				if now := instances(s.now...); !slices.Equal(now, g.seen.Instances) {
 					g.see(registry.Group{Name: "web", Instances: now, Since: at.Add(-s.late)}, at)
 				}
-				serving := len(s.now)
-				for _, n := range s.now {
-					if slices.Contains(s.down, n) {
-						serving--
+				serves := func(i registry.Instance) bool {
+					n := lastOf([]registry.Instance{i})[0]
+					return slices.Contains(s.now, n) && !slices.Contains(s.down, n)
+				}
+				serving := 0
+				for _, i := range g.seen.Instances {
+					if serves(i) {
+						serving++
 					}
 				}
 				g.guard.forget(at)
@@ -250,7 +254,7 @@ func TestGuard(t *testing.T) {
 				up := func(i registry.Instance) bool {
 					return g.inService(i) && !slices.Contains(s.down, lastOf([]registry.Instance{i})[0])
 				}
-				over := g.guard.review(serving, up, func(i registry.Instance) bool {
+				over := g.guard.review(serves, up, func(i registry.Instance) bool {
 					return slices.Contains(story.elsewhere, lastOf([]registry.Instance{i})[0])
 				}, at)
 				g.decide(nowhere, at)

@@ -18,12 +18,15 @@ func (c *Controller) protect(ctx context.Context) (changed bool) {
 	var ask []*group
 	for _, g := range c.groups {
 		g.guard.forget(now)
-		if due && len(g.guard.holding()) > 0 || c.guards(g) && g.suspects(many(lost, all), now) {
+		if due && len(g.guard.holding()) > 0 || c.guards(g) && g.mayBeLost(many(lost, all), now) {
 			ask = append(ask, g)
 		}
 	}
 	c.look(ctx, ask)
 	for _, g := range c.groups {
+		if g.guard.settled(now) {
+			continue
+		}
 		registered, serving := len(g.seen.Instances), g.serving()
 		switch {
 		case !c.guards(g):
@@ -55,10 +58,13 @@ func (c *Controller) protect(ctx context.Context) (changed bool) {
 // guards tells whether a group is guarded against the loss of its instances.
 func (c *Controller) guards(g *group) bool { return !c.reloaded.IsZero() && !g.aside && g.checked() }
 
-// suspects tells whether what left may be too much. Where no more are left than went
+// mayBeLost tells whether what left may be too much. Where no more are left than went
 // that depends on whether they take requests, which the workers are to be asked: an
 // operator may have taken them out of one.
-func (g *group) suspects(many bool, now time.Time) bool {
+func (g *group) mayBeLost(many bool, now time.Time) bool {
+	if g.guard.settled(now) {
+		return false
+	}
 	registered, serving := len(g.seen.Instances), g.serving()
 	if !g.guard.judged && registered <= g.guard.lost() {
 		serving = 0
@@ -89,7 +95,7 @@ func (c *Controller) review(now time.Time) {
 		if registered == nil {
 			registered = c.registered()
 		}
-		over := g.guard.review(g.serving(), g.up, func(i registry.Instance) bool { return registered[i] != nil && registered[i] != g }, now)
+		over := g.guard.review(g.takes, g.up, func(i registry.Instance) bool { return registered[i] != nil && registered[i] != g }, now)
 		log := c.Logger.With("group", g.backend.Name)
 		switch {
 		case g.begun && over == "" && !g.told:

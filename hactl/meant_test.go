@@ -67,7 +67,7 @@ func TestLossIsHeldWhereWhoIsLeftIsOutOfService(t *testing.T) {
 	s.ha.worker(1).do("set server web/web4 state maint")
 	now(2, 3, 4)
 	same(t, "held, while two are left", nil, s.held())
-	s.groups[0].guard.left[0].at = s.groups[0].guard.left[0].at.Add(-time.Second)
+	s.groups[0].guard.left[0].at = s.groups[0].guard.left[0].at.Add(-3 * trustFor)
 	now(4)
 	same(t, "held", []int{1, 2, 3}, s.held())
 	s.apply(t.Context()) // the others follow the operator

@@ -19,7 +19,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "haproxyzk_groups_refused_total",
-			Help: "Discovered names that cannot be a group's.",
+			Help: "Discovered names that cannot be a group's, or that HAProxy does not accept; each time anew.",
 		}, []string{"proxy"}),
 		instances: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "haproxyzk_instances",

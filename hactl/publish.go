@@ -38,7 +38,7 @@ type figures struct{ registered, serving, held, damped, draining, skipped, free 
 
 // measure sets the gauges of the groups whose figures changed.
 func (c *Controller) measure() {
-	for _, g := range c.groups {
+	for _, g := range c.laid() {
 		name, used := g.backend.Name, g.table.Used()
 		now := figures{registered: len(g.seen.Instances), serving: used, held: len(g.guard.holding()), damped: g.damper.waiting, draining: g.table.Leaving(), skipped: g.seen.Skipped, free: len(g.table.Slots) - used}
 		if g.shown != nil && *g.shown == now {

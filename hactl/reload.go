@@ -110,12 +110,12 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 	c.reloadCause, c.urgent, c.postponed, c.reloaded = "", false, false, time.Now()
 	c.unread = late{}
 	c.reloadError = ""
-	c.setProblem("")
+	c.readmit()
+	c.setProblem(c.allBanned())
 	if c.failing != "" {
 		c.failing = ""
 		c.Logger.Info("reloads succeed again", "cause", cause)
 	}
-	c.readmit()
 	if died {
 		c.restore("worker died")
 	}

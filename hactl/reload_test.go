@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -70,14 +71,8 @@ func (ha *fakeHAProxy) Reload(ctx context.Context, launch registry.Launch) (pids
 	if err := errors.Join(ctx.Err(), ha.fail); err != nil {
 		return nil, err
 	}
-	for _, part := range ha.refuse {
-		if strings.Contains(string(launch.Config), part) {
-			if ha.tells {
-				before, _, _ := strings.Cut(string(launch.Config), part)
-				part = fmt.Sprintf("[ALERT] : parsing [/run/x.conf.new:%d] : %s", strings.Count(before, "\n")+1, part)
-			}
-			return nil, fmt.Errorf("%w: %s", registry.ErrRefused, part)
-		}
+	if said := ha.complain(string(launch.Config)); said != "" {
+		return nil, fmt.Errorf("%w: %s", registry.ErrRefused, said)
 	}
 	ha.workers = nil
 	for i, s := range ha.sockets {
@@ -89,6 +84,30 @@ func (ha *fakeHAProxy) Reload(ctx context.Context, launch registry.Launch) (pids
 		ha.workers, pids = append(ha.workers, w), append(pids, w.pid)
 	}
 	return pids, nil
+}
+
+// complain says what it does not accept of a configuration; where it tells the lines
+// it warns of every backend besides.
+func (ha *fakeHAProxy) complain(config string) string {
+	wrong := func(text string) bool {
+		return slices.ContainsFunc(ha.refuse, func(part string) bool { return strings.Contains(text, part) })
+	}
+	switch {
+	case !wrong(config):
+		return ""
+	case !ha.tells:
+		return "something"
+	}
+	var said strings.Builder
+	for i, line := range strings.Split(config, "\n") {
+		switch {
+		case wrong(line):
+			fmt.Fprintf(&said, "[ALERT] : parsing [/run/x.conf.new:%d] : this\n", i+1)
+		case strings.HasPrefix(line, "backend"):
+			fmt.Fprintf(&said, "[WARNING] : parsing [/run/x.conf.new:%d] : hiding headers\n", i+1)
+		}
+	}
+	return said.String()
 }
 
 // meet says what the next Reload meets.

@@ -1,8 +1,10 @@
 package hactl
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,13 +16,15 @@ import (
 const (
 	// So often HAProxy is asked again without those in whose lines it finds fault.
 	blamedTimes = 3
-	// So many of the discovered groups are tried alone at the start. If HAProxy accepts
-	// none it is not their fault, but that of the configuration.
-	triedAtStart = 3
+	// So many who are guilty are looked for in one reload. A start that has none but
+	// discovered groups fails if there are more: then it is the configuration.
+	bisections = 3
+	// So many names are told.
+	namesTold = 10
 )
 
 // faultLine is where HAProxy finds fault: `parsing [/etc/haproxy.conf:45] : …`.
-var faultLine = regexp.MustCompile(`\[[^\]\s]*:([0-9]+)\]`)
+var faultLine = regexp.MustCompile(`\[/[^\]\s]*:([0-9]+)\]`)
 
 // launch starts a generation with what is wanted now. A group whose name makes of its
 // conditions or options what HAProxy does not accept is left out: it must not keep the
@@ -28,16 +32,15 @@ var faultLine = regexp.MustCompile(`\[[^\]\s]*:([0-9]+)\]`)
 func (c *Controller) launch(ctx context.Context, cause string) (pids []int, tables []*Table, err error) {
 	config, pids, tables, err := c.start(ctx, cause)
 	refusal, suspects := err, c.suspects()
-	starts := c.reloaded.IsZero()
 	if !errors.Is(err, registry.ErrRefused) || len(suspects) == 0 {
 		return pids, tables, err
 	}
-	var blamed []*group
+	var guilty []*group
 	for range blamedTimes {
 		found := blame(c.suspects(), config, err)
 		setAside(found, true)
-		blamed = append(blamed, found...)
-		if len(found) == 0 || starts && len(blamed) == len(suspects) {
+		guilty = append(guilty, found...)
+		if len(found) == 0 || !c.serves() {
 			break
 		}
 		if config, pids, tables, err = c.start(ctx, cause); !errors.Is(err, registry.ErrRefused) {
@@ -45,8 +48,7 @@ func (c *Controller) launch(ctx context.Context, cause string) (pids []int, tabl
 		}
 	}
 	if errors.Is(err, registry.ErrRefused) {
-		blamed = nil
-		pids, tables, err = c.startWithout(ctx, cause, suspects)
+		pids, tables, guilty, err = c.bisect(ctx, cause, suspects)
 	}
 	if err != nil {
 		setAside(suspects, false)
@@ -55,36 +57,91 @@ func (c *Controller) launch(ctx context.Context, cause string) (pids []int, tabl
 		}
 		return nil, nil, err
 	}
-	if len(suspects) == 1 {
-		blamed = suspects
-	}
-	for _, g := range blamed {
-		g.banned = true
-		c.Metrics.refused.WithLabelValues(c.Proxy).Inc()
-		c.Logger.Error("HAProxy does not accept a discovered group, it is not served: mend what the configuration makes of its name and reload, or delete it", "group", g.backend.Name, "error", refusal)
-	}
-	if len(blamed) == 0 {
-		c.Logger.Warn("HAProxy does not accept one of the groups that were discovered, they are tried one by one", "groups", len(suspects), "error", refusal)
-	}
+	c.ban(guilty, refusal)
 	return pids, tables, nil
 }
 
-// startWithout starts a generation without the suspects; the first, which is to serve
-// something, with one of them.
-func (c *Controller) startWithout(ctx context.Context, cause string, suspects []*group) (pids []int, tables []*Table, err error) {
+// serves tells whether a generation would have a group: the first one is to.
+func (c *Controller) serves() bool { return !c.reloaded.IsZero() || len(c.laid()) > 0 }
+
+// bisect finds who is guilty, and starts a generation with the other suspects. When it
+// has found enough it leaves those out that it did not come to: they are tried with the
+// next reload.
+func (c *Controller) bisect(ctx context.Context, cause string, suspects []*group) (pids []int, tables []*Table, guilty []*group, err error) {
 	setAside(suspects, true)
-	if !c.reloaded.IsZero() {
-		_, pids, tables, err = c.start(ctx, cause)
-		return pids, tables, err
-	}
-	for _, g := range suspects[:min(len(suspects), triedAtStart)] {
-		g.aside = false
-		if _, pids, tables, err = c.start(ctx, cause); !errors.Is(err, registry.ErrRefused) {
-			break
+	left := slices.Clone(suspects)
+	// Whom HAProxy has is rather accepted, and is needed most.
+	slices.SortStableFunc(left, func(a, b *group) int {
+		return cmp.Compare(len(c.recalled[b.backend.Name]), len(c.recalled[a.backend.Name]))
+	})
+	accepted := 0 // so many of left are in the last generation that was started
+	try := func(first int) error {
+		setAside(left[:first], false)
+		setAside(left[first:], true)
+		if !c.serves() {
+			return registry.ErrRefused
 		}
-		g.aside = true
+		_, now, with, err := c.start(ctx, cause)
+		if err == nil {
+			accepted, pids, tables = first, now, with
+		}
+		return err
 	}
-	return pids, tables, err
+	for range bisections {
+		for refused := len(left); refused-accepted > 1; {
+			middle := (accepted + refused) / 2
+			if err = try(middle); errors.Is(err, registry.ErrRefused) {
+				refused = middle
+			} else if err != nil {
+				return nil, nil, nil, err
+			}
+		}
+		guilty = append(guilty, left[accepted])
+		left[accepted].aside = true
+		if left = slices.Delete(left, accepted, accepted+1); accepted > 0 && accepted == len(left) {
+			return pids, tables, guilty, nil
+		}
+		if err = try(len(left)); err == nil || !errors.Is(err, registry.ErrRefused) || len(left) == 0 {
+			return pids, tables, guilty, err
+		}
+	}
+	if accepted == 0 {
+		err = try(0)
+	} else {
+		setAside(left[:accepted], false)
+		setAside(left[accepted:], true)
+		err = nil
+	}
+	return pids, tables, guilty, err
+}
+
+// ban leaves groups out until somebody asks for a reload or creates them anew.
+func (c *Controller) ban(guilty []*group, refusal error) {
+	var names []string
+	for _, g := range guilty {
+		g.banned = true
+		c.Metrics.refused.WithLabelValues(c.Proxy).Inc()
+		names = append(names, g.backend.Name)
+	}
+	c.Logger.Error("HAProxy does not accept discovered groups, they are not served: mend what the configuration makes of their names and reload, or delete them", "groups", len(guilty), "names", names[:min(len(names), namesTold)], "error", refusal)
+}
+
+// allBanned says that HAProxy accepts none of the groups that are discovered, which is
+// rather the fault of what the configuration makes of their names; else it is empty.
+func (c *Controller) allBanned() string {
+	banned := 0
+	for _, g := range c.groups {
+		switch {
+		case g.banned:
+			banned++
+		case g.discovered && g.accepted:
+			return ""
+		}
+	}
+	if banned == 0 {
+		return ""
+	}
+	return fmt.Sprintf("HAProxy accepts none of the groups that are discovered, %d were tried", banned)
 }
 
 // start renders what is wanted now and starts a generation with it.
@@ -109,7 +166,11 @@ func (c *Controller) suspects() (found []*group) {
 // blame returns those to whom the lines belong in which HAProxy finds fault.
 func blame(suspects []*group, config []byte, refusal error) (found []*group) {
 	lines := strings.Split(string(config), "\n")
-	for _, match := range faultLine.FindAllStringSubmatch(refusal.Error(), -1) {
+	for said := range strings.Lines(refusal.Error()) {
+		match := faultLine.FindStringSubmatch(said)
+		if match == nil || !strings.Contains(said, "[ALERT]") {
+			continue
+		}
 		n, err := strconv.Atoi(match[1])
 		if err != nil || n < 1 || n > len(lines) {
 			continue
@@ -152,20 +213,19 @@ func setAside(groups []*group, aside bool) {
 	}
 }
 
-// readmit ends a reload that HAProxy accepted: of those that were left out one is to
-// be tried with the next.
+// readmit ends a reload that HAProxy accepted: others that were left out are to be
+// tried with the next.
 func (c *Controller) readmit() {
-	var next *group
+	again := false
 	for _, g := range c.groups {
 		switch {
 		case !g.aside:
 			g.accepted = true
-		case !g.banned && next == nil:
-			next = g
+		case !g.banned:
+			g.aside, again = false, true
 		}
 	}
-	if next != nil {
-		next.aside = false
+	if again {
 		c.rearrange("groups")
 	}
 }

@@ -3,6 +3,7 @@ package hactl
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -50,11 +51,6 @@ func TestGroupThatHAProxyDoesNotAcceptIsLeftOut(t *testing.T) {
 	s.ha.meet(func() { s.ha.refuse = []string{"backend bad", "backend evil"} })
 	s.lists("a", "bad", "c", "d", "evil")
 	s.again(t)
-	same(t, "the old ones", []string{"web", "a"}, s.laidOut())
-	s.bury(s.workers[0].pid)
-	for range 4 {
-		s.again(t)
-	}
 	same(t, "all but the bad ones", []string{"web", "a", "c", "d"}, s.laidOut())
 	same(t, "a reload that is wanted", "", s.reloadCause)
 	s.publish()
@@ -73,9 +69,7 @@ func TestGroupThatHAProxyDoesNotAcceptIsLeftOut(t *testing.T) {
 	s.ha.meet(func() { s.ha.refuse = []string{"backend evil"} })
 	s.Reload("signal")
 	s.hear()
-	for range 3 {
-		s.again(t)
-	}
+	s.again(t)
 	same(t, "one is mended", []string{"web", "bad", "a", "c", "d"}, s.laidOut())
 	same(t, "the other one is not", "", s.reloadCause)
 	same(t, "serving", []int{11, 0}, s.ha.serving("bad")[0])
@@ -93,15 +87,125 @@ func TestStartWithAGroupThatHAProxyDoesNotAccept(t *testing.T) {
 	s.ha.meet(func() { s.ha.refuse = []string{"backend a"} })
 	s.lists("a", "b", "c")
 	s.launch(t)
-	same(t, "who is accepted", []string{"web", "b"}, s.laidOut())
-	for range 2 {
-		s.again(t)
-	}
 	same(t, "all but one", []string{"web", "b", "c"}, s.laidOut())
 	same(t, "a reload that is wanted", "", s.reloadCause)
 }
 
-// HAProxy tells in which lines it finds fault.
+func TestManyGroupsOfWhichSomeAreNotAccepted(t *testing.T) {
+	t.Parallel()
+	var names, bad, good []string
+	for i := range 40 {
+		name := fmt.Sprintf("g%02d", i)
+		names = append(names, name)
+		if i == 0 || i%9 == 3 || i == 39 {
+			bad = append(bad, "backend "+name)
+		} else {
+			good = append(good, name)
+		}
+	}
+	for what, at := range map[string]func(*story){
+		"start": func(s *story) {
+			s.ha.meet(func() { s.ha.refuse = bad })
+			s.lists(names...)
+			s.launch(t)
+		},
+		"later": func(s *story) {
+			s.lists()
+			s.launch(t)
+			s.ha.meet(func() { s.ha.refuse = bad })
+			s.lists(names...)
+			s.again(t)
+		},
+	} {
+		s := discovering(t)
+		at(s)
+		for s.reloadCause != "" {
+			s.again(t)
+		}
+		same(t, what, append([]string{"web"}, good...), s.laidOut())
+		if n := len(s.ha.causes()); n > 60 {
+			t.Errorf("%s: HAProxy was started %d times", what, n)
+		}
+		if !s.isReady() {
+			t.Errorf("%s: %v", what, s.Ready())
+		}
+	}
+}
+
+// Where others serve it starts without them, but says that something is wrong.
+func TestStartWithNoGroupThatHAProxyAccepts(t *testing.T) {
+	t.Parallel()
+	for what, written := range map[string]bool{"one is written out": true, "all are discovered": false} {
+		s := discovering(t)
+		if !written {
+			s.groups = nil
+		}
+		s.ha.meet(func() { s.ha.refuse = []string{"backend a", "backend b"} })
+		s.lists("a", "b")
+		err := s.reload(t.Context(), "start")
+		if errors.Is(err, registry.ErrRefused) == written {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if !written {
+			same(t, what, 2, len(s.laid()))
+			continue
+		}
+		same(t, what, []string{"web"}, s.laidOut())
+		if err := s.Ready(); err == nil || !strings.Contains(err.Error(), "accepts none of the groups that are discovered") {
+			t.Errorf("ready: %v", err)
+		}
+		s.lists("a", "b", "c")
+		s.again(t)
+		same(t, "one is accepted", []string{"web", "c"}, s.laidOut())
+		same(t, "ready", nil, s.Ready())
+	}
+}
+
+// One that is deleted and created again is tried again.
+func TestGroupThatIsCreatedAnewIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	s := discovering(t)
+	s.lists("a")
+	s.launch(t)
+	s.ha.meet(func() { s.ha.refuse = []string{"backend bad"} })
+	s.lists("a", "bad")
+	s.again(t)
+	same(t, "it is left out", []string{"web", "a"}, s.laidOut())
+	s.ha.meet(func() { s.ha.refuse = nil })
+	s.lists("a")
+	same(t, "a reload that is wanted", "", s.reloadCause)
+	s.lists("a", "bad")
+	s.again(t)
+	same(t, "it is there", []string{"web", "bad", "a"}, s.laidOut())
+}
+
+// What happens to the slots of one that is left out keeps nobody else's from being
+// given to others.
+func TestSlotsAreReleasedBesideAGroupThatIsLeftOut(t *testing.T) {
+	t.Parallel()
+	s := discovering(t)
+	s.lists("z")
+	s.launch(t)
+	s.ha.meet(func() { s.ha.refuse = []string{"backend bad"} })
+	s.lists("bad", "z")
+	s.assign(t.Context())
+	s.again(t)
+	s.set("bad", 9)
+	s.Reload("signal")
+	s.absorb(t.Context())
+	s.assign(t.Context())
+	s.again(t)
+	same(t, "it is left out", []string{"web", "z"}, s.laidOut())
+	s.set("z", 7)
+	s.absorb(t.Context())
+	s.assign(t.Context())
+	s.apply(t.Context())
+	same(t, "slots whose sessions may run", true, s.draining())
+	s.release(t.Context())
+	same(t, "slots whose sessions may run", false, s.draining())
+}
+
+// HAProxy tells in which lines it finds fault, and of what else it warns.
 func TestGroupsThatHAProxyBlamesAreLeftOutAtOnce(t *testing.T) {
 	t.Parallel()
 	s := discovering(t)
@@ -114,6 +218,7 @@ func TestGroupsThatHAProxyBlamesAreLeftOutAtOnce(t *testing.T) {
 	s.ha.meet(func() { s.ha.tells, s.ha.refuse = true, []string{"/lists/bad", "server-template evil"} })
 	s.lists("bad", "b", "evil")
 	s.launch(t)
+	same(t, "starts", 2, len(s.ha.causes()))
 	same(t, "all but the bad ones", []string{"web", "b"}, s.laidOut())
 	same(t, "a reload that is wanted", "", s.reloadCause)
 	same(t, "refused", 2, s.metric(t, "haproxyzk_groups_refused_total"))

@@ -218,6 +218,16 @@ func (t *Table) oldest() int {
 	return best
 }
 
+// AtRest counts the free slots that may be given to others.
+func (t *Table) AtRest() (n int) {
+	for _, s := range t.Slots {
+		if !s.Used && !s.draining {
+			n++
+		}
+	}
+	return n
+}
+
 // Settle takes those out whose time is over, or who are elsewhere now.
 func (t *Table) Settle(now time.Time, elsewhere func(netip.AddrPort) bool) {
 	if t.ends.IsZero() {

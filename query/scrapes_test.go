@@ -5,11 +5,47 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
+
+// One too many waits for those who are quick, and not for ever.
+func TestTooManyAskForTheMetrics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		gathers := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release })
+		s := newScrapes()
+		ask := func() *httptest.ResponseRecorder {
+			w := httptest.NewRecorder()
+			s.serve(gathers, w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+			return w
+		}
+		var asking sync.WaitGroup
+		for range maxScrapes {
+			asking.Go(func() { ask() })
+		}
+		synctest.Wait()
+		begun := time.Now()
+		if w := ask(); w.Code != http.StatusServiceUnavailable || time.Since(begun) != scrapeWait {
+			t.Errorf("status %d after %v", w.Code, time.Since(begun))
+		}
+		asking.Go(func() {
+			if w := ask(); w.Code != http.StatusOK {
+				t.Errorf("status %d", w.Code)
+			}
+		})
+		synctest.Wait()
+		close(release)
+		asking.Wait()
+		if len(s.places) > 0 || s.running.Len() > 0 {
+			t.Errorf("%d places are taken, %d run", len(s.places), s.running.Len())
+		}
+	})
+}
 
 // Who asks for the metrics is told them, however many ask and read nothing.
 func TestMetricsBesideThoseWhoDoNotRead(t *testing.T) {
@@ -36,12 +72,20 @@ func TestMetricsBesideThoseWhoDoNotRead(t *testing.T) {
 		if n := running.Load(); n != maxScrapes {
 			t.Errorf("%d are told the metrics", n)
 		}
+		for _, conn := range all[maxScrapes:] {
+			conn.Close() // they wait
+		}
+		<-time.After(scrapePatience) // the bubble's clock
 		begun := time.Now()
 		for range 3 {
 			l.ask(t, "/metrics")
 		}
 		if took := time.Since(begun); took > 0 {
 			t.Errorf("it took %v", took)
+		}
+		synctest.Wait()
+		if n := running.Load(); n != maxScrapes-1 {
+			t.Errorf("%d are told the metrics", n)
 		}
 		for _, conn := range all {
 			conn.Close()

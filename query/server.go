@@ -51,7 +51,7 @@ type Options struct {
 type Server struct {
 	documents   documents
 	metrics     http.Handler
-	scrapes     scrapes
+	scrapes     *scrapes
 	connections int
 	logger      *slog.Logger
 	stopping    atomic.Bool
@@ -62,6 +62,7 @@ func New(o Options) *Server {
 	return &Server{
 		documents:   documents{proxies: o.Proxies},
 		metrics:     o.Metrics,
+		scrapes:     newScrapes(),
 		connections: min(cmp.Or(o.Connections, maxConnections), maxConnections),
 		logger:      o.Logger,
 	}

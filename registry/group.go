@@ -12,7 +12,7 @@ type Group struct {
 	// Recalled is true when ZooKeeper has not told it: it was kept from before, and
 	// may be old.
 	Recalled bool
-	// Since is when ZooKeeper was last known to have the list before: what is other
-	// than there became so after that. Zero is not known. It has a monotonic reading.
+	// Since is when the list before this one was last known to be right; zero is that
+	// it is not known. It has a monotonic reading.
 	Since time.Time
 }

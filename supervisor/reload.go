@@ -35,7 +35,7 @@ func Check(ctx context.Context, reaper *Reaper, path, file string) error {
 	ctx, cancel := context.WithTimeout(ctx, checkWithin)
 	defer cancel()
 	_, err := reaper.Output(ctx, path, "-c", "-f", file)
-	if _, ran := errors.AsType[*ExitError](err); ran {
+	if exit, ran := errors.AsType[*ExitError](err); ran && exit.Status.Exited() {
 		return fmt.Errorf("%w: %w", registry.ErrRefused, err)
 	}
 	return err

@@ -22,8 +22,8 @@ type discovery struct {
 	sink   Sink
 	make   func(name string) *group // nil for an unsafe name
 	except map[string]bool          // followed elsewhere
-	// crowded is true while there are more than most.
-	crowded bool
+	// overfull is true while there are more than most.
+	overfull bool
 
 	known map[string]*group
 }
@@ -113,10 +113,10 @@ func (d *discovery) run(ctx context.Context, t tree, ls *links) {
 // tellDropped tells when groups begin and end to be too many.
 func (d *discovery) tellDropped(n int) {
 	switch {
-	case n > 0 && !d.crowded:
+	case n > 0 && !d.overfull:
 		d.log.Error("more groups are discovered than are served, those that are known stay and others are left out: write them out, or delete what is no group", "served", d.most, "left_out", n)
-	case n == 0 && d.crowded:
+	case n == 0 && d.overfull:
 		d.log.Info("all groups that are discovered are served again")
 	}
-	d.crowded = n > 0
+	d.overfull = n > 0
 }
