@@ -101,8 +101,10 @@ type Controller struct {
 	postponed   bool   // and was told so
 	failing     string // why the last reload failed, without digits
 	reloadError string // why, while what ran before serves on
-	reloaded    time.Time
-	backoff     *backoff.ExponentialBackOff
+	// startProblem is why it is not ready since the start; empty is that it was.
+	startProblem string
+	reloaded     time.Time
+	backoff      *backoff.ExponentialBackOff
 }
 
 const (
@@ -346,7 +348,7 @@ func (c *Controller) assign(ctx context.Context) {
 	case unplaced == 0 && c.reloadCause == "slots" && !c.grown():
 		// While the reload waited, instances left or slots came to rest.
 		c.reloadCause = ""
-		c.setProblem(c.allBanned())
+		c.setProblem(c.startProblem)
 		c.reloadError = ""
 		c.publish()
 	}

@@ -265,7 +265,7 @@ func (c *Controller) noteHealth(groups []*group, errs []error) {
 				}
 			}
 			if known {
-				slot.Down, slot.unproven = down, slot.unproven && down
+				slot.Down, slot.unproven, slot.unchecked = down, slot.unproven && down, slot.unchecked && down
 			}
 		}
 	}

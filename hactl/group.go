@@ -35,10 +35,12 @@ type group struct {
 	discovered bool
 	// listed is true while a discovered group's path is there.
 	listed bool
-	// accepted is true once HAProxy runs with it, aside is true while it is left out
-	// of the configuration, in case HAProxy does not accept it, banned once it is known
-	// that HAProxy does not.
-	accepted, aside, banned bool
+	// running is how many of its slots the running generation has.
+	running int
+	// ran is true of one that the HAProxy before had, accepted once HAProxy runs with
+	// it. aside is true while it is left out of the configuration, in case HAProxy does
+	// not accept it, banned once it is known that HAProxy does not.
+	ran, accepted, aside, banned bool
 	// emptied is since when a discovered group has had no instance.
 	emptied time.Time
 }
@@ -86,38 +88,6 @@ func (g *group) inService(i registry.Instance) bool { return g.table.find(i) != 
 func (g *group) up(i registry.Instance) bool {
 	s := g.table.find(i)
 	return s != nil && !s.Down && s.Operator != Maint
-}
-
-// takes tells whether one that is registered takes requests, or will without a reload.
-func (g *group) takes(i registry.Instance) bool {
-	if s := g.table.find(i); s != nil {
-		return !s.Down && s.serves()
-	}
-	_, known := g.table.at[i.Addr]
-	return !g.damper.damps(i) && !g.table.wait && (known || g.table.AtRest() > 0)
-}
-
-// serving counts those that are registered and take requests, or will without a reload.
-func (g *group) serving() (n int) {
-	damped, entering := 0, 0
-	for _, i := range g.seen.Instances {
-		_, known := g.table.at[i.Addr]
-		switch s := g.table.find(i); {
-		case g.damper.damps(i):
-			damped++
-		case s == nil && !g.table.wait && !known:
-			entering++
-		case s == nil && !g.table.wait, s != nil && !s.Down && s.serves():
-			n++
-		}
-	}
-	if dampsTooMany(damped, len(g.seen.Instances)) {
-		n += damped
-	}
-	if entering == 0 {
-		return n
-	}
-	return n + min(entering, g.table.AtRest())
 }
 
 // name of the slot at index i, with the backend's.

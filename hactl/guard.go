@@ -55,8 +55,8 @@ type guard struct {
 	proved, failed int
 	// many is true when other groups were lost at the same time.
 	many bool
-	// heirs are those who are new since then, and registered: once one of them takes
-	// requests it is over.
+	// heirs are those who are new since then or had not had a request: once one of them
+	// takes some it is over.
 	heirs []registry.Instance
 }
 
@@ -102,7 +102,6 @@ func (g *guard) see(before, served, now []registry.Instance, up func(registry.In
 	g.left = slices.DeleteFunc(g.left, func(m movement) bool { return back(m.instance) })
 	g.held = slices.DeleteFunc(g.held, func(h holding) bool { return back(h.instance) })
 	g.came = slices.DeleteFunc(g.came, func(m movement) bool { return !back(m.instance) })
-	g.heirs = slices.DeleteFunc(g.heirs, func(i registry.Instance) bool { return !back(i) })
 	for _, i := range now {
 		if !known[i.Addr] {
 			g.came = append(g.came, movement{instance: i, at: at})
@@ -171,9 +170,6 @@ func (g *guard) hold(inService func(registry.Instance) bool, many bool, at time.
 	g.many = g.many || many
 	if g.since.IsZero() || g.waiting {
 		g.since, g.waiting, g.heirs = at, false, nil
-		for _, m := range g.came {
-			g.heirs = append(g.heirs, m.instance)
-		}
 	}
 	for _, m := range g.left {
 		out := !inService(m.instance)
@@ -181,6 +177,17 @@ func (g *guard) hold(inService func(registry.Instance) bool, many bool, at time.
 		g.held = append(g.held, holding{movement: movement{instance: m.instance, at: at}, out: out, doubted: doubted})
 	}
 	g.left = nil
+}
+
+// inherit notes who of those that are registered may take the place of those that
+// begin to be held: who came just now, or was not tried yet.
+func (g *guard) inherit(registered []registry.Instance, untried func(registry.Instance) bool) {
+	for _, i := range registered {
+		came := slices.ContainsFunc(g.came, func(m movement) bool { return m.instance == i })
+		if (came || untried(i)) && !slices.Contains(g.heirs, i) {
+			g.heirs = append(g.heirs, i)
+		}
+	}
 }
 
 // wait keeps the last of the group for a moment.
@@ -207,8 +214,8 @@ func (g *guard) holding() []holding {
 }
 
 // review lets go who was found down, or is registered elsewhere, and everybody
-// when it is over: then it returns why. serves tells who takes requests.
-func (g *guard) review(serves, up, elsewhere func(registry.Instance) bool, at time.Time) (over string) {
+// when it is over: then it returns why. heir tells who of the new ones takes requests.
+func (g *guard) review(heir, up, elsewhere func(registry.Instance) bool, at time.Time) (over string) {
 	if g.since.IsZero() {
 		return ""
 	}
@@ -247,7 +254,7 @@ func (g *guard) review(serves, up, elsewhere func(registry.Instance) bool, at ti
 		return ""
 	case len(g.held) == 0:
 		return g.release("nobody is left who is up")
-	case slices.ContainsFunc(g.heirs, serves):
+	case slices.ContainsFunc(g.heirs, heir):
 		return g.release("a new instance has registered")
 	case at.Sub(g.since) >= holdFor:
 		return g.release("the time is over")

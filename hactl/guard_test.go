@@ -247,6 +247,7 @@ func TestGuard(t *testing.T) {
 				case n == 0 || !g.checked():
 				case g.guard.excessive(len(s.now), serving, s.many, at):
 					g.guard.hold(g.inService, s.many, at)
+					g.guard.inherit(g.seen.Instances, func(registry.Instance) bool { return false })
 				case len(s.now) == 0 && g.guard.losing(at):
 					g.guard.wait(g.inService, at)
 				}

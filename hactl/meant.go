@@ -18,7 +18,7 @@ func (c *Controller) protect(ctx context.Context) (changed bool) {
 	var ask []*group
 	for _, g := range c.groups {
 		g.guard.forget(now)
-		if due && len(g.guard.holding()) > 0 || c.guards(g) && g.mayBeLost(many(lost, all), now) {
+		if due && len(g.guard.holding()) > 0 || c.guards(g) && c.mayBeLost(g, many(lost, all), now) {
 			ask = append(ask, g)
 		}
 	}
@@ -27,11 +27,12 @@ func (c *Controller) protect(ctx context.Context) (changed bool) {
 		if g.guard.settled(now) {
 			continue
 		}
-		registered, serving := len(g.seen.Instances), g.serving()
+		registered, serving := len(g.seen.Instances), c.serving(g)
 		switch {
 		case !c.guards(g):
 		case g.guard.excessive(registered, serving, many(lost, all), now):
 			g.guard.hold(g.inService, many(lost, all), now)
+			g.guard.inherit(g.seen.Instances, g.untried)
 			g.begun = true
 		case registered == 0 && all > 1 && g.guard.losing(now):
 			g.guard.wait(g.inService, now)
@@ -61,11 +62,11 @@ func (c *Controller) guards(g *group) bool { return !c.reloaded.IsZero() && !g.a
 // mayBeLost tells whether what left may be too much. Where no more are left than went
 // that depends on whether they take requests, which the workers are to be asked: an
 // operator may have taken them out of one.
-func (g *group) mayBeLost(many bool, now time.Time) bool {
+func (c *Controller) mayBeLost(g *group, many bool, now time.Time) bool {
 	if g.guard.settled(now) {
 		return false
 	}
-	registered, serving := len(g.seen.Instances), g.serving()
+	registered, serving := len(g.seen.Instances), c.serving(g)
 	if !g.guard.judged && registered <= g.guard.lost() {
 		serving = 0
 	}
@@ -95,7 +96,7 @@ func (c *Controller) review(now time.Time) {
 		if registered == nil {
 			registered = c.registered()
 		}
-		over := g.guard.review(g.takes, g.up, func(i registry.Instance) bool { return registered[i] != nil && registered[i] != g }, now)
+		over := g.guard.review(func(i registry.Instance) bool { return c.isHeir(g, i) }, g.up, func(i registry.Instance) bool { return registered[i] != nil && registered[i] != g }, now)
 		log := c.Logger.With("group", g.backend.Name)
 		switch {
 		case g.begun && over == "" && !g.told:

@@ -43,6 +43,7 @@ func (c *Controller) recall(ctx context.Context) {
 	c.recalled = recollect(states)
 	c.rediscover(states)
 	for _, g := range c.groups {
+		_, g.ran = c.recalled[g.backend.Name]
 		if free, err := netip.ParseAddrPort(g.backend.Servers.Free); err == nil {
 			delete(c.recalled[g.backend.Name], free)
 		}

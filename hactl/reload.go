@@ -107,11 +107,15 @@ func (c *Controller) reload(ctx context.Context, cause string) error {
 	if !c.urgent {
 		c.backoff.Reset() // else that is for a generation that lives longer
 	}
+	c.accept()
+	if c.reloaded.IsZero() || c.startProblem != "" {
+		c.startProblem = c.allBanned()
+	}
 	c.reloadCause, c.urgent, c.postponed, c.reloaded = "", false, false, time.Now()
 	c.unread = late{}
 	c.reloadError = ""
 	c.readmit()
-	c.setProblem(c.allBanned())
+	c.setProblem(c.startProblem)
 	if c.failing != "" {
 		c.failing = ""
 		c.Logger.Info("reloads succeed again", "cause", cause)

@@ -30,6 +30,7 @@ type fakeHAProxy struct {
 	workers  []*fakeWorker // of the generation that serves, one a socket
 	// What the next Reload meets.
 	fail   error
+	failAt int           // so many launches from now on, fail meets one; 0 is all
 	refuse []string      // configurations with one of these are not accepted
 	tells  bool          // in which line one was
 	hold   chan struct{} // not nil: it waits until this is closed
@@ -68,7 +69,7 @@ func (ha *fakeHAProxy) Reload(ctx context.Context, launch registry.Launch) (pids
 		}
 		ha.mu.Lock()
 	}
-	if err := errors.Join(ctx.Err(), ha.fail); err != nil {
+	if err := errors.Join(ctx.Err(), ha.failure()); err != nil {
 		return nil, err
 	}
 	if said := ha.complain(string(launch.Config)); said != "" {
@@ -84,6 +85,17 @@ func (ha *fakeHAProxy) Reload(ctx context.Context, launch registry.Launch) (pids
 		ha.workers, pids = append(ha.workers, w), append(pids, w.pid)
 	}
 	return pids, nil
+}
+
+func (ha *fakeHAProxy) failure() error {
+	if ha.failAt == 0 {
+		return ha.fail
+	}
+	if ha.failAt--; ha.failAt > 0 {
+		return nil
+	}
+	defer func() { ha.fail = nil }()
+	return ha.fail
 }
 
 // complain says what it does not accept of a configuration; where it tells the lines

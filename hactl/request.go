@@ -260,7 +260,8 @@ func (c *Controller) install(ctx context.Context, s *Source) {
 func (g *group) follow(before *group) {
 	share := g.guard.share
 	g.seen, g.meant, g.emptied, g.table = before.seen, before.meant, before.emptied, before.table
-	g.told, g.touched, g.accepted = before.told, before.touched, before.accepted
+	g.told, g.touched, g.filled = before.told, before.touched, before.filled
+	g.ran, g.accepted, g.running = before.ran, before.accepted, before.running
 	g.guard, g.damper = before.guard.clone(), before.damper.clone()
 	g.guard.share = share
 }

@@ -1,7 +1,6 @@
 package hactl
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,9 +15,9 @@ import (
 const (
 	// So often HAProxy is asked again without those in whose lines it finds fault.
 	blamedTimes = 3
-	// So many who are guilty are looked for in one reload. A start that has none but
-	// discovered groups fails if there are more: then it is the configuration.
-	bisections = 3
+	// So many who are guilty are looked for in one reload, and at a start that has no
+	// other groups. If there are more it is the configuration.
+	bisections, bisectionsAtStart = 3, 20
 	// So many names are told.
 	namesTold = 10
 )
@@ -48,7 +47,9 @@ func (c *Controller) launch(ctx context.Context, cause string) (pids []int, tabl
 		}
 	}
 	if errors.Is(err, registry.ErrRefused) {
-		pids, tables, guilty, err = c.bisect(ctx, cause, suspects)
+		var found []*group
+		pids, tables, found, err = c.bisect(ctx, cause, c.suspects())
+		guilty = append(guilty, found...)
 	}
 	if err != nil {
 		setAside(suspects, false)
@@ -61,62 +62,100 @@ func (c *Controller) launch(ctx context.Context, cause string) (pids []int, tabl
 	return pids, tables, nil
 }
 
-// serves tells whether a generation would have a group: the first one is to.
-func (c *Controller) serves() bool { return !c.reloaded.IsZero() || len(c.laid()) > 0 }
+// serves tells whether a generation would have what the first one is to have: a group,
+// and one of those that the HAProxy before had. If it accepts none of these any more
+// that is the configuration's fault, and it had better serve on.
+func (c *Controller) serves() bool {
+	laid := c.laid()
+	ran := func(g *group) bool { return g.discovered && g.ran }
+	return !c.reloaded.IsZero() || len(laid) > 0 && (!slices.ContainsFunc(c.groups, ran) || slices.ContainsFunc(laid, ran))
+}
 
 // bisect finds who is guilty, and starts a generation with the other suspects. When it
 // has found enough it leaves those out that it did not come to: they are tried with the
 // next reload.
 func (c *Controller) bisect(ctx context.Context, cause string, suspects []*group) (pids []int, tables []*Table, guilty []*group, err error) {
 	setAside(suspects, true)
-	left := slices.Clone(suspects)
-	// Whom HAProxy has is rather accepted, and is needed most.
-	slices.SortStableFunc(left, func(a, b *group) int {
-		return cmp.Compare(len(c.recalled[b.backend.Name]), len(c.recalled[a.backend.Name]))
-	})
+	// Whom the HAProxy before had is rather accepted, and is needed most.
+	left := slices.DeleteFunc(slices.Clone(suspects), func(g *group) bool { return !g.ran })
+	ran := len(left)
+	left = append(left, slices.DeleteFunc(slices.Clone(suspects), func(g *group) bool { return g.ran })...)
 	accepted := 0 // so many of left are in the last generation that was started
-	try := func(first int) error {
+	try := func(first int) (refused bool, err error) {
 		setAside(left[:first], false)
 		setAside(left[first:], true)
 		if !c.serves() {
-			return registry.ErrRefused
+			return true, nil
 		}
 		_, now, with, err := c.start(ctx, cause)
 		if err == nil {
 			accepted, pids, tables = first, now, with
 		}
-		return err
+		if errors.Is(err, registry.ErrRefused) {
+			return true, nil
+		}
+		return false, err
 	}
-	for range bisections {
-		for refused := len(left); refused-accepted > 1; {
-			middle := (accepted + refused) / 2
-			if err = try(middle); errors.Is(err, registry.ErrRefused) {
-				refused = middle
-			} else if err != nil {
-				return nil, nil, nil, err
+	most := bisections
+	if setAside(left, true); !c.serves() {
+		most = bisectionsAtStart
+	}
+	fails := func() error {
+		for range most {
+			for refused := len(left); refused-accepted > 1; {
+				middle := (accepted + refused) / 2
+				if accepted == 0 && 0 < ran && ran < refused {
+					middle = ran
+				}
+				no, err := try(middle)
+				if err != nil {
+					return err
+				}
+				if no {
+					refused = middle
+				}
+			}
+			if accepted == len(left) {
+				return nil
+			}
+			found := left[accepted]
+			guilty = append(guilty, found)
+			found.aside = true
+			left = slices.Delete(left, accepted, accepted+1)
+			if found.ran {
+				ran--
+			}
+			if accepted > 0 && accepted == len(left) {
+				return nil
+			}
+			if no, err := try(len(left)); err != nil || !no {
+				return err
 			}
 		}
-		guilty = append(guilty, left[accepted])
-		left[accepted].aside = true
-		if left = slices.Delete(left, accepted, accepted+1); accepted > 0 && accepted == len(left) {
-			return pids, tables, guilty, nil
-		}
-		if err = try(len(left)); err == nil || !errors.Is(err, registry.ErrRefused) || len(left) == 0 {
-			return pids, tables, guilty, err
-		}
+		return nil
 	}
-	if accepted == 0 {
-		err = try(0)
-	} else {
+	err = fails()
+	switch {
+	case accepted > 0:
+		// Whatever came after: this is what runs.
 		setAside(left[:accepted], false)
 		setAside(left[accepted:], true)
-		err = nil
+		return pids, tables, guilty, nil
+	case err != nil || pids != nil:
+		return pids, tables, guilty, err
+	}
+	no, err := try(0)
+	if no {
+		err = registry.ErrRefused
 	}
 	return pids, tables, guilty, err
 }
 
 // ban leaves groups out until somebody asks for a reload or creates them anew.
 func (c *Controller) ban(guilty []*group, refusal error) {
+	if len(guilty) == 0 {
+		return // none was found for sure, some may be left out until the next reload
+	}
 	var names []string
 	for _, g := range guilty {
 		g.banned = true
@@ -213,15 +252,18 @@ func setAside(groups []*group, aside bool) {
 	}
 }
 
-// readmit ends a reload that HAProxy accepted: others that were left out are to be
-// tried with the next.
+// accept notes what the generation that runs now has.
+func (c *Controller) accept() {
+	for _, g := range c.laid() {
+		g.accepted, g.running = true, len(g.table.Slots)
+	}
+}
+
+// readmit lets those in with the next reload who were left out and are not guilty.
 func (c *Controller) readmit() {
 	again := false
 	for _, g := range c.groups {
-		switch {
-		case !g.aside:
-			g.accepted = true
-		case !g.banned:
+		if g.aside && !g.banned {
 			g.aside, again = false, true
 		}
 	}

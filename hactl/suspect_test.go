@@ -269,3 +269,55 @@ func TestConfigurationThatHAProxyDoesNotAcceptIsNoGroupsFault(t *testing.T) {
 	same(t, "the change waits", true, s.change != nil)
 	same(t, "all serve", []string{"web", "a", "b", "c"}, s.laidOut())
 }
+
+// What runs is what is believed to run, however finding out who is guilty ends.
+func TestReloadThatFailsWhileTheGuiltyAreLookedFor(t *testing.T) {
+	t.Parallel()
+	s := discovering(t)
+	s.lists()
+	s.launch(t)
+	s.ha.meet(func() {
+		s.ha.refuse = []string{"backend g7"}
+		s.ha.fail, s.ha.failAt = errors.New("no space left on device"), 3
+	})
+	s.lists("g0", "g1", "g2", "g3", "g4", "g5", "g6", "g7")
+	s.again(t)
+	same(t, "the half that was accepted", []string{"web", "g0", "g1", "g2", "g3"}, s.laidOut())
+	for s.reloadCause != "" {
+		s.again(t)
+	}
+	same(t, "all but one", []string{"web", "g0", "g1", "g2", "g3", "g4", "g5", "g6"}, s.laidOut())
+}
+
+// Groups that the HAProxy before serves are in every generation that takes its place.
+func TestTakeoverKeepsWhatServesWhileTheGuiltyAreLookedFor(t *testing.T) {
+	t.Parallel()
+	s := discovering(t)
+	s.runs("backend web\n server web1 10.0.0.1:80\nbackend y\n server y1 10.0.0.10:80\nbackend z\n server z1 10.0.0.11:80\n")
+	s.lists("y", "z", "longest", "longer", "long")
+	s.recall(t.Context())
+	s.ha.meet(func() { s.ha.refuse = []string{"backend longer"} })
+	s.launch(t)
+	same(t, "all but one", []string{"web", "longest", "long", "y", "z"}, s.laidOut())
+	for _, launch := range s.ha.launches {
+		if config := string(launch.Config); !strings.Contains(config, "backend y\n") || !strings.Contains(config, "backend z\n") {
+			t.Error("it tried without those that serve")
+		}
+	}
+}
+
+// If it accepts none of them any more that is the configuration's fault.
+func TestTakeoverFromGroupsThatAreNotAcceptedAnyMore(t *testing.T) {
+	t.Parallel()
+	s := discovering(t)
+	s.runs("backend web\n server web1 10.0.0.1:80\nbackend y\n server y1 10.0.0.10:80\nbackend z\n server z1 10.0.0.11:80\n")
+	s.lists("y", "z", "w")
+	s.recall(t.Context())
+	for _, tells := range []bool{false, true} {
+		s.ha.meet(func() { s.ha.refuse, s.ha.tells = []string{"backend y", "backend z"}, tells })
+		if err := s.reload(t.Context(), "start"); !errors.Is(err, registry.ErrRefused) {
+			t.Errorf("error %v", err)
+		}
+		same(t, "nobody is left out", 4, len(s.laid()))
+	}
+}

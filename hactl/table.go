@@ -20,6 +20,9 @@ type Slot struct {
 	// unproven is true of one that is only down because it was out of service when
 	// the loss of its group was recognized.
 	unproven bool
+	// unchecked is true of one that is to wait for its first health check, until that
+	// was good.
+	unchecked bool
 	// Operator is the administrative state that an operator gave it; empty, or
 	// Maint or Drain until they say ready or the instance leaves.
 	Operator Admin
@@ -175,7 +178,7 @@ func (t *Table) Assign(want []registry.Instance) (unplaced int) {
 		if s.leaving() {
 			down, unproven = s.Down, s.unproven // it was checked all the time
 		}
-		*s = Slot{Addr: w.Addr, Used: true, Down: down, unproven: down && unproven}
+		*s = Slot{Addr: w.Addr, Used: true, Down: down, unproven: down && unproven, unchecked: down && t.wait}
 		t.entered = append(t.entered, w.Addr)
 	}
 	t.want, t.placed = want, unplaced == 0
@@ -216,16 +219,6 @@ func (t *Table) oldest() int {
 		}
 	}
 	return best
-}
-
-// AtRest counts the free slots that may be given to others.
-func (t *Table) AtRest() (n int) {
-	for _, s := range t.Slots {
-		if !s.Used && !s.draining {
-			n++
-		}
-	}
-	return n
 }
 
 // Settle takes those out whose time is over, or who are elsewhere now.
