@@ -168,8 +168,8 @@ func (k *Keeper) SetGroups(d registry.Discovered) {
 	for _, name := range d.Names {
 		listed[name] = true
 	}
-	for _, name := range k.discovered {
-		if !listed[name] {
+	for name := range k.groups { // one may have been written out before
+		if !listed[name] && !k.Written(name) {
 			delete(k.groups, name)
 			delete(k.recalled, name)
 			delete(k.heard, name)

@@ -114,6 +114,30 @@ func TestListThatComesAfterItsGroupWent(t *testing.T) {
 	}
 }
 
+// One that was written out, and is not any more, is nobody's either.
+func TestGroupThatWasWrittenOut(t *testing.T) {
+	dir := t.TempDir()
+	kept(t, dir, func(k *Keeper) {
+		k.SetGroups(registry.Discovered{Names: []string{"a"}})
+		k.SetGroup(group("a", "10.0.0.1:80"))
+		k.SetGroup(group("fixed", "10.0.0.2:80"))
+	})
+	k, s := newKeeper(dir)
+	k.Written = func(string) bool { return false }
+	k.Load()
+	k.Recall()
+	s.take()
+	k.SetGroups(registry.Discovered{Names: []string{"a"}})
+	k.SetGroup(group("a", "10.0.0.3:80"))
+	k.Recall()
+	if diff := cmp.Diff([]string{"[a]", "a[10.0.0.3:80]"}, s.take()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if recalled := k.Recalled(); len(recalled) > 0 {
+		t.Errorf("for good from the file: %v", recalled)
+	}
+}
+
 func TestKeeperOverARestart(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made")
 	kept(t, dir, func(k *Keeper) {
