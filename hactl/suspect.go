@@ -15,9 +15,6 @@ import (
 const (
 	// So often HAProxy is asked again without those in whose lines it finds fault.
 	blamedTimes = 3
-	// So many who are guilty are looked for in one reload, and at a start that has no
-	// other groups. If there are more it is the configuration.
-	bisections, bisectionsAtStart = 3, 20
 	// So many names are told.
 	namesTold = 10
 )
@@ -47,9 +44,9 @@ func (c *Controller) launch(ctx context.Context, cause string) (pids []int, tabl
 		}
 	}
 	if errors.Is(err, registry.ErrRefused) {
-		var found []*group
-		pids, tables, found, err = c.bisect(ctx, cause, c.suspects())
-		guilty = append(guilty, found...)
+		b := c.bisect(cause, c.suspects())
+		err = b.run(ctx)
+		pids, tables, guilty = b.pids, b.tables, append(guilty, b.guilty...)
 	}
 	if err != nil {
 		setAside(suspects, false)
@@ -69,86 +66,6 @@ func (c *Controller) serves() bool {
 	laid := c.laid()
 	ran := func(g *group) bool { return g.discovered && g.ran }
 	return !c.reloaded.IsZero() || len(laid) > 0 && (!slices.ContainsFunc(c.groups, ran) || slices.ContainsFunc(laid, ran))
-}
-
-// bisect finds who is guilty, and starts a generation with the other suspects. When it
-// has found enough it leaves those out that it did not come to: they are tried with the
-// next reload.
-func (c *Controller) bisect(ctx context.Context, cause string, suspects []*group) (pids []int, tables []*Table, guilty []*group, err error) {
-	setAside(suspects, true)
-	// Whom the HAProxy before had is rather accepted, and is needed most.
-	left := slices.DeleteFunc(slices.Clone(suspects), func(g *group) bool { return !g.ran })
-	ran := len(left)
-	left = append(left, slices.DeleteFunc(slices.Clone(suspects), func(g *group) bool { return g.ran })...)
-	accepted := 0 // so many of left are in the last generation that was started
-	try := func(first int) (refused bool, err error) {
-		setAside(left[:first], false)
-		setAside(left[first:], true)
-		if !c.serves() {
-			return true, nil
-		}
-		_, now, with, err := c.start(ctx, cause)
-		if err == nil {
-			accepted, pids, tables = first, now, with
-		}
-		if errors.Is(err, registry.ErrRefused) {
-			return true, nil
-		}
-		return false, err
-	}
-	most := bisections
-	if setAside(left, true); !c.serves() {
-		most = bisectionsAtStart
-	}
-	fails := func() error {
-		for range most {
-			for refused := len(left); refused-accepted > 1; {
-				middle := (accepted + refused) / 2
-				if accepted == 0 && 0 < ran && ran < refused {
-					middle = ran
-				}
-				no, err := try(middle)
-				if err != nil {
-					return err
-				}
-				if no {
-					refused = middle
-				}
-			}
-			if accepted == len(left) {
-				return nil
-			}
-			found := left[accepted]
-			guilty = append(guilty, found)
-			found.aside = true
-			left = slices.Delete(left, accepted, accepted+1)
-			if found.ran {
-				ran--
-			}
-			if accepted > 0 && accepted == len(left) {
-				return nil
-			}
-			if no, err := try(len(left)); err != nil || !no {
-				return err
-			}
-		}
-		return nil
-	}
-	err = fails()
-	switch {
-	case accepted > 0:
-		// Whatever came after: this is what runs.
-		setAside(left[:accepted], false)
-		setAside(left[accepted:], true)
-		return pids, tables, guilty, nil
-	case err != nil || pids != nil:
-		return pids, tables, guilty, err
-	}
-	no, err := try(0)
-	if no {
-		err = registry.ErrRefused
-	}
-	return pids, tables, guilty, err
 }
 
 // ban leaves groups out until somebody asks for a reload or creates them anew.
