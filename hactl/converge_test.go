@@ -81,9 +81,7 @@ func TestCommandsThatComeLateAreUndoneWhateverTheReloadIsFor(t *testing.T) {
 			s.ha.meet(func() { s.ha.unread = leaves("web/web1") })
 			s.ha.worker(0).stopAnswering(false)
 			s.set("web", 1, 2, 3)
-			s.absorb(t.Context())
-			s.assign(t.Context())
-			s.apply(t.Context())
+			s.takeIn(t)
 			reload(t, s)
 			same(t, "reloads", []string{"start", cause}, s.ha.causes())
 			same(t, "serving", []int{1, 2, 3}, s.ha.serving("web")[0][:3])
@@ -109,9 +107,7 @@ func TestCommandsThatComeLateAreNobodysWish(t *testing.T) {
 			s.ha.worker(0).stopAnswering(false)
 			for _, registered := range [][]int{{2}, {1, 2}} {
 				s.set("web", registered...)
-				s.absorb(t.Context())
-				s.assign(t.Context())
-				s.apply(t.Context())
+				s.takeIn(t)
 			}
 			if err := s.reload(t.Context(), s.reloadCause); err != nil {
 				t.Fatal(err)

@@ -57,25 +57,19 @@ func TestLossIsHeldWhereWhoIsLeftIsOutOfService(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 4))
 	s.launch(t)
-	now := func(last ...int) {
-		s.set("web", last...)
-		s.absorb(t.Context())
-		s.assign(t.Context())
-		s.apply(t.Context())
-	}
-	now(1, 2, 3, 4)
+	s.now(t, 1, 2, 3, 4)
 	s.ha.worker(1).do("set server web/web4 state maint")
-	now(2, 3, 4)
+	s.now(t, 2, 3, 4)
 	same(t, "held, while two are left", nil, s.held())
 	s.groups[0].guard.left[0].at = s.groups[0].guard.left[0].at.Add(-3 * trustFor)
-	now(4)
+	s.now(t, 4)
 	same(t, "held", []int{1, 2, 3}, s.held())
 	s.apply(t.Context()) // the others follow the operator
 	for i := range 2 {
 		same(t, "ready", []int{1, 2, 3, 0}, s.ha.serving("web")[i])
 		same(t, "who was out already", "10.0.0.1:80 down", s.ha.worker(i).show("web/web1"))
 	}
-	now(1, 2, 3, 4)
+	s.now(t, 1, 2, 3, 4)
 	same(t, "held", nil, s.held())
 }
 

@@ -203,8 +203,12 @@ func (c *Controller) probe(ctx context.Context, pids []int) (sockets map[int]str
 	}
 }
 
-// laid are the groups that are not left out of the configuration.
+// laid are the groups that are not left out of the configuration; whoever asks changes
+// nothing of it.
 func (c *Controller) laid() []*group {
+	if !slices.ContainsFunc(c.groups, func(g *group) bool { return g.aside }) {
+		return c.groups
+	}
 	return slices.DeleteFunc(slices.Clone(c.groups), func(g *group) bool { return g.aside })
 }
 

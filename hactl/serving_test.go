@@ -9,14 +9,25 @@ import (
 func (s *story) now(t *testing.T, last ...int) {
 	t.Helper()
 	s.set("web", last...)
-	s.settle(t)
+	s.takeIn(t)
 }
 
-func (s *story) settle(t *testing.T) {
+func (s *story) takeIn(t *testing.T) {
 	t.Helper()
 	s.absorb(t.Context())
 	s.assign(t.Context())
 	s.apply(t.Context())
+}
+
+// up lets the health checks of all workers find servers of web alive.
+func (s *story) up(t *testing.T, servers ...string) {
+	t.Helper()
+	for i := range 2 {
+		for _, server := range servers {
+			s.ha.worker(i).do("set server web/" + server + " health up")
+		}
+	}
+	s.sweep(t.Context())
 }
 
 // Green that has no servers yet takes no requests, whatever a reload wanted to give it.
@@ -34,13 +45,13 @@ func TestBlueServesWhileNoReloadSucceeds(t *testing.T) {
 			t.Fatal("the reload succeeded")
 		}
 		s.holdAt = s.reloaded // it is time to ask
-		s.settle(t)
+		s.takeIn(t)
 	}
 	s.ha.meet(func() { s.ha.fail = nil })
 	if err := s.reload(t.Context(), "slots"); err != nil {
 		t.Fatal(err)
 	}
-	s.settle(t)
+	s.takeIn(t)
 	same(t, "held", nil, s.held())
 	same(t, "serving", []int{0, 0, 0, 4, 5, 6}, s.ha.serving("web")[1])
 }
@@ -53,21 +64,13 @@ func TestBlueServesUntilGreenIsUp(t *testing.T) {
 	s := newStory(t, b)
 	s.set("web", 1, 2, 3)
 	s.launch(t)
-	up := func(servers ...string) {
-		for i := range 2 {
-			for _, server := range servers {
-				s.ha.worker(i).do("set server web/" + server + " health up")
-			}
-		}
-		s.sweep(t.Context())
-	}
-	up("web1", "web2", "web3")
+	s.up(t, "web1", "web2", "web3")
 	s.now(t, 1, 2, 3, 4, 5)
 	s.groups[0].guard.came = nil // as after some seconds
 	s.now(t, 4, 5)
 	same(t, "held", []int{1, 2, 3}, s.held())
-	up("web5")
-	s.settle(t)
+	s.up(t, "web5")
+	s.takeIn(t)
 	same(t, "held", nil, s.held())
 }
 
@@ -81,7 +84,7 @@ func TestBlueServesWhileGreenMayBeElsewhere(t *testing.T) {
 	s.now(t, 7, 8, 9)
 	same(t, "held", []int{1, 2, 3}, s.held())
 	s.set("api")
-	s.settle(t)
+	s.takeIn(t)
 	same(t, "held", nil, s.held())
 	same(t, "who is meant", []int{7, 8, 9}, lastOf(s.groups[0].meant))
 }
@@ -94,10 +97,7 @@ func TestHoldEndsWithOneWhoIsNew(t *testing.T) {
 	s := newStory(t, b)
 	s.set("web", 1, 2, 3)
 	s.launch(t)
-	for i := range 2 {
-		s.ha.worker(i).do("set server web/web1 health up", "set server web/web2 health up", "set server web/web3 health up")
-	}
-	s.sweep(t.Context())
+	s.up(t, "web1", "web2", "web3")
 	s.now(t)
 	same(t, "held", []int{1, 2, 3}, s.held())
 	s.now(t, 4)
@@ -105,11 +105,8 @@ func TestHoldEndsWithOneWhoIsNew(t *testing.T) {
 	same(t, "held", []int{2, 3}, s.held())
 	s.now(t, 1, 4)
 	same(t, "held", []int{2, 3}, s.held())
-	for i := range 2 {
-		s.ha.worker(i).do("set server web/web4 health up")
-	}
-	s.sweep(t.Context())
-	s.settle(t)
+	s.up(t, "web4")
+	s.takeIn(t)
 	same(t, "held", nil, s.held())
 	same(t, "registered", 2, len(s.Snapshot().Groups[0].Instances))
 }

@@ -144,21 +144,9 @@ func blame(suspects []*group, config []byte, refusal error) (found []*group) {
 // ownerOf tells whose the last line is: the group's that it names, or whose backend
 // it is in; empty is nobody's.
 func ownerOf(lines []string) string {
-	for i, line := range slices.Backward(lines) {
-		words := strings.Fields(line)
-		if len(words) < 2 {
-			continue
-		}
-		switch words[0] {
-		case "backend":
-			return words[1]
-		case "acl", "use_backend":
-			if i == len(lines)-1 {
-				return words[1]
-			}
-		case "global", "defaults", "frontend", "listen":
-			return ""
-		}
+	switch keyword, name := Opening(lines); keyword {
+	case "backend", "acl", "use_backend":
+		return name
 	}
 	return ""
 }

@@ -63,17 +63,16 @@ func (d *discovery) run(ctx context.Context, t tree, ls *links) {
 		var listed []string
 		made, dropped := make(map[string]*group), 0
 		for _, name := range names {
-			switch {
-			case d.except[name]:
+			if d.except[name] {
 				continue
-			case d.known[name] != nil:
-			default:
-				g := d.make(name)
-				if g != nil && room == 0 {
+			}
+			if d.known[name] == nil {
+				switch g := d.make(name); {
+				case g == nil: // the sink says why
+				case room == 0:
 					dropped++
 					continue
-				}
-				if g != nil {
+				default:
 					made[name] = g
 					room--
 				}
@@ -98,9 +97,6 @@ func (d *discovery) run(ctx context.Context, t tree, ls *links) {
 			}
 		}
 		for _, name := range listed {
-			if d.known[name] != nil {
-				continue
-			}
 			if g := made[name]; g != nil {
 				d.known[name] = g
 				follow(name)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/haproxy-zk/haproxy-zk/config"
+	"github.com/haproxy-zk/haproxy-zk/hactl"
 )
 
 // places tells where the lines of a rendered configuration come from.
@@ -42,21 +43,11 @@ func (p places) of(line int) (where string, in int) {
 	if in := p.source[line-1]; in > 0 {
 		return p.template, in
 	}
-	for at := line - 1; at >= 0; at-- {
-		words := strings.Fields(p.rendered[at])
-		if len(words) < 2 {
-			continue
-		}
-		switch opens := words[0]; {
-		case at == line-1 && (opens == "acl" || opens == "use_backend" || opens == "default_backend"),
-			opens == "backend", opens == "frontend":
-			name := strings.TrimSuffix(words[1], ".listener")
-			if slices.ContainsFunc(p.proxy.Groups, func(g config.Group) bool { return g.Name == name }) {
-				return p.proxy.Name + ".groups." + name, 0
-			}
-			return p.proxy.ConfFile, line
-		case opens == "global", opens == "listen", opens == "defaults":
-			return p.proxy.ConfFile, line
+	switch keyword, name := hactl.Opening(p.rendered[:line]); keyword {
+	case "acl", "use_backend", "default_backend", "backend", "frontend":
+		name = strings.TrimSuffix(name, ".listener")
+		if slices.ContainsFunc(p.proxy.Groups, func(g config.Group) bool { return g.Name == name }) {
+			return p.proxy.Name + ".groups." + name, 0
 		}
 	}
 	return p.proxy.ConfFile, line
