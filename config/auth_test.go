@@ -55,7 +55,7 @@ func TestZooKeeperAuthOfTheEnvironment(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", variables, got, want)
 		}
 	}
-	// No message may quote it as part of another variable.
+	// No message may quote the secret as part of another variable.
 	_, _, err := FromEnvironment(secretFiles(), parseVariables("ZK_ADDR=zk1:2181\nZK_AUTH=digest:a:canary\nMODE=${ZK_AUTH}"))
 	if err == nil || strings.Contains(err.Error(), "canary") {
 		t.Errorf("got %v", err)

@@ -6,23 +6,22 @@ import (
 	"slices"
 )
 
-// claim is a key that wants something for itself.
+// claim is a key that claims something for itself.
 type claim struct {
-	// what is wanted, as in "port 8080".
+	// what is claimed, as in "port 8080".
 	what string
 	by   value
-	// advice completes the message to the second who wants it.
+	// advice completes the message for the second claim.
 	advice string
-	// reads is true for who shares with others that only read.
+	// reads is true if it can be shared with other claims that only read.
 	reads bool
-	// harmless makes a clash a warning.
+	// harmless makes a conflict a warning.
 	harmless bool
 }
 
 func (l *loader) claim(c claim) { l.claims = append(l.claims, c) }
 
-// settle reports everything that is wanted twice, where it is wanted the
-// second time.
+// settle reports everything that is claimed twice, at the second claim.
 func (l *loader) settle() {
 	slices.SortStableFunc(l.claims, func(a, b claim) int { return cmp.Compare(a.by.at, b.by.at) })
 	owners := make(map[string]claim)
@@ -35,11 +34,11 @@ func (l *loader) settle() {
 		if c.reads && owner.reads {
 			continue
 		}
-		tell := l.errorf
+		reportf := l.errorf
 		if c.harmless {
-			tell = l.warnf
+			reportf = l.warnf
 		}
-		tell(c.by.at, c.by.key, "%s%s is already claimed by %s%s%s: %s",
+		reportf(c.by.at, c.by.key, "%s%s is already claimed by %s%s%s: %s",
 			c.what, byDefault(c.by), owner.by.key, byDefault(owner.by), l.inLine(owner.by), c.advice)
 	}
 }

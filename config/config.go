@@ -2,30 +2,35 @@ package config
 
 import "errors"
 
-// Config is what a file or the environment asks for.
+// Config is the content of a file or the environment.
 type Config struct {
-	// Proxies are in the file's order; there is at least one, and of the
-	// environment exactly one.
+	// Proxies are in the file's order. There is at least one, and exactly one from the
+	// environment.
 	Proxies []Proxy
-	// SecretVariables are the environment's variables that secrets of a file
-	// were made of: nobody else is to get them.
+	// SecretVariables are the environment variables used in secrets of a file; they must
+	// not be passed on.
 	SecretVariables []string
+	// Variables are the variables that stand for keys, by key; nil for a file.
+	Variables map[string]string
 }
 
-// Environment is what a configuration depends on besides its file.
+// Environment is the input of a configuration besides its file.
 type Environment struct {
 	// Lookup returns the value of an environment variable and whether it is
 	// set, as os.LookupEnv does. It may be nil: then none is set.
 	Lookup func(string) (string, bool)
-	// RunDir is the absolute directory of the files that the configuration
-	// does not name: conf_file, pid_file and socket_files.
+	// RunDir is the absolute directory of the files for which the configuration has no
+	// path: conf_file, pid_file and socket_files.
 	RunDir string
-	// ReadFile returns what a file of a secret, a certificate or a key holds, as
+	// ReadFile returns the content of a file of a secret, a certificate, a key or lines, as
 	// os.ReadFile does. It may be nil: then no file can be read.
 	ReadFile func(string) ([]byte, error)
+	// CheckLine returns why a line of HAProxy's configuration cannot be one of a group's
+	// own, with the remedy. It may be nil: then every line is valid.
+	CheckLine func(Group, string) error
 }
 
-// complete puts functions in the place of those that are nil.
+// complete replaces nil functions.
 func (e *Environment) complete() {
 	if e.Lookup == nil {
 		e.Lookup = func(string) (string, bool) { return "", false }
@@ -33,17 +38,19 @@ func (e *Environment) complete() {
 	if e.ReadFile == nil {
 		e.ReadFile = func(string) ([]byte, error) { return nil, errors.ErrUnsupported }
 	}
+	if e.CheckLine == nil {
+		e.CheckLine = func(Group, string) error { return nil }
+	}
 }
 
-// Load parses data, the text of file, and returns the configuration and what
-// is suspicious in it. The name of the file is only for messages; it is
-// not opened. If anything is wrong, the configuration is nil and the error is a
-// *[Problems] with all there is to correct; the warnings are returned either
-// way. Both are in the file's order.
+// Load parses data, the text of file, and returns the configuration and warnings. The name
+// of the file is used in messages only; it is not opened. If anything is wrong, the
+// configuration is nil and the error is a *[Problems] with everything to be corrected; the
+// warnings are returned in any case. Both are in the file's order.
 func Load(file string, data []byte, env Environment) (*Config, []Problem, error) {
 	env.complete()
 	l := &loader{env: env, report: newReport(file, data)}
-	return l.result(l.load(data))
+	return l.result(l.parseProxies(data))
 }
 
 // loader is one run of Load or FromEnvironment.
@@ -52,14 +59,13 @@ type loader struct {
 
 	env    Environment
 	claims []claim
-	// secrets are the variables that went into secrets.
+	// secrets are the variables used in secrets.
 	secrets []string
-	// variables are the names under which the environment knows the keys; nil
-	// for a file.
+	// variables are the environment's names of the keys; nil for a file.
 	variables map[string]string
 }
 
-// result is what Load and FromEnvironment return.
+// result returns the results of Load and FromEnvironment.
 func (l *loader) result(cfg *Config) (*Config, []Problem, error) {
 	warnings, problems := sorted(l.warnings), sorted(l.errors)
 	if len(problems) > 0 {
@@ -68,7 +74,7 @@ func (l *loader) result(cfg *Config) (*Config, []Problem, error) {
 	return cfg, warnings, nil
 }
 
-func (l *loader) load(data []byte) *Config {
+func (l *loader) parseProxies(data []byte) *Config {
 	if at, err := checkSyntax(data); err != nil {
 		l.errorf(at, "", "%v", err)
 		return nil
@@ -91,7 +97,7 @@ func (l *loader) load(data []byte) *Config {
 			l.errorf(m.value.at, m.value.key, "%v", err)
 		}
 		if o, ok := l.object(m.value, "an object with the keys of a proxy"); ok {
-			cfg.Proxies = append(cfg.Proxies, o.proxy(m.name))
+			cfg.Proxies = append(cfg.Proxies, o.readProxy(m.name))
 		}
 	}
 	l.settle()

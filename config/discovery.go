@@ -7,33 +7,32 @@ import (
 	"strings"
 )
 
-// anyGroup stands where the name of a discovered group goes.
+// anyGroup is the placeholder for the name of a discovered group.
 const anyGroup = "${group}"
 
-// Discovery finds groups in ZooKeeper: each child of Parent is the name of one,
-// unless a group of that name is written out, which wins.
+// Discovery finds groups in ZooKeeper: each child of Parent is the name of a group, except
+// groups configured by name, which have precedence.
 type Discovery struct {
-	// Parent is the path whose children are the names, below the chroot, which
-	// it does not begin with: absolute, without a slash at its end unless it
-	// is "/".
+	// Parent is the path whose children are the names, without the chroot: absolute, and
+	// without a trailing slash unless it is "/".
 	Parent string
-	// Entry is what the groups have in common. Its Name is empty; ${group}
-	// stands for the name in Path, ACLs and HTTPCheck. It is no default
-	// backend and has no port of its own.
+	// Entry is the common configuration of the groups. Its Name is empty; ${group} stands
+	// for the name in Path, ACLs, HTTPCheck and Lines. It is not a default backend and has
+	// no port of its own.
 	Entry Group
-	// DefaultBackend is the name of the group that takes what no ACL takes,
-	// once it is discovered; empty is none.
+	// DefaultBackend is the name of the group that receives requests matched by no ACL, once
+	// it is discovered; empty is none.
 	DefaultBackend string
 }
 
-// Path returns where the instances of a group are registered, below the chroot.
+// Path returns where the instances of a group are registered, without the chroot.
 func (d *Discovery) Path(group string) string {
 	return strings.ReplaceAll(d.Entry.Path, anyGroup, group)
 }
 
-// Group returns the group of a discovered name, which shares nothing with other
-// calls that could be changed, but the value of ServerClose. The error tells
-// why the name is unsafe; whatever its length and bytes, it fits into one line.
+// Group returns the group of a discovered name. It shares no mutable data with other
+// calls, except the value of ServerClose. The error says why the name is unsafe; it is
+// one line whatever the name's length and bytes.
 func (d *Discovery) Group(name string) (Group, error) {
 	if err := checkDiscoveredName(name); err != nil {
 		return Group{}, err
@@ -45,6 +44,13 @@ func (d *Discovery) Group(name string) (Group, error) {
 	g.Name = name
 	g.Path = d.Path(name)
 	g.HTTPCheck = strings.ReplaceAll(g.HTTPCheck, anyGroup, name)
+	g.Lines = slices.Clone(g.Lines)
+	for i, line := range g.Lines {
+		if strings.HasPrefix(name, "-") && slices.ContainsFunc(strings.Fields(line), func(word string) bool { return strings.HasPrefix(word, anyGroup) }) {
+			return Group{}, fmt.Errorf("%q cannot be a group's name: a word of its lines begins with it, and HAProxy takes that for an option", name)
+		}
+		g.Lines[i] = strings.ReplaceAll(line, anyGroup, name)
+	}
 	g.ACLs = slices.Clone(g.ACLs)
 	for i, acl := range g.ACLs {
 		if strings.HasPrefix(name, "-") && slices.ContainsFunc(strings.Fields(acl), func(word string) bool { return strings.HasPrefix(word, anyGroup) }) {
@@ -56,22 +62,22 @@ func (d *Discovery) Group(name string) (Group, error) {
 	return g, nil
 }
 
-// defaultACLs are those of a group that is discovered: `web` does not take what
-// belongs to `web-admin`.
+// defaultACLs are the ACLs of a discovered group: `web` does not match requests for
+// `web-admin`.
 func defaultACLs() []string {
 	return []string{"path -i /" + anyGroup, "path_beg -i /" + anyGroup + "/"}
 }
 
-// discovery reads the entry "*" of the proxy o.
-func (o *object) discovery(entry *object, pattern string) *Discovery {
-	d := &Discovery{Entry: entry.group(anyGroup, pattern)}
+// readDiscovery reads the entry "*" of the proxy o.
+func (o *object) readDiscovery(entry *object, pattern string) *Discovery {
+	d := &Discovery{Entry: entry.readGroup(anyGroup, pattern)}
 	d.Entry.Name = ""
 	if d.Entry.DefaultBackend {
 		v := entry.get("default_backend", "")
-		o.errorf(v.at, v.key, "the discovered groups cannot all be the default backend: write out the one that is, beside \"*\"")
+		o.errorf(v.at, v.key, "the discovered groups cannot all be the default backend: configure that group by name, beside \"*\"")
 	}
 	if v := entry.get("listener_port", ""); !v.missing() {
-		o.errorf(v.at, v.key, "the discovered groups cannot share a port: write out the one that has it, beside \"*\"")
+		o.errorf(v.at, v.key, "the discovered groups cannot share a port: configure the group that has it by name, beside \"*\"")
 	}
 	if d.Entry.Path != "" {
 		var whole bool
@@ -80,7 +86,7 @@ func (o *object) discovery(entry *object, pattern string) *Discovery {
 			if v.missing() {
 				v = o.get("zk.path", "")
 			}
-			o.errorf(v.at, v.key, "%q does not tell where the names of the groups are: make ${group} an element of the path, as in %s",
+			o.errorf(v.at, v.key, "%q does not say where the group names are: make ${group} a whole element of the path, as in %s",
 				d.Entry.Path, defaultZKPath)
 		}
 	}
@@ -91,17 +97,17 @@ func (o *object) discovery(entry *object, pattern string) *Discovery {
 			o.warnf(v.at, v.key, sameACLs)
 		}
 	case d.Entry.Mode == "tcp" && o.variables == nil:
-		o.warnf(entry.at, v.key, "discovered groups of mode tcp have no default acls, so that nothing reaches them: add some")
+		o.warnf(entry.at, v.key, "discovered groups of mode tcp have no default acls, so nothing reaches them: add some")
 	case d.Entry.Mode != "tcp":
 		d.Entry.ACLs = defaultACLs()
 	}
 	return d
 }
 
-const sameACLs = "all groups have the same conditions, so that only the first is reached: put ${group} into one"
+const sameACLs = "all groups have the same conditions, so only the first is reached: put ${group} into one"
 
-// parentOf returns the part of a path before ${group}, and whether that is a
-// whole element.
+// parentOf returns the part of a path before ${group}, and whether ${group} is a whole
+// element.
 func parentOf(path string) (parent string, whole bool) {
 	elements := strings.Split(path, "/")
 	i := slices.IndexFunc(elements, func(element string) bool { return strings.Contains(element, anyGroup) })

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
 )
 
 func TestDiscovery(t *testing.T) {
@@ -39,8 +41,8 @@ func TestDiscovery(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			test.want.Name, test.want.Balance, test.want.MaxServer, test.want.LossGuard = "web-a", "roundrobin", 10, 100
-			test.want.ServerTemplate = defaultServerTemplate
+			test.want.Name, test.want.MaxServer, test.want.LossGuard = "web-a", 10, 100
+			test.want.ServerTemplate = haproxy.DefaultServerTemplate
 			if diff := cmp.Diff(test.want, g); diff != "" {
 				t.Errorf("group (-want +got):\n%s", diff)
 			}
@@ -51,9 +53,8 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
-// TestDiscoveryBeside has groups before and behind "*", in their order, and
-// none at all.
-func TestDiscoveryBeside(t *testing.T) {
+// Groups before and after "*" keep their order; there may be none.
+func TestDiscoveryBesideNamedGroups(t *testing.T) {
 	p := must(t, `{"web": {"zk.addr": "zk1:2181", "groups": {
 		"b": {"zk.path": "/other"}, "*": {"mode": "tcp", "acls": ["src ${group}"]}, "a": {"mode": "tcp", "default_backend": true, "listener_port": 1}
 	}}}`)[0]
@@ -79,7 +80,7 @@ func TestDiscoveryHardStop(t *testing.T) {
 	}
 }
 
-func TestGroupsShareNothing(t *testing.T) {
+func TestDiscoveredGroupsShareNoData(t *testing.T) {
 	d := must(t, `{"web": {"zk.addr": "zk1:2181", "groups": {"*": {"acls": ["path /x", "path /${group}"]}}}}`)[0].Discover
 	first, err := d.Group("a")
 	if err != nil {
@@ -91,8 +92,8 @@ func TestGroupsShareNothing(t *testing.T) {
 	}
 }
 
-// HAProxy refuses such a condition, and with it every reload from then on.
-func TestNamesThatAreOptionsInACondition(t *testing.T) {
+// HAProxy rejects such a condition, and with it every reload from then on.
+func TestNamesThatStartOptionsInConditions(t *testing.T) {
 	for _, test := range []struct {
 		name, acl string
 		taken     bool
@@ -102,7 +103,7 @@ func TestNamesThatAreOptionsInACondition(t *testing.T) {
 		{"-f", "path -i /${group}", true},
 		{"a-x", "hdr(host) -i ${group}.example.com", true},
 	} {
-		d := &Discovery{Entry: Group{Path: "/services/${group}", ServerTemplate: defaultServerTemplate, ACLs: []string{"path_beg /", test.acl}}}
+		d := &Discovery{Entry: Group{Path: "/services/${group}", ServerTemplate: haproxy.DefaultServerTemplate, ACLs: []string{"path_beg /", test.acl}}}
 		if _, err := d.Group(test.name); (err == nil) != test.taken {
 			t.Errorf("%s in %q: %v", test.name, test.acl, err)
 		}
@@ -110,7 +111,7 @@ func TestNamesThatAreOptionsInACondition(t *testing.T) {
 }
 
 func TestUnsafeNames(t *testing.T) {
-	d := &Discovery{Parent: "/services", Entry: Group{Path: "/services/${group}", ServerTemplate: defaultServerTemplate}}
+	d := &Discovery{Parent: "/services", Entry: Group{Path: "/services/${group}", ServerTemplate: haproxy.DefaultServerTemplate}}
 	for name, want := range map[string]string{
 		"":                       `"" cannot be a name: use only letters, digits and "_", ".", ":", "-"`,
 		".":                      `"." cannot be a name: use only letters, digits and "_", ".", ":", "-"`,
@@ -124,7 +125,7 @@ func TestUnsafeNames(t *testing.T) {
 		strings.Repeat("x", 64):  "",
 		"a.b_c-9":                "",
 		"10.0.0.1:80":            `"10.0.0.1:80" cannot be a group's name: the servers' names begin with it, and HAProxy takes no colon there`,
-		"Or":                     `"Or" cannot be the name of a group with acls: it is HAProxy's word between two conditions`,
+		"Or":                     `"Or" cannot be the name of a group with acls: it is HAProxy's operator between two conditions`,
 		"orders":                 "",
 		"METH_TRACE":             `"METH_TRACE" cannot be the name of a discovered group: HAProxy has an ACL of that name, which the template's rules may mean`,
 		"HTTP_1.1":               `"HTTP_1.1" cannot be the name of a discovered group: HAProxy has an ACL of that name, which the template's rules may mean`,

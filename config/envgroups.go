@@ -7,35 +7,33 @@ import (
 	"strings"
 )
 
-// envGroups are the groups that variables describe.
+// envGroups are the groups described by variables.
 type envGroups struct {
-	// names are those of ZK_GROUPS; none is to discover.
-	names []string
-	// fallback is the name of the default backend.
-	fallback string
-	tcp      bool
+	// names are those of ZK_GROUPS; without any, groups are discovered.
+	names          []string
+	defaultBackend string
+	tcp            bool
 }
 
-// groups reads the variables that decide which groups there are, and what
-// they mean together.
-func (e *envReader) groups() envGroups {
+// readGroups reads the variables that determine the groups.
+func (e *envReader) readGroups() envGroups {
 	list := e.get("ZK_GROUPS", "")
 	names, ok := interpret(e.loader, list, groupNames())
 	if !ok && !list.missing() {
-		// Any group will do to read the rest.
+		// Any group allows the rest to be read.
 		return envGroups{names: []string{"group"}}
 	}
 	mode, _ := interpret(e.loader, e.get("MODE", defaultMode), oneOf(modes()...))
 	v := e.get("DEFAULT_BACKEND", "")
 	fallback, _ := interpret(e.loader, v, anyText("a group's name"))
-	g := envGroups{names: names, fallback: fallback, tcp: mode == "tcp"}
+	g := envGroups{names: names, defaultBackend: fallback, tcp: mode == "tcp"}
 	if g.tcp && len(names) != 1 {
-		e.errorf(list.at, list.key, "with MODE=tcp there is exactly one group, but here are %d: name it, as in ZK_GROUPS=redis", len(names))
+		e.errorf(list.at, list.key, "MODE=tcp allows exactly one group, but there are %d: name it, as in ZK_GROUPS=redis", len(names))
 	} else if g.tcp && fallback == "" {
-		g.fallback = names[0]
+		g.defaultBackend = names[0]
 	}
 	if fallback != "" && len(names) > 0 && !slices.Contains(names, fallback) {
-		e.errorf(v.at, v.key, "%q is none of ZK_GROUPS: give one of %s", fallback, strings.Join(names, ", "))
+		e.errorf(v.at, v.key, "%q is not in ZK_GROUPS: give one of %s", fallback, strings.Join(names, ", "))
 	}
 	if fallback != "" && len(names) == 0 {
 		if err := checkDiscoveredName(fallback); err != nil {
@@ -51,7 +49,7 @@ func (e *envReader) groups() envGroups {
 	return g
 }
 
-// tree is what a file would have for the key `groups`.
+// tree returns what a file would have for the key `groups`.
 func (g envGroups) tree(e *envReader) node {
 	names := g.names
 	if len(names) == 0 {
@@ -72,7 +70,7 @@ func (g envGroups) tree(e *envReader) node {
 			}
 			add("acls", acls)
 		}
-		if name == g.fallback {
+		if name == g.defaultBackend {
 			add("default_backend", node{kind: isFlag, at: tree.at, text: "true"})
 		}
 		tree.members = append(tree.members, namedNode{name: name, node: group})
@@ -93,7 +91,7 @@ func groupNames() form[[]string] {
 				case name == "*":
 					return nil, errStarListed
 				case slices.Contains(names, name):
-					return nil, fmt.Errorf("%q stands twice in it", name)
+					return nil, fmt.Errorf("%q is listed twice", name)
 				}
 				names = append(names, name)
 			}
@@ -103,11 +101,11 @@ func groupNames() form[[]string] {
 }
 
 var (
-	errStarListed  = errors.New("\"*\" is no name, and without ZK_GROUPS groups are discovered")
-	errSeveralACLs = errors.New("there is a semicolon, but it is one condition")
+	errStarListed  = errors.New("\"*\" is not a name, and without ZK_GROUPS groups are discovered")
+	errSeveralACLs = errors.New("it has a semicolon, but only one condition is allowed")
 )
 
-// condition is the one that all groups have.
+// condition is the condition of all groups.
 func condition() form[string] {
 	f := acl()
 	f.parse = func(text string) (string, error) {

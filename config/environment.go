@@ -1,22 +1,23 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 )
 
-// FromEnvironment returns the one proxy that variables describe, the whole
-// environment by name; env.Lookup is not used. A variable that is empty counts
-// as one that is not set. Everything else is as Load has it: the variables are
-// read as the keys for which they stand, ${NAME} in them is replaced (not in
-// secrets, nor by one), all that is wrong is told at once. The Key of a problem is the name of the variable.
+// FromEnvironment returns the one proxy described by variables: the complete environment
+// as returned by [Resolve]. env.Lookup is not used. An empty variable counts as not set.
+// Otherwise it works like Load: variables are read like the keys for which they stand,
+// ${NAME} in them is replaced (not in secrets, nor by secrets), and all problems are
+// reported at once. The Key of a problem is the name under which the variable is set.
 // Files of secrets are read through env.ReadFile.
 func FromEnvironment(env Environment, variables map[string]string) (*Config, []Problem, error) {
 	env.Lookup = func(name string) (string, bool) {
 		text, set := variables[name]
-		// Else a message could quote the secret as part of another variable.
-		return text, set && name != "ADMIN_PASSWORD" && name != "ZK_AUTH"
+		// Otherwise a message could quote the secret as part of another variable.
+		return text, set && !slices.Contains(EnvironmentSecrets(), name)
 	}
 	env.complete()
 	e := &envReader{
@@ -27,33 +28,38 @@ func FromEnvironment(env Environment, variables map[string]string) (*Config, []P
 	for i, s := range slices.Concat(proxySettings(), groupSettings(), variableSettings()) {
 		e.places[s.variable] = i + 1
 	}
-	p := e.proxy()
+	p := e.readProxy()
 	e.settle()
-	return e.result(&Config{Proxies: []Proxy{p}})
+	cfg, warnings, err := e.result(&Config{Proxies: []Proxy{p}, Variables: variableNames()})
+	renameKeys(warnings, variables)
+	if problems, ok := errors.AsType[*Problems](err); ok {
+		renameKeys(*problems, variables)
+	}
+	return cfg, warnings, err
 }
 
-// EnvironmentConflicts returns which variables of FromEnvironment are set, in
-// the order of their names. Beside a file they would mean a second
-// configuration, but for those that the file itself mentions as ${NAME}: leave
-// out of variables what Load asked its Environment.Lookup for.
+// EnvironmentConflicts returns the sorted names of the variables of FromEnvironment that
+// are set. Beside a file they would be a second configuration, except those that the file
+// itself references as ${NAME}: remove from variables what Load passed to its
+// Environment.Lookup.
 func EnvironmentConflicts(variables map[string]string) []string {
 	var names []string
-	for _, s := range slices.Concat(proxySettings(), groupSettings(), variableSettings()) {
-		if s.variable != "" && variables[s.variable] != "" {
-			names = append(names, s.variable)
+	for _, name := range environmentNames() {
+		if variables[name] != "" {
+			names = append(names, Spell(name, variables))
 		}
 	}
 	slices.Sort(names)
 	return names
 }
 
-// envReader turns variables into the tree that a file would have.
+// envReader turns variables into the tree of a file.
 type envReader struct {
 	*loader
 
 	set map[string]string
-	// places are where the variables stand in the reference, from 1 on: the
-	// order of what is told about them.
+	// places are the positions of the variables in the reference, from 1 on, by which
+	// problems are sorted.
 	places map[string]int
 }
 
@@ -69,11 +75,11 @@ func (e *envReader) get(name, fallback string) value {
 	return v
 }
 
-func (e *envReader) proxy() Proxy {
-	e.refuse()
+func (e *envReader) readProxy() Proxy {
+	e.rejectUnused()
 	name := e.name()
-	workers, _ := interpret(e.loader, e.get("WORKERS", defaultWorkers), count(mostWorkers))
-	groups := e.groups()
+	workers, _ := interpret(e.loader, e.get("WORKERS", defaultWorkers), count(maxWorkers))
+	groups := e.readGroups()
 	tree := node{kind: isObject, members: e.members(proxySettings())}
 	tree.members = append(tree.members, namedNode{name: "groups", node: groups.tree(e)})
 	if name != "" {
@@ -81,26 +87,26 @@ func (e *envReader) proxy() Proxy {
 	}
 	p := Proxy{Name: name}
 	if o, ok := e.object(value{node: tree, key: "PROXY_NAME"}, ""); ok {
-		p = o.proxy(name)
+		p = o.readProxy(name)
 	}
 	if p.Discover != nil {
-		p.Discover.DefaultBackend = groups.fallback
+		p.Discover.DefaultBackend = groups.defaultBackend
 	}
-	p.Admin = e.admin()
+	p.Admin = e.readAdmin()
 	return p
 }
 
-// refuse reports what is set and does nothing.
-func (e *envReader) refuse() {
+// rejectUnused reports variables that are set but have no effect.
+func (e *envReader) rejectUnused() {
 	if v := e.get("SOCKET_FILES", ""); !v.missing() {
-		e.errorf(v.at, v.key, "it stands for no key: the sockets are RUN_DIR/PROXY_NAME.N.sock: set RUN_DIR and WORKERS")
+		e.errorf(v.at, v.key, "it has no effect, the sockets are RUN_DIR/PROXY_NAME.N.sock: set RUN_DIR and WORKERS")
 	}
 	if v := e.get("ACLS", ""); !v.missing() {
-		e.errorf(v.at, v.key, "it stands for no key: the groups have one condition here: set ACL")
+		e.errorf(v.at, v.key, "it has no effect, all groups have one condition: set ACL")
 	}
 }
 
-// members are the keys for which variables are set.
+// members returns the keys whose variables are set.
 func (e *envReader) members(settings []setting) (members []namedNode) {
 	tls := node{kind: isObject}
 	for _, s := range settings {
@@ -129,7 +135,7 @@ func (e *envReader) sockets(name string, workers int) node {
 	return n
 }
 
-// name returns the proxy's name, and none if that is wrong.
+// name returns the proxy's name, or "" if it is invalid.
 func (e *envReader) name() string {
 	v := e.get("PROXY_NAME", defaultProxyName)
 	name, ok := interpret(e.loader, v, anyText("a name"))
@@ -143,11 +149,11 @@ func (e *envReader) name() string {
 	return name
 }
 
-// admin reads who may change things on the stats page.
-func (e *envReader) admin() Admin {
+// readAdmin reads the user who may make changes on the stats page.
+func (e *envReader) readAdmin() Admin {
 	v := e.get("ADMIN_USER", "")
 	user, _ := interpret(e.loader, v, userName())
-	password, set := e.secret(e.get("ADMIN_PASSWORD", ""), e.get("ADMIN_PASSWORD_FILE", ""), secret())
+	password, set := e.readSecret(e.get("ADMIN_PASSWORD", ""), e.get("ADMIN_PASSWORD_FILE", ""), secretForm())
 	switch {
 	case set && v.missing():
 		e.errorf(v.at, v.key, "the variable is missing, but there is a password: give %s", userName().give)

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzFromEnvironment checks what holds for every environment, and that no
-// message tells the password.
+// FuzzFromEnvironment checks invariants for any environment, and that no message contains
+// the password.
 func FuzzFromEnvironment(f *testing.F) {
 	files, err := filepath.Glob("testdata/wrong-env/*.env")
 	if err != nil {
@@ -68,8 +68,8 @@ func checkVariables(t *testing.T, problems []Problem, secret string) {
 	}
 }
 
-// FuzzDiscoveredName checks that what ZooKeeper gives becomes a group that
-// HAProxy's configuration, a URL and a path can hold, or a short error.
+// FuzzDiscoveredName checks that a name from ZooKeeper becomes a group that is valid in
+// HAProxy's configuration, a URL and a path, or a short error.
 func FuzzDiscoveredName(f *testing.F) {
 	for _, name := range []string{"web", "a.b:c_d-9", "", ".", "..", "*", "a b", "a/b", "a\nbackend b", "é", "\xff", "${group}", "$1", "#", strings.Repeat("x", 65)} {
 		f.Add(name)

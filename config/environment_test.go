@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestSameAsFile describes proxies by variables and by files.
+// Proxies described by variables and by files are equal.
 func TestSameAsFile(t *testing.T) {
 	for name, test := range map[string]struct {
 		variables, file string
@@ -59,6 +59,7 @@ func TestSameAsFile(t *testing.T) {
 				SERVER_TEMPLATE=s 1-${max_server} ${ip_port} check port ${PORT} disabled
 				MAX_SERVER=3
 				WAIT_CHECK=true
+				CREATE_PATHS=true
 				SERVER_CLOSE=false
 				DRAIN_TIMEOUT=0
 				PROXY_NAME=web
@@ -81,6 +82,7 @@ func TestSameAsFile(t *testing.T) {
 				"session_timeout": "30s",
 				"hard_stop_after": 0,
 				"stop_grace": "1m",
+				"create_paths": true,
 				"groups": {"a": {
 					"balance": "leastconn",
 					"httpchk": "GET /a",
@@ -129,8 +131,8 @@ func TestAdmin(t *testing.T) {
 	}
 }
 
-// TestNoFiles tells that secrets need a way to read files.
-func TestNoFiles(t *testing.T) {
+// Files of secrets cannot be read without ReadFile.
+func TestSecretFileWithoutReadFile(t *testing.T) {
 	variables := map[string]string{"ZK_ADDR": "zk1:2181", "ADMIN_USER": "a", "ADMIN_PASSWORD_FILE": "/p"}
 	_, _, err := FromEnvironment(Environment{RunDir: "/run"}, variables)
 	if err == nil || !strings.Contains(err.Error(), "ADMIN_PASSWORD_FILE") {
@@ -138,7 +140,7 @@ func TestNoFiles(t *testing.T) {
 	}
 }
 
-// TestWrongEnvironment compares everything that is said about wrong variables.
+// All messages about invalid variables are compared with goldens.
 func TestWrongEnvironment(t *testing.T) {
 	files, err := filepath.Glob("testdata/wrong-env/*.env")
 	if err != nil || len(files) < 12 {
@@ -177,8 +179,8 @@ func TestEnvironmentConflicts(t *testing.T) {
 	}
 }
 
-// TestMentionedVariables shows how the caller knows what is no conflict.
-func TestMentionedVariables(t *testing.T) {
+// Variables that a file references are not conflicts.
+func TestReferencedVariablesAreNoConflict(t *testing.T) {
 	variables := parseVariables("ZK_ADDR=zk1:2181\nMODE=tcp")
 	beside := maps.Clone(variables)
 	env := Environment{RunDir: "/run/haproxy-zk", Lookup: func(name string) (string, bool) {
@@ -194,7 +196,7 @@ func TestMentionedVariables(t *testing.T) {
 	}
 }
 
-// describe returns the proxy of variables that are right.
+// describe returns the proxy of valid variables.
 func describe(t *testing.T, variables string) Proxy {
 	t.Helper()
 	cfg, warnings, err := FromEnvironment(secretFiles(), parseVariables(variables))
@@ -204,7 +206,7 @@ func describe(t *testing.T, variables string) Proxy {
 	return cfg.Proxies[0]
 }
 
-// parseVariables reads lines NAME=value; a value in double quotes is Go's.
+// parseVariables parses lines NAME=value; a value in double quotes is in Go syntax.
 func parseVariables(text string) map[string]string {
 	variables := make(map[string]string)
 	for line := range strings.Lines(text) {

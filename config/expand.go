@@ -9,8 +9,8 @@ import (
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// expand replaces each ${NAME} by the environment's value of it, but leaves
-// those that are ours. What a variable holds is not expanded again.
+// expand replaces each ${NAME} by the value of the environment variable, except those in
+// ours. Values are not expanded again.
 func expand(text string, ours []string, lookup func(string) (string, bool)) (string, error) {
 	var (
 		out   strings.Builder
@@ -24,12 +24,12 @@ func expand(text string, ours []string, lookup func(string) (string, bool)) (str
 		}
 		name, behind, closed := strings.Cut(after, "}")
 		if !closed {
-			return "", fmt.Errorf("%q opens a ${ that it does not close: add the }", text)
+			return "", fmt.Errorf("%q has an unclosed ${: add the }", text)
 		}
 		if slices.Contains(ours, name) {
 			out.WriteString("${" + name + "}")
 		} else if !variableName.MatchString(name) {
-			return "", fmt.Errorf("%q names no environment variable: write it as ${NAME}%s", "${"+name+"}", besides(ours))
+			return "", fmt.Errorf("%q is not an environment variable: write it as ${NAME}%s", "${"+name+"}", besides(ours))
 		} else if value, set := lookup(name); set {
 			out.WriteString(value)
 		} else if variable := "${" + name + "}"; !slices.Contains(unset, variable) {
@@ -43,10 +43,10 @@ func expand(text string, ours []string, lookup func(string) (string, bool)) (str
 	return out.String(), nil
 }
 
-// besides names the variables that stand for something of the configuration.
+// besides lists the predefined names.
 func besides(ours []string) string {
 	if len(ours) == 0 {
 		return ""
 	}
-	return " (only ${" + strings.Join(ours, "}, ${") + "} are not the environment's here)"
+	return " (predefined here: ${" + strings.Join(ours, "}, ${") + "})"
 }

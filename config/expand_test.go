@@ -19,12 +19,12 @@ func TestExpand(t *testing.T) {
 		"ours come first": {text: "/${group}/${app}", want: "/${group}/${app}"},
 		"unset": {
 			text: "${X}${HOME}${Y}${X}",
-			err:  "the environment does not set ${X}, ${Y}: set it or correct the name (only ${group}, ${app} are not the environment's here)",
+			err:  "the environment does not set ${X}, ${Y}: set it or correct the name (predefined here: ${group}, ${app})",
 		},
-		"not closed": {text: "${HOME}/${HOME", err: `"${HOME}/${HOME" opens a ${ that it does not close: add the }`},
+		"not closed": {text: "${HOME}/${HOME", err: `"${HOME}/${HOME" has an unclosed ${: add the }`},
 		"no name": {
 			text: "${HOME:-/root}",
-			err:  `"${HOME:-/root}" names no environment variable: write it as ${NAME} (only ${group}, ${app} are not the environment's here)`,
+			err:  `"${HOME:-/root}" is not an environment variable: write it as ${NAME} (predefined here: ${group}, ${app})`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

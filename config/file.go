@@ -11,20 +11,23 @@ import (
 // sockaddr_un, and then renames it. It refuses paths that leave no room for a
 // process id of five digits; Linux gives out seven.
 const (
-	longestSocket = 107 - len(".32768.tmp")
+	// HAProxy binds PATH.PID.tmp, which must fit into the 107 bytes of a sockaddr_un, and then
+	// renames it. It rejects paths without room for a process id of five digits; Linux has
+	// seven.
+	maxSocketPath = 107 - len(".32768.tmp")
 	safeSocket    = 107 - len(".4194304.tmp")
 )
 
-// oneWord is what stands in HAProxy's configuration as one word, or one
-// address, without quotes.
+// oneWord matches text that is one word, or one address, in HAProxy's configuration
+// without quotes.
 var oneWord = regexp.MustCompile(`^[^\s"'\\#,]+$`)
 
-// plainFile is a path that does not depend on the working directory.
+// plainFile is a path independent of the working directory.
 func plainFile() form[string] {
 	return form[string]{give: "an absolute path, as in ${HOME}/etc/NAME", parse: absolute}
 }
 
-// wordFile is a file whose path is written into HAProxy's configuration.
+// wordFile is a file whose path is part of HAProxy's configuration.
 func wordFile() form[string] {
 	return form[string]{
 		give: "an absolute path without spaces, commas, quotes, \\ and #",
@@ -40,9 +43,9 @@ func wordFile() form[string] {
 func socketFile() form[string] {
 	f := wordFile()
 	word := f.parse
-	f.give += fmt.Sprintf(", of at most %d bytes", longestSocket)
+	f.give += fmt.Sprintf(", of at most %d bytes", maxSocketPath)
 	f.parse = func(path string) (string, error) {
-		if len(path) > longestSocket {
+		if len(path) > maxSocketPath {
 			return "", fmt.Errorf("%q has %d bytes", path, len(path))
 		}
 		return word(path)

@@ -8,34 +8,34 @@ import (
 	"unicode/utf8"
 )
 
-// form says which JSON values a key takes and what they mean.
+// form describes which JSON values a key takes and what they mean.
 type form[T any] struct {
 	// give completes the sentence "give …" of a message.
 	give string
-	// kinds are allowed besides a string.
+	// kinds are the kinds allowed besides a string.
 	kinds []kind
-	// ours are the names in ${…} that are not the environment's.
+	// ours are the predefined names in ${…}, which are not environment variables.
 	ours []string
 	// mayBeEmpty allows "".
 	mayBeEmpty bool
-	// secret is true for what no message may quote. Of the environment it is
-	// taken as it stands: a password may have ${ in it.
+	// secret is true for text that no message may quote. From the environment it is taken
+	// literally: a password may contain ${.
 	secret bool
-	// literal is true for what is taken as it stands wherever it comes from.
+	// literal is true for text that is always taken literally.
 	literal bool
-	// parse gets a text without control characters; its error says what is
-	// wrong, but not what to give.
+	// parse gets a text without control characters; its error says what is wrong, but not
+	// what to give.
 	parse func(text string) (T, error)
 }
 
-// read returns what the value of a key means, or reports what is wrong with it
-// and returns zero. A missing key reads as its fallback, and as zero without one.
+// read returns the meaning of a key's value, or reports what is wrong with it and returns
+// zero. A missing key reads as its fallback, or as zero without one.
 func read[T any](o *object, key string, f form[T], fallback string) T {
 	got, _ := interpret(o.loader, o.get(key, fallback), f)
 	return got
 }
 
-// interpret returns what v means, or reports what is wrong with it.
+// interpret returns the meaning of v, or reports what is wrong with it.
 func interpret[T any](l *loader, v value, f form[T]) (got T, ok bool) {
 	text, ok := textOf(l, v, f)
 	if !ok {
@@ -49,7 +49,7 @@ func interpret[T any](l *loader, v value, f form[T]) (got T, ok bool) {
 	return got, true
 }
 
-// textOf returns a scalar as text, with the environment's variables expanded.
+// textOf returns a scalar as text, with environment variables expanded.
 func textOf[T any](l *loader, v value, f form[T]) (text string, ok bool) {
 	if v.missing() || v.isDefault {
 		return v.text, v.isDefault && !v.missing()

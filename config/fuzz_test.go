@@ -11,8 +11,8 @@ import (
 	"unicode"
 )
 
-// FuzzLoad checks what holds for every file: Load returns either problems that
-// can be printed, or a configuration in which the other rooms may trust.
+// FuzzLoad checks invariants for any file: Load returns either printable problems or a
+// configuration that the other packages can rely on.
 func FuzzLoad(f *testing.F) {
 	files, err := filepath.Glob("testdata/*/*.json")
 	if err != nil {
@@ -75,7 +75,8 @@ func checkProxy(t *testing.T, p Proxy) {
 		groups = append(groups, g)
 	}
 	for _, g := range groups {
-		texts = append(texts, g.Name, g.Path, g.Mode, g.Balance, g.ServerTemplate)
+		texts = append(texts, g.Name, g.Path, g.Mode, g.ServerTemplate)
+		texts = append(texts, g.Lines...)
 		texts = append(texts, g.ACLs...)
 		if g.MaxServer < 1 || !strings.HasPrefix(g.Path, "/") || strings.ContainsFunc(g.HTTPCheck, unicode.IsControl) {
 			t.Fatalf("wrong group: %+v", g)

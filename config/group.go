@@ -5,49 +5,55 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
 )
 
 // Group is one application: a backend of HAProxy and a path in ZooKeeper.
 type Group struct {
-	// Name is the backend's.
+	// Name is the name of the group and its backend.
 	Name string
-	// Path is where the instances are registered, below the chroot, which it
-	// does not begin with: absolute, without a slash at its end.
+	// Path is where the instances are registered, without the chroot: absolute, without a
+	// trailing slash.
 	Path string
-	// ACLs are conditions as HAProxy writes them behind `acl NAME`; one that
-	// holds is enough. There may be none.
+	// ACLs are conditions in HAProxy's language, as after `acl NAME`; one match is enough.
+	// There may be none.
 	ACLs []string
 	// Mode is http or tcp.
-	Mode    string
+	Mode string
+	// Balance is HAProxy's algorithm; empty leaves it to the template.
 	Balance string
-	// HTTPCheck is what `option httpchk` asks for, as in "GET /probe.jsp";
-	// empty means a check by connecting.
+	// HTTPCheck is the argument of `option httpchk`, as in "GET /probe.jsp"; empty means a
+	// check that only connects.
 	HTTPCheck string
-	// ServerTemplate is "PREFIX RANGE ADDRESS OPTIONS" in which
-	// ${group_name}, ${min_server}, ${max_server} and ${ip_port} are still to
-	// be replaced. Its range may be literal and then differ from MaxServer.
+	// Lines are the group's own lines of HAProxy's configuration, with the template's
+	// placeholders not yet expanded.
+	Lines []string
+	// ServerTemplate is "PREFIX RANGE ADDRESS OPTIONS" with ${group_name}, ${min_server},
+	// ${max_server} and ${ip_port} not yet expanded. Its range may be literal and then
+	// differ from MaxServer.
 	ServerTemplate string
-	// MaxServer is the number of slots to begin with, at least 1.
+	// MaxServer is the initial number of slots, at least 1.
 	MaxServer int
-	// DefaultBackend takes what no ACL takes; at most one group has it.
+	// DefaultBackend is true for the group that receives requests matched by no ACL; at most
+	// one group has it.
 	DefaultBackend bool
-	// WaitCheck keeps an instance out until its first good check.
+	// WaitCheck keeps requests from an instance until its first successful check.
 	WaitCheck bool
-	// ListenerPort is that of a frontend for this group alone; 0 is none.
+	// ListenerPort is the port of a frontend for this group only; 0 is none.
 	ListenerPort uint16
-	// DrainTimeout is how long an instance that leaves keeps its sessions.
+	// DrainTimeout is how long a deregistered instance keeps its sticky sessions.
 	DrainTimeout time.Duration
-	// LossGuard is how many percent of the group's instances must leave at once
-	// to be held, 1 to 100.
+	// LossGuard is the percentage of the group's instances, 1 to 100, that must deregister
+	// at once to be held.
 	LossGuard int
-	// ServerClose is `option http-server-close`; nil leaves it to what
-	// HAProxy's version needs.
+	// ServerClose is `option http-server-close`; nil lets HAProxy's version decide.
 	ServerClose *bool
 }
 
-// groups reads the groups of a proxy, written out and "*"; pattern is the
-// proxy's zk.path, empty if that is wrong.
-func (o *object) groups(pattern string) (groups []Group, discovery *Discovery) {
+// readGroups reads the groups of a proxy, named and "*"; pattern is the proxy's zk.path,
+// empty if it is invalid.
+func (o *object) readGroups(pattern string) (groups []Group, discovery *Discovery) {
 	const give = "an object whose keys are the names of the groups"
 	o.require("groups", give)
 	v := o.get("groups", "")
@@ -59,9 +65,9 @@ func (o *object) groups(pattern string) (groups []Group, discovery *Discovery) {
 		return nil, nil
 	}
 	if len(all.members) == 0 {
-		o.warnf(v.at, v.key, "there is no group, so that nothing is served: add one, or \"*\" to discover them")
+		o.warnf(v.at, v.key, "there is no group, so nothing is served: add one, or \"*\" to discover them")
 	}
-	heirs := 0
+	inheriting := 0
 	for _, m := range all.members {
 		if err := checkName(m.name); err != nil && m.name != "*" {
 			o.errorf(m.value.at, m.value.key, "%v", err)
@@ -71,36 +77,36 @@ func (o *object) groups(pattern string) (groups []Group, discovery *Discovery) {
 			continue
 		}
 		if m.name == "*" {
-			discovery = o.discovery(g, pattern)
+			discovery = o.readDiscovery(g, pattern)
 			continue
 		}
 		if g.get("zk.path", "").missing() {
-			heirs++
+			inheriting++
 		}
-		written := g.group(m.name, pattern)
+		written := g.readGroup(m.name, pattern)
 		if err := checkConditionName(m.name); err != nil && len(written.ACLs) > 0 {
 			o.errorf(m.value.at, m.value.key, "%v", err)
 		}
 		g.claimFor(written, pattern, o.key)
 		groups = append(groups, written)
 	}
-	if heirs > 1 && pattern != "" && !namesGroup(pattern) {
+	if inheriting > 1 && pattern != "" && !namesGroup(pattern) {
 		shared := o.get("zk.path", "")
-		o.errorf(shared.at, shared.key, "%d groups would have the same instances in %q: put ${group} into it", heirs, pattern)
+		o.errorf(shared.at, shared.key, "%d groups would have the same instances in %q: put ${group} into it", inheriting, pattern)
 	}
 	return groups, discovery
 }
 
-// group reads one group, or with the name anyGroup what "*" says of all.
-func (o *object) group(name, pattern string) Group {
+// readGroup reads one group, or with the name anyGroup the entry "*".
+func (o *object) readGroup(name, pattern string) Group {
 	ours := strings.NewReplacer("${group}", name, "${app}", name)
 	g := Group{
 		Name:           name,
 		Path:           ours.Replace(read(o, "zk.path", zkPath(), pattern)),
 		Mode:           read(o, "mode", oneOf(modes()...), defaultMode),
-		Balance:        read(o, "balance", balance(), defaultBalance),
+		Balance:        read(o, "balance", balance(), ""),
 		HTTPCheck:      ours.Replace(read(o, "httpchk", httpCheck(), "")),
-		MaxServer:      read(o, "max_server", count(mostServers), defaultMaxServer),
+		MaxServer:      read(o, "max_server", count(haproxy.MaxSlots), defaultMaxServer),
 		DefaultBackend: read(o, "default_backend", boolean(), defaultFlag),
 		WaitCheck:      read(o, "wait_check", boolean(), defaultFlag),
 		ListenerPort:   o.ownPort("listener_port", ""),
@@ -108,20 +114,22 @@ func (o *object) group(name, pattern string) Group {
 		LossGuard:      read(o, "loss_guard", percentage(), defaultLossGuard),
 		ServerClose:    read(o, "server_close", optional(boolean()), ""),
 	}
-	g.ServerTemplate = read(o, "server-template", serverTemplate(name, g.MaxServer), defaultServerTemplate)
+	g.ServerTemplate = read(o, "server-template", serverTemplate(name, g.MaxServer), haproxy.DefaultServerTemplate)
 	for _, v := range o.list("acls", "") {
 		if condition, ok := interpret(o.loader, v, acl()); ok {
 			g.ACLs = append(g.ACLs, ours.Replace(condition))
+			o.warnOfJoined(v, condition)
 		}
 	}
+	g.Lines = o.ownLines(g)
 	if g.ServerTemplate != "" && !slices.Contains(strings.Fields(g.ServerTemplate), "disabled") {
 		v := o.get("server-template", "")
-		o.warnf(v.at, v.key, "the option \"disabled\" is missing: free slots are disabled all the same; add it so that the file says so")
+		o.warnf(v.at, v.key, "the option \"disabled\" is missing: free slots are disabled anyway; add it for clarity")
 	}
 	if g.ServerTemplate != "" && !slices.Contains(strings.Fields(g.ServerTemplate), "check") {
 		for _, key := range []string{"wait_check", "loss_guard"} {
 			if v := o.get(key, ""); !v.missing() {
-				o.warnf(v.at, v.key, "it does nothing: it goes by HAProxy's health checks, and the server-template has no \"check\"")
+				o.warnf(v.at, v.key, "it has no effect: it depends on HAProxy's health checks, but the server-template has no \"check\"")
 			}
 		}
 	}
@@ -129,9 +137,26 @@ func (o *object) group(name, pattern string) Group {
 	return g
 }
 
-// claimFor claims what no two groups of the proxy whose key is given can have.
+// warnOfJoined warns of a condition that looks like several: HAProxy treats an operator
+// between them as one more pattern.
+func (o *object) warnOfJoined(v value, condition string) {
+	for _, word := range strings.Fields(condition)[1:] {
+		if remedy := joins()[word]; remedy != "" {
+			o.warnf(v.at, v.key, "HAProxy takes %q for one more pattern of the condition: %s", word, remedy)
+			return
+		}
+	}
+}
+
+func joins() map[string]string {
+	const either = "give each condition its own entry: one match is enough"
+	const rule = "remove it and what follows, and put a rule with several conditions into the template"
+	return map[string]string{"||": either, "or": either, "if": rule, "unless": rule, "{": rule, "}": rule}
+}
+
+// claimFor claims what two groups of the proxy cannot share.
 func (o *object) claimFor(g Group, pattern, proxy string) {
-	// The environment has one zk.path for all groups, which is checked as such.
+	// In the environment all groups share one zk.path, which is checked separately.
 	if g.Path != "" && o.variables == nil {
 		o.claim(claim{
 			what: fmt.Sprintf("the path %q of %s", g.Path, proxy), by: o.get("zk.path", pattern),

@@ -13,7 +13,7 @@ import (
 
 var update = flag.Bool("update", false, "write the expected messages anew")
 
-// TestWrong compares everything that is said about a wrong file.
+// All messages about an invalid file are compared with goldens.
 func TestWrong(t *testing.T) {
 	eachFile(t, "testdata/wrong/*.json", func(t *testing.T, cfg *Config, problems Problems) {
 		t.Helper()
@@ -26,7 +26,7 @@ func TestWrong(t *testing.T) {
 	})
 }
 
-// TestSuspicious compares everything that is said about a file that loads.
+// All warnings about a valid file are compared with goldens.
 func TestSuspicious(t *testing.T) {
 	eachFile(t, "testdata/suspicious/*.json", func(t *testing.T, cfg *Config, problems Problems) {
 		t.Helper()
@@ -81,7 +81,7 @@ func golden(t *testing.T, file, got string) {
 	}
 }
 
-// load reads a file in the environment of the tests.
+// load loads a file in the tests' environment.
 func load(t *testing.T, file string) (*Config, []Problem, Problems) {
 	t.Helper()
 	data, err := os.ReadFile(file)

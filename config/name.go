@@ -3,18 +3,16 @@ package config
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// reservedNames are paths of the query API, so no proxy can have them.
-const reservedNames = "metrics, healthz, readyz, ui, static, events, openapi.json, favicon.ico"
-
-// nameForm is what HAProxy takes as the name of a backend, and what stands in
-// a URL's path as it is.
+// nameForm matches names that are valid for a HAProxy backend and need no escaping in a
+// URL's path.
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9_.:-]+$`)
 
-// checkName tells why a group cannot have a name.
+// checkName returns why a name is invalid.
 func checkName(name string) error {
 	if !nameForm.MatchString(name) || name == "." || name == ".." {
 		return fmt.Errorf(`%q cannot be a name: use only letters, digits and "_", ".", ":", "-"`, name)
@@ -22,15 +20,15 @@ func checkName(name string) error {
 	return nil
 }
 
-// predefinedACL is what HAProxy's manual calls its pre-defined ACLs. One that we call
-// so would take its place in the template's own rules.
+// predefinedACL matches HAProxy's pre-defined ACLs. An ACL of the same name would replace
+// them in the template's own rules.
 var predefinedACL = regexp.MustCompile(`^(FALSE|TRUE|HTTP|HTTP_[0-9]\.[0-9]|HTTP_CONTENT|HTTP_URL_(ABS|SLASH|STAR)|LOCALHOST|METH_[A-Z]+|RDP_COOKIE|REQ_CONTENT|WAIT_END)$`)
 
-// checkDiscoveredName tells why a name that ZooKeeper gives is not taken for a
-// group: it may have any bytes and be a megabyte long.
+// checkDiscoveredName returns why a name from ZooKeeper cannot be that of a group: it may
+// have any bytes and be a megabyte long.
 func checkDiscoveredName(name string) error {
-	if len(name) > longestDiscovered {
-		return fmt.Errorf("%q… cannot be a name: it has %d bytes, and %d are allowed", name[:longestDiscovered], len(name), longestDiscovered)
+	if len(name) > maxDiscoveredName {
+		return fmt.Errorf("%q… cannot be a name: it has %d bytes, and %d are allowed", name[:maxDiscoveredName], len(name), maxDiscoveredName)
 	}
 	if predefinedACL.MatchString(name) {
 		return fmt.Errorf("%q cannot be the name of a discovered group: HAProxy has an ACL of that name, which the template's rules may mean", name)
@@ -41,19 +39,19 @@ func checkDiscoveredName(name string) error {
 	return checkName(name)
 }
 
-// checkConditionName tells why a group that has conditions cannot have a name:
-// HAProxy's ACL is called so.
+// checkConditionName returns why a group with conditions cannot have a name, which is also
+// that of its ACL.
 func checkConditionName(name string) error {
 	if strings.EqualFold(name, "or") {
-		return fmt.Errorf("%q cannot be the name of a group with acls: it is HAProxy's word between two conditions", name)
+		return fmt.Errorf("%q cannot be the name of a group with acls: it is HAProxy's operator between two conditions", name)
 	}
 	return nil
 }
 
-// checkProxyName tells why a proxy cannot have a name.
+// checkProxyName returns why a proxy cannot have a name.
 func checkProxyName(name string) error {
-	if slices.Contains(strings.Split(reservedNames, ", "), name) {
-		return fmt.Errorf("%q is a path of the query API: use another name, none of %s", name, reservedNames)
+	if registry.Reserved(name) {
+		return fmt.Errorf("%q is a path of the query API: use another name, none of %s", name, strings.Join(registry.ReservedNames(), ", "))
 	}
 	return checkName(name)
 }

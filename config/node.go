@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// kind is the type of a JSON value, in the words of a message.
+// kind is the type of a JSON value, as worded in messages.
 type kind string
 
 const (
@@ -18,13 +18,13 @@ const (
 	isNull   kind = "null"
 )
 
-// node is a JSON value that knows its place and the order of its members.
+// node is a JSON value with its position and the order of its members.
 type node struct {
 	kind kind
-	// at is the offset behind its first token, which is still in the same
-	// line: no JSON token holds a line break.
+	// at is the offset after its first token, which is still on the same line: no JSON token
+	// contains a line break.
 	at int
-	// text is the content of a string, and a number or boolean as written.
+	// text is the content of a string, or a number or boolean as written.
 	text    string
 	members []namedNode
 	items   []node
@@ -35,8 +35,8 @@ type namedNode struct {
 	node node
 }
 
-// parse returns the tree of data, one JSON value that passed checkSyntax.
-// Members that have the same name are all in it.
+// parse returns the tree of data, one JSON value that passed checkSyntax. Duplicate members
+// are all included.
 func parse(data []byte) (node, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()

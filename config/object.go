@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// value is a JSON value and the path of its key. A key that is missing has its
-// default as value, in the place of the object that lacks it.
+// value is a JSON value with the path of its key. The value of a missing key is its
+// default, at the position of the object that lacks it.
 type value struct {
 	node
 
@@ -14,10 +14,10 @@ type value struct {
 	isDefault bool
 }
 
-// missing is true for a key that is not there and has no default.
+// missing reports whether the key is absent and has no default.
 func (v value) missing() bool { return v.kind == "" }
 
-// object reads a JSON object key by key and knows which ones it was asked for.
+// object reads a JSON object key by key and records the keys that were read.
 type object struct {
 	*loader
 	value
@@ -31,8 +31,8 @@ type member struct {
 	value value
 }
 
-// object opens v, or reports that it is none. Of members with the same name it
-// keeps the first and reports the others.
+// object opens v, or reports that it is not an object. Of duplicate members it keeps the
+// first and reports the others.
 func (l *loader) object(v value, give string) (*object, bool) {
 	if v.kind != isObject {
 		l.errorf(v.at, v.key, "found %s: give %s", v.kind, give)
@@ -43,7 +43,7 @@ func (l *loader) object(v value, give string) (*object, bool) {
 	for _, m := range v.members {
 		key := l.join(v.key, m.name)
 		if at, twice := first[m.name]; twice {
-			l.errorf(m.node.at, key, "the key is there already, in line %d: remove one of them", l.line(at))
+			l.errorf(m.node.at, key, "the key is already set in line %d: remove one of them", l.line(at))
 			continue
 		}
 		first[m.name] = m.node.at
@@ -52,9 +52,9 @@ func (l *loader) object(v value, give string) (*object, bool) {
 	return o, true
 }
 
-// join appends a name to the path of a key; what could be misread is quoted.
-// Of the environment it is the name of the variable: all groups share them, and
-// what is wrong with a group's name is wrong in the variable that has it.
+// join appends a name to the path of a key; an ambiguous name is quoted. For the
+// environment it returns the name of the variable: all groups share them, and an invalid
+// group name is a problem of the variable that contains it.
 func (l *loader) join(path, name string) string {
 	if l.variables != nil {
 		return cmp.Or(l.variables[name], path)
@@ -83,8 +83,8 @@ func (o *object) get(key, fallback string) value {
 	return v
 }
 
-// list returns the values of a key whose value is an array of strings. With an
-// empty fallback the default is an empty list.
+// list returns the values of a key whose value is an array of strings. With an empty
+// fallback the default is an empty list.
 func (o *object) list(key, fallback string) []value {
 	v := o.get(key, fallback)
 	switch {
@@ -110,7 +110,7 @@ func (l *loader) item(path string, i int) string {
 	return path + "[" + strconv.Itoa(i) + "]"
 }
 
-// require reports a key that is missing.
+// require reports a missing key.
 func (o *object) require(key, give string) {
 	if v := o.get(key, ""); v.missing() {
 		what := "key"
@@ -121,7 +121,7 @@ func (o *object) require(key, give string) {
 	}
 }
 
-// finish warns of the keys that nobody asked for.
+// finish warns of the keys that were not read.
 func (o *object) finish() {
 	known := make(map[string]bool)
 	for _, key := range o.asked {
@@ -132,9 +132,9 @@ func (o *object) finish() {
 			continue
 		}
 		if near, ok := nearest(m.name, o.asked); ok {
-			o.warnf(m.value.at, m.value.key, "unknown key, it is ignored: did you mean %q?", near)
+			o.warnf(m.value.at, m.value.key, "unknown key, ignored: did you mean %q?", near)
 		} else {
-			o.warnf(m.value.at, m.value.key, "unknown key, it is ignored")
+			o.warnf(m.value.at, m.value.key, "unknown key, ignored")
 		}
 	}
 }

@@ -5,21 +5,21 @@ import (
 	"strings"
 )
 
-// Problem is one thing that is wrong or suspicious in a configuration.
+// Problem is one error or warning about a configuration.
 type Problem struct {
-	// File is the name that was given to Load, or "environment".
+	// File is the name passed to Load, or "environment".
 	File string
-	// Line is where in the file, counted from 1; the environment has none: 0.
+	// Line is the line in the file, counted from 1; 0 for the environment.
 	Line int
 	// Key is the path of the key, as in ngboss.groups.web-a.max_server or
-	// ngboss.socket_files[1], or the name of a variable. It is empty where the
-	// file is no JSON.
+	// ngboss.socket_files[1], or the name of a variable. It is empty if the file is not
+	// JSON.
 	Key string
 	// Text says what is wrong and what to do.
 	Text string
 }
 
-// String returns `file:line: key: text` in one line, without what is empty.
+// String returns `file:line: key: text` on one line, without empty parts.
 func (p Problem) String() string {
 	place := p.File
 	if p.Line > 0 {
@@ -34,8 +34,7 @@ func (p Problem) String() string {
 	return strings.Join(parts, ": ")
 }
 
-// Problems is an error that tells everything that is wrong with a file or
-// the environment.
+// Problems is an error with everything that is wrong with a file or the environment.
 type Problems []Problem
 
 // Error returns one line for each problem.

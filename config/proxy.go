@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"time"
@@ -15,57 +16,68 @@ type Proxy struct {
 	// Groups are in the file's order, in which HAProxy tries their ACLs.
 	// There may be none.
 	Groups []Group
-	// Discover finds more groups, which come behind these; nil is none.
+	// Discover finds more groups, which follow these; nil is none.
 	Discover *Discovery
 
 	// Exec is HAProxy's executable: absolute, or a name to be found on PATH.
 	Exec string
 	// Template is the file of the template; empty means the built-in one.
 	Template string
-	// ConfFile is where the rendered configuration goes.
+	// ConfFile is the path of the rendered configuration.
 	ConfFile string
 	PIDFile  string
-	// SocketFiles are the stats sockets, one for each worker, at least one.
+	// SocketFiles are the stats sockets, one per worker, at least one.
 	SocketFiles []string
 
 	ListenerPort uint16
 	AdminPort    uint16
 	Admin        Admin
 
+	// CreatePaths creates the missing paths of Groups and Discover.Parent.
+	CreatePaths bool
+
+	// AllowNetworks are the networks that instances must be in, empty allows all;
+	// DenyNetworks those that they must not be in, which have precedence. None has bits set
+	// beyond its mask, and IPv4 is never inside IPv6.
+	AllowNetworks, DenyNetworks []netip.Prefix
+
 	SessionTimeout time.Duration
-	// HardStopAfter bounds the life of a worker that was replaced; 0 is for ever.
+	// HardStopAfter limits the life of a replaced worker; 0 is no limit.
 	HardStopAfter time.Duration
-	// StopGrace is how long connections may go on when all is to stop.
+	// StopGrace is how long connections may continue after a stop.
 	StopGrace time.Duration
 }
 
-func (o *object) proxy(name string) Proxy {
-	o.require("zk.addr", zooKeeper().give)
-	groups, discovery := o.groups(read(o, "zk.path", zkPath(), defaultZKPath))
+func (o *object) readProxy(name string) Proxy {
+	o.require("zk.addr", zkAddr().give)
+	groups, discovery := o.readGroups(read(o, "zk.path", zkPath(), defaultZKPath))
 	p := Proxy{
 		Name:           name,
-		ZooKeeper:      read(o, "zk.addr", zooKeeper(), ""),
+		ZooKeeper:      read(o, "zk.addr", zkAddr(), ""),
 		Groups:         groups,
 		Discover:       discovery,
-		Exec:           read(o, "exec", executable(), defaultExec),
+		Exec:           read(o, "exec", executable(), DefaultExec),
 		Template:       o.template(),
 		ConfFile:       o.ownFile("conf_file", plainFile(), o.runFile(name, "cfg")),
 		PIDFile:        o.ownFile("pid_file", wordFile(), o.runFile(name, "pid")),
 		SocketFiles:    o.socketFiles(o.runFile(name, "1.sock")),
 		ListenerPort:   o.ownPort("listener_port", defaultListenerPort),
 		AdminPort:      o.ownPort("admin_port", defaultAdminPort),
-		SessionTimeout: read(o, "session_timeout", duration(shortestSession), defaultSessionTimeout),
+		CreatePaths:    read(o, "create_paths", boolean(), defaultFlag),
+		AllowNetworks:  o.networks("allow_networks"),
+		DenyNetworks:   o.networks("deny_networks"),
+		SessionTimeout: read(o, "session_timeout", duration(minSessionTimeout), defaultSessionTimeout),
 		StopGrace:      read(o, "stop_grace", duration(0), defaultStopGrace),
 	}
 	p.HardStopAfter = read(o, "hard_stop_after", duration(0), defaultHardStop(groups, discovery))
-	p.ZooKeeper.Auth, _ = o.secret(o.get("zk.auth", ""), o.get("zk.auth_file", ""), zkAuth())
-	p.ZooKeeper.TLS = o.tls()
+	p.ZooKeeper.Auth, _ = o.readSecret(o.get("zk.auth", ""), o.get("zk.auth_file", ""), zkAuth())
+	p.ZooKeeper.TLS = o.readTLS()
 	o.finish()
 	return p
 }
 
-// runFile returns a file's default path, and none for a proxy whose name is
-// wrong, which is reported already.
+// runFile returns a file's default path, or "" for a proxy with an invalid name, which is
+// reported already.
 func (l *loader) runFile(name, extension string) string {
 	if checkName(name) != nil {
 		return ""
@@ -73,7 +85,7 @@ func (l *loader) runFile(name, extension string) string {
 	return filepath.Join(l.env.RunDir, name+"."+extension)
 }
 
-// defaultHardStop cuts no connection where all are TCP: they may be meant to last.
+// defaultHardStop cuts no connections if all groups are TCP: they may be meant to last.
 func defaultHardStop(groups []Group, discovery *Discovery) string {
 	isHTTP := func(g Group) bool { return g.Mode != "tcp" }
 	if discovery != nil {
@@ -85,7 +97,7 @@ func defaultHardStop(groups []Group, discovery *Discovery) string {
 	return defaultHardStopTCP
 }
 
-// ownPort reads a port that nobody else may listen on.
+// ownPort reads a port on which nothing else may listen.
 func (o *object) ownPort(key, fallback string) uint16 {
 	v := o.get(key, fallback)
 	n, ok := interpret(o.loader, v, port())
@@ -99,12 +111,12 @@ func (o *object) ownPort(key, fallback string) uint16 {
 	return n
 }
 
-// ownFile reads the path of a file that nobody else may use.
+// ownFile reads the path of a file that nothing else may use.
 func (o *object) ownFile(key string, f form[string], fallback string) string {
 	return o.claimFile(o.get(key, fallback), f, false)
 }
 
-// template reads the path of a file that others may read as well.
+// template reads the path of a file that others may read too.
 func (o *object) template() string { return o.sharedFile("template") }
 
 func (o *object) sharedFile(key string) string {
@@ -119,7 +131,7 @@ func (o *object) socketFiles(fallback string) (paths []string) {
 	for _, v := range o.list("socket_files", fallback) {
 		path := o.claimFile(v, socketFile(), false)
 		if len(path) > safeSocket {
-			o.warnf(v.at, v.key, "%q has %d bytes, but HAProxy needs room for a process id behind it: use at most %d",
+			o.warnf(v.at, v.key, "%q has %d bytes, but HAProxy needs room for a process id after it: use at most %d",
 				path, len(path), safeSocket)
 		}
 		paths = append(paths, path)

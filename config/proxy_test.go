@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// must loads a text that is right.
+// must loads a valid text.
 func must(t *testing.T, text string) []Proxy {
 	t.Helper()
 	cfg, warnings, err := Load("test.json", []byte(text), environment())
@@ -26,7 +26,6 @@ func TestDefaults(t *testing.T) {
 			Name:           "a",
 			Path:           "/services/a/instances",
 			Mode:           "http",
-			Balance:        "roundrobin",
 			ServerTemplate: "${group_name} 1-${max_server} ${ip_port} check inter 2000 rise 1 fall 2 disabled",
 			MaxServer:      10,
 			LossGuard:      100,
@@ -46,8 +45,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestEveryKey writes each key, with numbers and booleans as strings where
-// that is possible.
+// Each key is written, with numbers and booleans as strings where possible.
 func TestEveryKey(t *testing.T) {
 	got := must(t, `{"tcp.1": {
 		"zk.addr": "${ZK_ADDR}",
@@ -79,7 +77,8 @@ func TestEveryKey(t *testing.T) {
 		"admin_port": "20002",
 		"session_timeout": 30,
 		"hard_stop_after": "0",
-		"stop_grace": 1.5
+		"stop_grace": 1.5,
+		"create_paths": "true"
 	}}`)
 	want := []Proxy{{
 		Name:      "tcp.1",
@@ -105,7 +104,6 @@ func TestEveryKey(t *testing.T) {
 				Name:           "a",
 				Path:           "/services/a/instances",
 				Mode:           "http",
-				Balance:        "roundrobin",
 				ServerTemplate: "s 20 free.example:1 disabled",
 				MaxServer:      10,
 				LossGuard:      100,
@@ -121,6 +119,7 @@ func TestEveryKey(t *testing.T) {
 		AdminPort:      20002,
 		SessionTimeout: 30 * time.Second,
 		StopGrace:      1500 * time.Millisecond,
+		CreatePaths:    true,
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("proxies (-want +got):\n%s", diff)
@@ -146,7 +145,7 @@ func TestHardStopAfter(t *testing.T) {
 	}
 }
 
-// TestRunDir tells that the environment's directory is checked as well.
+// The environment's directory is checked as well.
 func TestRunDir(t *testing.T) {
 	env := Environment{RunDir: "run"}
 	_, _, err := Load("f", []byte(`{"web": {"zk.addr": "zk1:2181", "groups": {"a": {}}, "exec": "${HOME}/x"}}`), env)

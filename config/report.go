@@ -6,18 +6,18 @@ import (
 	"slices"
 )
 
-// report collects what is found, in whatever order, while a file is read.
+// report collects problems, in any order, while a file is read.
 type report struct {
 	file string
-	// lineless is true for what has no lines.
+	// lineless is true for input without lines.
 	lineless bool
 	newlines []int
 	errors   []finding
 	warnings []finding
 }
 
-// finding is a problem and the offset in the file that it is sorted by: a
-// whole configuration may stand in one line.
+// finding is a problem and its offset in the file, by which it is sorted: a whole
+// configuration may be on one line.
 type finding struct {
 	at      int
 	problem Problem
@@ -33,7 +33,7 @@ func newReport(file string, data []byte) *report {
 	return r
 }
 
-// line returns the line of an offset, counted from 1; 0 where there are none.
+// line returns the line of an offset, counted from 1; 0 if there are none.
 func (r *report) line(at int) int {
 	if r.lineless {
 		return 0
@@ -54,16 +54,16 @@ func (r *report) finding(at int, key, text string) finding {
 	return finding{at: at, problem: Problem{File: r.file, Line: r.line(at), Key: key, Text: text}}
 }
 
-// sorted returns each problem once: of the environment many groups share a key.
+// sorted returns each problem once: in the environment many groups share a key.
 func sorted(findings []finding) Problems {
 	slices.SortStableFunc(findings, func(a, b finding) int { return cmp.Compare(a.at, b.at) })
 	var problems Problems
-	told := make(map[finding]bool)
+	seen := make(map[finding]bool)
 	for _, f := range findings {
-		if !told[f] {
+		if !seen[f] {
 			problems = append(problems, f.problem)
 		}
-		told[f] = true
+		seen[f] = true
 	}
 	return problems
 }

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// longest is the limit of a duration: HAProxy counts milliseconds in 31 bits,
-// which is a little more than these 24 days.
-const longest = 24 * 24 * time.Hour
+// maxDuration bounds durations: HAProxy counts milliseconds in 31 bits, slightly more than
+// 24 days.
+const maxDuration = 24 * 24 * time.Hour
 
 var seconds = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?$`)
 
@@ -45,7 +45,7 @@ func port() form[uint16] {
 	}
 }
 
-// count is a number of things, at least one.
+// count is a number, at least one.
 func count(most int) form[int] {
 	return form[int]{
 		give:  fmt.Sprintf("a number from 1 to %d", most),
@@ -53,22 +53,21 @@ func count(most int) form[int] {
 		parse: func(text string) (int, error) {
 			n, err := strconv.Atoi(text)
 			if err != nil || n < 1 || n > most {
-				return 0, fmt.Errorf("%q does not fit", text)
+				return 0, fmt.Errorf("%q is invalid", text)
 			}
 			return n, nil
 		},
 	}
 }
 
-// percentage is a share of what there is.
 func percentage() form[int] {
 	return form[int]{
-		give: `a share from "1%" to "100%"`,
+		give: `a percentage from "1%" to "100%"`,
 		parse: func(text string) (int, error) {
 			number, percent := strings.CutSuffix(text, "%")
 			n, err := strconv.Atoi(number)
 			if err != nil || !percent || n < 1 || n > 100 {
-				return 0, fmt.Errorf("%q is no such share", text)
+				return 0, fmt.Errorf("%q is not a percentage", text)
 			}
 			return n, nil
 		},
@@ -88,7 +87,7 @@ func boolean() form[bool] {
 	}
 }
 
-// optional tells a value that was given from one that was not, which is nil.
+// optional distinguishes a given value from a missing one, which is nil.
 func optional[T any](f form[T]) form[*T] {
 	return form[*T]{
 		give: f.give, kinds: f.kinds, ours: f.ours, mayBeEmpty: f.mayBeEmpty,
@@ -99,10 +98,10 @@ func optional[T any](f form[T]) form[*T] {
 	}
 }
 
-// duration reads Go's durations, and plain numbers as seconds.
+// duration is a duration as in Go, or a plain number of seconds.
 func duration(shortest time.Duration) form[time.Duration] {
 	return form[time.Duration]{
-		give:  fmt.Sprintf(`a duration such as "10s", or a number of seconds, from %v to %vh`, shortest, longest.Hours()),
+		give:  fmt.Sprintf(`a duration such as "10s", or a number of seconds, from %v to %vh`, shortest, maxDuration.Hours()),
 		kinds: []kind{isNumber},
 		parse: func(text string) (time.Duration, error) {
 			unit := ""
@@ -113,7 +112,7 @@ func duration(shortest time.Duration) form[time.Duration] {
 			switch {
 			case err != nil:
 				return 0, fmt.Errorf("%q is not a duration", text)
-			case d < shortest || d > longest:
+			case d < shortest || d > maxDuration:
 				return 0, fmt.Errorf("%q is out of range", text)
 			case d%time.Millisecond != 0:
 				return 0, fmt.Errorf("%q is finer than a millisecond", text)

@@ -8,19 +8,19 @@ import (
 	"strings"
 )
 
-// Admin is who may change things on HAProxy's stats page. Without a user the
-// page only shows; User and Password are both set or both empty.
+// Admin is the user who may make changes on HAProxy's stats page. Without a user the page
+// is read-only; User and Password are both set or both empty.
 type Admin struct {
 	// User has no colon, no space, no quotes and no comma.
 	User string
-	// Password is one line of UTF-8 of at most 256 bytes; any printable
-	// character can be in it, which is to be escaped where HAProxy reads it.
+	// Password is one line of UTF-8 of at most 256 bytes; it may contain any printable
+	// character, to be escaped for HAProxy.
 	Password Secret
 }
 
-// Secret is a text that prints, logs and marshals as "[secret]", empty or not.
-// Three ways around it are not ours to close: fmt with the verb %p, fmt inside
-// an unexported field of a struct, and encoding/json as the key of a map.
+// Secret is a text that prints, logs and marshals as "[secret]", even if empty. Three ways
+// around it cannot be closed here: fmt with the verb %p, fmt inside an unexported field of
+// a struct, and encoding/json as the key of a map.
 type Secret string
 
 const hidden = "[secret]"
@@ -34,7 +34,7 @@ func (s Secret) String() string { return hidden }
 // GoString returns "[secret]".
 func (s Secret) GoString() string { return hidden }
 
-// Format writes "[secret]" for every verb, also for those that fit no text.
+// Format writes "[secret]" forevery verb, even invalid ones.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, hidden) }
 
 // MarshalText returns "[secret]" and no error.
@@ -57,16 +57,16 @@ func userName() form[string] {
 
 var (
 	errSecretTooLong = errors.New("the secret is too long")
-	// errSecretVariable stands for an error that quotes the text.
-	errSecretVariable = errors.New("the secret has a ${ that is no variable, or one that the environment does not set: correct it, or name a file that holds the secret, which is taken as it stands")
+	// errSecretVariable replaces an error that quotes the text.
+	errSecretVariable = errors.New("the secret has a ${ that is not a variable, or one that is not set: correct it, or name a file that holds the secret, which is taken literally")
 )
 
-func secret() form[Secret] {
+func secretForm() form[Secret] {
 	return form[Secret]{
-		give:   fmt.Sprintf("one line of at most %d bytes", longestSecret),
+		give:   fmt.Sprintf("one line of at most %d bytes", maxSecret),
 		secret: true,
 		parse: func(text string) (Secret, error) {
-			if len(text) > longestSecret {
+			if len(text) > maxSecret {
 				return "", errSecretTooLong
 			}
 			return Secret(text), nil
@@ -74,8 +74,8 @@ func secret() form[Secret] {
 	}
 }
 
-// secret reads what v has or the file that file names, whichever is there.
-func (l *loader) secret(v, file value, f form[Secret]) (got Secret, set bool) {
+// readSecret reads the value v or the file that file names, whichever is set.
+func (l *loader) readSecret(v, file value, f form[Secret]) (got Secret, set bool) {
 	if file.missing() {
 		got, _ = interpret(l, v, f)
 		return got, !v.missing()

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestSeedFile loads the example of the document that the product comes from.
+// The example in the product's original specification.
 func TestSeedFile(t *testing.T) {
 	cfg, warnings, problems := load(t, "testdata/seed/web.config.json")
 	if said := messages(problems, warnings); said != "" {
@@ -22,7 +22,6 @@ func TestSeedFile(t *testing.T) {
 				Name:           "web-ngboss",
 				Path:           "/wade-web/web-ngboss/instances",
 				Mode:           "http",
-				Balance:        "roundrobin",
 				HTTPCheck:      "GET /probe.jsp",
 				ServerTemplate: "${group_name} 1-${max_server} ${ip_port} check inter 2000 rise 1 fall 2 disabled",
 				MaxServer:      10,
@@ -60,8 +59,7 @@ func TestSeedFile(t *testing.T) {
 	}
 }
 
-// TestCompleteFile loads the two proxies of ten groups of the same document,
-// and finds them in its order.
+// The two proxies of ten groups in the same document, in their order.
 func TestCompleteFile(t *testing.T) {
 	cfg, warnings, problems := load(t, "testdata/seed/complete.config.json")
 	if said := messages(problems, warnings); said != "" {

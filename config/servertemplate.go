@@ -6,20 +6,22 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
 )
 
 var (
 	// HAProxy reads a range of one number N as 1-N.
 	slotRange = regexp.MustCompile(`^(?:([0-9]+)-)?([0-9]+)$`)
 
-	// HAProxy takes a colon in a server's name, but not in the prefix of many.
+	// HAProxy allows a colon in a server's name, but not in the prefix of a server-template.
 	prefixForm = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 
 	errTooShort = errors.New("a prefix, a range and an address are needed")
 )
 
-// serverTemplate is the form of a group's server-template. Its value keeps the
-// placeholders that are ours.
+// serverTemplate is the form of a group's server-template. Its value keeps the predefined
+// placeholders.
 func serverTemplate(group string, maxServer int) form[string] {
 	return form[string]{
 		give: "PREFIX RANGE ADDRESS OPTIONS, as in ${group_name} 1-${max_server} ${ip_port} check disabled",
@@ -38,7 +40,7 @@ func serverTemplate(group string, maxServer int) form[string] {
 				wrong = append(wrong, fmt.Sprintf("%q cannot be the prefix of servers' names%s", fields[0], hint))
 			}
 			if !isRange(fields[1], maxServer) {
-				wrong = append(wrong, fmt.Sprintf("%q is not a range N or A-B within 1-%d", fields[1], mostServers))
+				wrong = append(wrong, fmt.Sprintf("%q is not a range N or A-B within 1-%d", fields[1], haproxy.MaxSlots))
 			}
 			if fields[2] != "${ip_port}" && !isHostPort(fields[2], 0) {
 				wrong = append(wrong, fmt.Sprintf("%q is neither ${ip_port} nor an address with a port", fields[2]))
@@ -70,5 +72,5 @@ func isRange(text string, maxServer int) bool {
 	}
 	first, errFirst := strconv.Atoi(match[1])
 	last, errLast := strconv.Atoi(match[2])
-	return errFirst == nil && errLast == nil && 1 <= first && first <= last && last <= mostServers
+	return errFirst == nil && errLast == nil && 1 <= first && first <= last && last <= haproxy.MaxSlots
 }

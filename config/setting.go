@@ -1,206 +1,230 @@
 package config
 
-import "strings"
+import (
+	"strings"
 
-// setting is one row of the reference in docs/configuration.md: something that
-// users can set, by a key of the file, a variable of the environment, or both.
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
+)
+
+// setting is one row of the reference in docs/configuration.md: something that users can
+// set, by a key of the file, a variable of the environment, or both.
 type setting struct {
 	key      string
 	variable string
-	// fallback is the default as it would be written. RUN_DIR and NAME in it
-	// are the environment's directory and the proxy's name.
+	// fallback is the default as it would be written. RUN_DIR and NAME in it are the
+	// environment's directory and the proxy's name.
 	fallback string
-	// otherwise is the default in words, if there is none that could be
-	// written; with one, where it is another.
+	// otherwise is the default in words if it cannot be written literally; beside fallback,
+	// it is the exception.
 	otherwise string
 	allowed   string
 	does      string
 }
 
-// proxySettings are the keys of a proxy.
+// proxySettings returns the keys of a proxy.
 func proxySettings() []setting {
 	return []setting{
 		{
-			key: "zk.addr", variable: "ZK_ADDR", otherwise: "required", allowed: zooKeeper().give,
-			does: "the ZooKeeper servers; every path is below the chroot",
+			key: "zk.addr", variable: "ZK_ADDR", otherwise: "required", allowed: zkAddr().give,
+			does: "ZooKeeper servers; all paths are relative to the chroot",
 		},
 		{
 			key: "zk.path", variable: "ZK_PATH", fallback: defaultZKPath, allowed: zkPath().give,
-			does: "where a group's instances are registered; `${group}` or `${app}` is the group's name",
+			does: "path of a group's instances; `${group}` or `${app}` is the group's name",
 		},
 		{
 			key: "groups", otherwise: "required", allowed: "an object of groups, which may be empty",
-			does: `the applications, in the order in which HAProxy tries their ACLs; "*" discovers them`,
+			does: `the groups (applications), in the order in which HAProxy evaluates their ACLs; "*" discovers them`,
 		},
 		{
-			key: "exec", variable: "EXEC", fallback: defaultExec, allowed: executable().give,
-			does: "HAProxy's executable",
+			key: "exec", variable: "EXEC", fallback: DefaultExec, allowed: executable().give,
+			does: "HAProxy executable",
 		},
 		{
 			key: "template", variable: "TEMPLATE", otherwise: "built in, for http or tcp", allowed: plainFile().give,
-			does: "your HAProxy configuration with our placeholders",
+			does: "your HAProxy configuration with placeholders; see [The template](#the-template)",
 		},
 		{
 			key: "conf_file", variable: "CONF_FILE", fallback: "RUN_DIR/NAME.cfg", allowed: plainFile().give,
-			does: "where the rendered configuration is written",
+			does: "path of the rendered HAProxy configuration",
 		},
 		{
 			key: "pid_file", variable: "PID_FILE", fallback: "RUN_DIR/NAME.pid", allowed: wordFile().give,
-			does: "where HAProxy writes the process ids of its workers",
+			does: "file to which HAProxy writes the pids of its workers",
 		},
 		{
 			key: "socket_files", fallback: "RUN_DIR/NAME.1.sock", allowed: "an array; each is " + socketFile().give,
-			does: "the stats sockets, one for each worker: `nbproc` below HAProxy 2.5, `nbthread` from there on",
+			does: "stats sockets, one per worker: a process (`nbproc`) before HAProxy 2.5, a thread (`nbthread`) from 2.5 on",
 		},
 		{
 			key: "listener_port", variable: "LISTENER_PORT", fallback: defaultListenerPort, allowed: port().give,
-			does: "`$listener_port` of the template: where clients connect; a second proxy must name its own",
+			does: "port for clients, `$listener_port` in the template; a second proxy must set its own",
 		},
 		{
 			key: "admin_port", variable: "ADMIN_PORT", fallback: defaultAdminPort, allowed: port().give,
-			does: "`$admin_port` of the template: the stats page; a second proxy must name its own",
+			does: "port of the stats page, `$admin_port` in the template; a second proxy must set its own",
 		},
 		{
-			key: "session_timeout", variable: "SESSION_TIMEOUT", fallback: defaultSessionTimeout, allowed: duration(shortestSession).give,
-			does: "of the ZooKeeper session",
+			key: "create_paths", variable: "CREATE_PATHS", fallback: defaultFlag, allowed: boolean().give,
+			does: "create missing paths of configured groups, and the parent of discovered groups, as persistent znodes: open to everyone, or with `zk.auth` to its user only",
+		},
+		{
+			key: "allow_networks", variable: "ALLOW_NETWORKS", otherwise: "all except link-local", allowed: "an array, or a string with commas; each is " + giveNetwork,
+			does: "only instances in these networks are used; link-local addresses (169.254.0.0/16, fe80::/10) must be listed explicitly",
+		},
+		{
+			key: "deny_networks", variable: "DENY_NETWORKS", otherwise: "none", allowed: "an array, or a string with commas; each is " + giveNetwork,
+			does: "instances in these networks are skipped and override allow_networks; addresses on which haproxy-zk or HAProxy itself listens are always skipped",
+		},
+		{
+			key: "session_timeout", variable: "SESSION_TIMEOUT", fallback: defaultSessionTimeout, allowed: duration(minSessionTimeout).give,
+			does: "timeout of the ZooKeeper session",
 		},
 		{
 			key: "hard_stop_after", variable: "HARD_STOP_AFTER", fallback: defaultHardStopHTTP, otherwise: "0 when all groups are tcp", allowed: duration(0).give,
-			does: "how long a worker that a reload replaced may finish its connections; 0 is for ever",
+			does: "how long a worker replaced by a reload may keep its connections; 0 means no limit",
 		},
 		{
 			key: "stop_grace", variable: "STOP_GRACE", fallback: defaultStopGrace, allowed: duration(0).give,
-			does: "how long connections may finish after SIGTERM",
+			does: "how long running requests may continue after SIGTERM",
 		},
 		{
 			key: "zk.auth", variable: "ZK_AUTH", otherwise: "none", allowed: zkAuth().give,
-			does: "who reads; ZooKeeper gets it as it is, so it wants TLS on a network that others use",
+			does: "ZooKeeper credentials, sent in clear text: use `zk.tls` on shared networks",
 		},
 		{
 			key: "zk.auth_file", variable: "ZK_AUTH_FILE", otherwise: "none", allowed: plainFile().give,
-			does: "a file that holds `zk.auth`; a line break at its end is left out",
+			does: "file that contains `zk.auth`; a trailing newline is ignored",
 		},
 		{
-			key: "zk.tls", otherwise: "none: in the clear", allowed: "an object of the four below, which may be empty",
-			does: "ZooKeeper is spoken to in TLS 1.2 or later, and its certificate is checked",
+			key: "zk.tls", otherwise: "none: no TLS", allowed: "an object of the four keys below, which may be empty",
+			does: "connect to ZooKeeper with TLS 1.2 or later and verify its certificate",
 		},
 		{
-			key: "zk.tls.ca", variable: "ZK_TLS_CA", otherwise: "the system's", allowed: plainFile().give,
-			does: "the authorities that sign ZooKeeper's certificates, in PEM",
+			key: "zk.tls.ca", variable: "ZK_TLS_CA", otherwise: "the system's CAs", allowed: plainFile().give,
+			does: "CA certificates that ZooKeeper's certificate must chain to, in PEM",
 		},
 		{
 			key: "zk.tls.cert", variable: "ZK_TLS_CERT", otherwise: "none", allowed: plainFile().give,
-			does: "our certificate, for servers that ask for one, and those between it and the authority, in PEM",
+			does: "client certificate with its intermediates, for servers that require one, in PEM",
 		},
 		{
 			key: "zk.tls.key", variable: "ZK_TLS_KEY", otherwise: "none", allowed: plainFile().give,
-			does: "its private key, in PEM, not encrypted",
+			does: "private key of the client certificate, in PEM, unencrypted",
 		},
 		{
-			key: "zk.tls.server_name", variable: "ZK_TLS_SERVER_NAME", otherwise: "the host of the server that is dialled", allowed: serverName().give,
-			does: "whom ZooKeeper's certificates are for",
+			key: "zk.tls.server_name", variable: "ZK_TLS_SERVER_NAME", otherwise: "the host in `zk.addr`", allowed: serverName().give,
+			does: "name expected in ZooKeeper's certificate",
 		},
 	}
 }
 
-// groupSettings are the keys of a group.
+// groupSettings returns the keys of a group.
 func groupSettings() []setting {
 	return []setting{
 		{
 			key: "zk.path", otherwise: "the proxy's", allowed: zkPath().give,
-			does: "where this group's instances are registered",
+			does: "path of this group's instances",
 		},
 		{
 			key: "acls", otherwise: "none; discovered, http: `path -i /${group}` and `path_beg -i /${group}/`",
 			allowed: "an array; each is " + acl().give,
-			does:    "which requests go here: one condition that holds is enough",
+			does:    "conditions that select this group; one match is enough",
 		},
 		{
 			key: "mode", variable: "MODE", fallback: defaultMode, allowed: oneOf(modes()...).give,
-			does: "what HAProxy speaks to the instances",
+			does: "protocol of the group",
 		},
 		{
-			key: "balance", variable: "BALANCE", fallback: defaultBalance, allowed: balance().give,
-			does: "how requests are spread over the instances",
+			key: "balance", variable: "BALANCE", otherwise: "from the template's `defaults`, else `roundrobin`", allowed: balance().give,
+			does: "load-balancing algorithm",
 		},
 		{
-			key: "httpchk", variable: "HTTPCHK", otherwise: "none: a check connects", allowed: httpCheck().give,
-			does: "what a health check asks for; `${group}` or `${app}` is the group's name",
+			key: "httpchk", variable: "HTTPCHK", otherwise: "none: the check only connects", allowed: httpCheck().give,
+			does: "request of the HTTP health check; headers may follow the version, as in `\\r\\nHost:\\ example.com` (double each backslash in JSON); `${group}` or `${app}` is the group's name",
 		},
 		{
-			key: "server-template", variable: "SERVER_TEMPLATE", fallback: defaultServerTemplate, allowed: serverTemplate("", 1).give,
-			does: "the slots and the options of every server",
+			key: "lines", otherwise: "none", allowed: "an array; each is " + haproxyLine,
+			does: "extra lines for the group's backend, before its servers: timeouts, `http-check` and `http-request` rules, `stick-table`, `cookie`; `${group}` and the template's placeholders are expanded",
 		},
 		{
-			key: "max_server", variable: "MAX_SERVER", fallback: defaultMaxServer, allowed: count(mostServers).give,
-			does: "the slots to begin with; more instances add slots by a reload",
+			key: "lines_file", variable: "LINES_FILE", otherwise: "none", allowed: plainFile().give,
+			does: "file with more such lines; comments and empty lines are ignored",
+		},
+		{
+			key: "server-template", variable: "SERVER_TEMPLATE", fallback: haproxy.DefaultServerTemplate, allowed: serverTemplate("", 1).give,
+			does: "name prefix, slots and options of the group's servers",
+		},
+		{
+			key: "max_server", variable: "MAX_SERVER", fallback: defaultMaxServer, allowed: count(haproxy.MaxSlots).give,
+			does: "initial number of slots; when more instances register, a reload adds slots",
 		},
 		{
 			key: "default_backend", fallback: defaultFlag, allowed: boolean().give,
-			does: "this group takes what no ACL takes; one of a proxy's groups can",
+			does: "this group receives requests that match no ACL; at most one group per proxy",
 		},
 		{
 			key: "wait_check", variable: "WAIT_CHECK", fallback: defaultFlag, allowed: boolean().give,
-			does: "a new instance serves only after its first good health check",
+			does: "a new instance receives requests only after its first successful health check",
 		},
 		{
 			key: "listener_port", otherwise: "none", allowed: port().give,
-			does: "a frontend for this group alone",
+			does: "port of a dedicated frontend for this group",
 		},
 		{
 			key: "server_close", variable: "SERVER_CLOSE", otherwise: "true for http below HAProxy 2.2, else false", allowed: boolean().give,
-			does: "`option http-server-close`: without it those versions keep a client on an instance that has left",
+			does: "`option http-server-close`: without it HAProxy before 2.2 keeps clients on a deregistered instance",
 		},
 		{
 			key: "drain_timeout", variable: "DRAIN_TIMEOUT", fallback: defaultDrainTimeout, allowed: duration(0).give,
-			does: "how long an instance that leaves still gets the requests of its sticky sessions; 0 sends it straight to maintenance, where running requests finish",
+			does: "how long a deregistered instance still receives requests of its sticky sessions; with 0 it goes to maintenance at once, where running requests finish",
 		},
 		{
 			key: "loss_guard", variable: "LOSS_GUARD", fallback: defaultLossGuard, allowed: percentage().give,
-			does: "how much of a group of three or more must leave at once to be held in service while health checks find it up",
+			does: "share of a group (three instances or more) that must deregister at once to be held in service while it passes health checks",
 		},
 	}
 }
 
-// variableSettings are what only the environment has.
+// variableSettings returns the settings without a key.
 func variableSettings() []setting {
 	return []setting{
 		{
 			variable: "PROXY_NAME", fallback: defaultProxyName, allowed: `letters, digits and "_", ".", ":", "-"`,
-			does: "the proxy's name: the NAME of its files, and an element of the query API's paths",
+			does: "name of the proxy: NAME in its file names, and an element of the query API's paths",
 		},
 		{
 			variable: "ZK_GROUPS", otherwise: "none: groups are discovered", allowed: groupNames().give,
-			does: "the groups, in the order in which HAProxy tries their ACLs",
+			does: "the groups, in the order in which HAProxy evaluates their ACLs",
 		},
 		{
-			variable: "WORKERS", fallback: defaultWorkers, allowed: count(mostWorkers).give,
-			does: "how many workers: each has a stats socket `RUN_DIR/NAME.N.sock`",
+			variable: "WORKERS", fallback: defaultWorkers, allowed: count(maxWorkers).give,
+			does: "number of workers; each has a stats socket `RUN_DIR/NAME.N.sock`",
 		},
 		{
 			variable: "ACL", otherwise: "http: `path -i /${group}` and `path_beg -i /${group}/`", allowed: condition().give,
-			does: "which requests go to a group; `${group}` or `${app}` is its name",
+			does: "condition that selects a group; `${group}` or `${app}` is its name",
 		},
 		{
 			variable: "DEFAULT_BACKEND", otherwise: "none; MODE=tcp: the one group", allowed: "a group's name",
-			does: "the group that takes what no ACL takes",
+			does: "the group that receives requests that match no ACL",
 		},
 		{
-			variable: "ADMIN_USER", otherwise: "none: the stats page only shows", allowed: userName().give,
-			does: "who may change things on the built-in templates' stats page; needs a password",
+			variable: "ADMIN_USER", otherwise: "none: the stats page is read-only", allowed: userName().give,
+			does: "user who may make changes on the built-in template's stats page; requires a password",
 		},
 		{
-			variable: "ADMIN_PASSWORD", otherwise: "none", allowed: secret().give,
-			does: "of ADMIN_USER",
+			variable: "ADMIN_PASSWORD", otherwise: "none", allowed: secretForm().give,
+			does: "password of ADMIN_USER",
 		},
 		{
 			variable: "ADMIN_PASSWORD_FILE", otherwise: "none", allowed: plainFile().give,
-			does: "a file that holds ADMIN_PASSWORD; a line break at its end is left out",
+			does: "file that contains ADMIN_PASSWORD; a trailing newline is ignored",
 		},
 	}
 }
 
-// variableNames are the variables that stand for keys.
+// variableNames returns the variables that stand for keys, by key.
 func variableNames() map[string]string {
 	names := map[string]string{
 		"groups":          "ZK_GROUPS",

@@ -10,8 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestEveryKeyIsASetting compares the keys that the readers ask for with the
-// reference.
+// The keys that are read must match the reference.
 func TestEveryKeyIsASetting(t *testing.T) {
 	open := func() *object {
 		l := &loader{env: environment(), report: newReport("f", nil)}
@@ -23,8 +22,8 @@ func TestEveryKeyIsASetting(t *testing.T) {
 		return o
 	}
 	proxy, group := open(), open()
-	proxy.proxy("web")
-	group.group("a", defaultZKPath)
+	proxy.readProxy("web")
+	group.readGroup("a", defaultZKPath)
 	for name, test := range map[string]struct {
 		settings []setting
 		asked    []string
@@ -44,8 +43,7 @@ func TestEveryKeyIsASetting(t *testing.T) {
 	}
 }
 
-// TestDefaultsOfKeys writes each default of the reference into a file, which
-// changes nothing.
+// Writing each default of the reference into a file changes nothing.
 func TestDefaultsOfKeys(t *testing.T) {
 	file := func(proxy, group map[string]any) string {
 		all := map[string]any{"zk.addr": "zk1:2181", "groups": map[string]any{"a": group}}
@@ -78,7 +76,7 @@ func TestDefaultsOfKeys(t *testing.T) {
 	}
 }
 
-// TestDefaultsOfVariables does the same with the variables.
+// The same for variables.
 func TestDefaultsOfVariables(t *testing.T) {
 	const address = "ZK_ADDR=zk1:2181\n"
 	silent := describe(t, address)
@@ -92,8 +90,8 @@ func TestDefaultsOfVariables(t *testing.T) {
 	}
 }
 
-// TestEverySettingIsTold tells that no row lacks a word.
-func TestEverySettingIsTold(t *testing.T) {
+// No row of the reference has an empty column.
+func TestEverySettingIsDescribed(t *testing.T) {
 	for _, s := range slices.Concat(proxySettings(), groupSettings(), variableSettings()) {
 		if s.allowed == "" || s.does == "" || s.fallback+s.otherwise == "" || s.key+s.variable == "" {
 			t.Errorf("incomplete: %+v", s)
@@ -101,7 +99,7 @@ func TestEverySettingIsTold(t *testing.T) {
 	}
 }
 
-// place puts the tests' directory and a name into a default.
+// place expands a default with the tests' directory and a name.
 func place(fallback, name string) string {
 	return strings.NewReplacer("RUN_DIR", "/run/haproxy-zk", "NAME", name).Replace(fallback)
 }

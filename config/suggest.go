@@ -2,11 +2,11 @@ package config
 
 import "strings"
 
-// nearest returns the word of known that name was probably meant to be.
+// nearest returns the known word for which name is probably a typing error.
 func nearest(name string, known []string) (word string, ok bool) {
 	best := 1 + len(name)/4
 	for _, candidate := range known {
-		// Nobody mistypes a word into one of another size.
+		// Typing errors hardly change the length.
 		if len(name)-len(candidate) > best || len(candidate)-len(name) > best {
 			continue
 		}
@@ -17,7 +17,7 @@ func nearest(name string, known []string) (word string, ok bool) {
 	return word, ok
 }
 
-// distance is Levenshtein's: how many bytes to insert, remove or replace.
+// distance returns the Levenshtein distance in bytes.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -10,7 +10,7 @@ import (
 
 const whitespace = " \t\r\n"
 
-// checkSyntax tells why data is not one JSON value in UTF-8, and at which offset.
+// checkSyntax returns why data is not one JSON value in UTF-8, and the offset.
 func checkSyntax(data []byte) (at int, err error) {
 	text := bytes.TrimRight(data, whitespace)
 	switch {
@@ -27,14 +27,14 @@ func checkSyntax(data []byte) (at int, err error) {
 		return 0, nil
 	}
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		// Offset counts the byte that does not fit; where the file ends too
-		// early, the last line that says something is to blame.
+		// Offset counts the unexpected byte; if the file ends too early, report its last
+		// non-blank line.
 		at = max(0, min(int(syntax.Offset)-1, len(text)))
 	}
 	return at, fmt.Errorf("not valid JSON: %w%s", err, hint(text, at))
 }
 
-// hint names the cure for the slips that JSON does not forgive.
+// hint returns the remedy for common mistakes.
 func hint(text []byte, at int) string {
 	if at >= len(text) {
 		return ""
@@ -47,7 +47,7 @@ func hint(text []byte, at int) string {
 			return ": remove the comma before it"
 		}
 	case '\'':
-		return `: strings stand in "double quotes"`
+		return `: write strings in "double quotes"`
 	}
 	return ""
 }

@@ -7,21 +7,21 @@ import (
 	"fmt"
 )
 
-// tlsPrefix begins the names under which the reference has the keys of zk.tls.
+// tlsPrefix begins the names of the keys of zk.tls in the reference.
 const tlsPrefix = "zk.tls."
 
-// TLS is how ZooKeeper is spoken to. The files are in PEM.
+// TLS configures the connection to ZooKeeper. The files are in PEM.
 type TLS struct {
-	// CA is the file of the authorities; empty means the system's.
+	// CA is the file of trusted authorities; empty means the system's.
 	CA string
 	// Cert and Key are both set or both empty.
 	Cert, Key string
-	// ServerName is whom the servers' certificates are for; empty means the
-	// host of the server that is dialled.
+	// ServerName is the name expected in the servers' certificates; empty means the host of
+	// the server that is dialed.
 	ServerName string
 }
 
-// fileError tells which of the files is wrong.
+// fileError is an error about one of the files.
 type fileError struct {
 	key  string // as in ca
 	path string
@@ -32,9 +32,9 @@ func (e *fileError) Error() string { return fmt.Sprintf("%q %v", e.path, e.err) 
 
 func (e *fileError) Unwrap() error { return e.err }
 
-// Load reads the files and returns what they mean for a client, which is the
-// caller's own: TLS 1.2 or later. The error names a file that cannot be read or
-// holds something else. It may be called often, so that renewed files are used.
+// Load reads the files and returns a client configuration for TLS 1.2 or later, which the
+// caller owns. The error names a file that cannot be read or has the wrong content. It
+// may be called often, so that renewed files are used.
 func (t TLS) Load(readFile func(string) ([]byte, error)) (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
 	read := func(key, path string) ([]byte, error) {
@@ -67,7 +67,7 @@ func (t TLS) Load(readFile func(string) ([]byte, error)) (*tls.Config, error) {
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		return nil, &fileError{"key", t.Key, fmt.Errorf("does not go with %q: %w", t.Cert, err)}
+		return nil, &fileError{"key", t.Key, fmt.Errorf("does not match %q: %w", t.Cert, err)}
 	}
 	cfg.Certificates = []tls.Certificate{pair}
 	return cfg, nil
@@ -78,17 +78,17 @@ func serverName() form[string] {
 		give: "a host's name or address",
 		parse: func(text string) (string, error) {
 			if !hostName.MatchString(text) && !isAddress(text) {
-				return "", fmt.Errorf("%q is no host", text)
+				return "", fmt.Errorf("%q is not a host", text)
 			}
 			return text, nil
 		},
 	}
 }
 
-// tls reads zk.tls; nil is none.
-func (o *object) tls() *TLS {
+// readTLS reads zk.tls; nil means no TLS.
+func (o *object) readTLS() *TLS {
 	for _, name := range []string{"ca", "cert", "key", "server_name"} {
-		// Ignored like an unknown key, it would leave the connection in the clear.
+		// Ignoring it like an unknown key would leave the connection without TLS.
 		if flat := o.get(tlsPrefix+name, ""); !flat.missing() {
 			o.errorf(flat.at, flat.key, "it is a key of the object zk.tls: write \"zk.tls\": {%q: …}", name)
 		}

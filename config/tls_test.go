@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// pair returns a certificate that has signed itself, and its key, in PEM.
+// pair returns a self-signed certificate and its key, in PEM.
 func pair(t *testing.T) (cert, key []byte) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -36,7 +36,7 @@ func pair(t *testing.T) (cert, key []byte) {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
 }
 
-// tlsFiles are what the tests' TLS files hold.
+// tlsFiles returns the content of the tests' TLS files.
 func tlsFiles(t *testing.T) func(string) ([]byte, error) {
 	t.Helper()
 	cert, key := pair(t)
@@ -106,18 +106,18 @@ func TestTLS(t *testing.T) {
 		t.Error("an empty zk.tls leaves the connection in the clear")
 	}
 	if p := must(t, `{"web": {"zk.addr": "zk1:2181", "groups": {"*": {}}}}`)[0]; p.ZooKeeper.TLS != nil {
-		t.Error("TLS that nobody has asked for")
+		t.Error("TLS without configuration")
 	}
 }
 
-// TestTLSFilesAreWrong tells which of the files is, and shows none.
-func TestTLSFilesAreWrong(t *testing.T) {
+// The error names the file that is wrong, but not its content.
+func TestInvalidTLSFiles(t *testing.T) {
 	for given, want := range map[string]string{
 		`"ca": "/tls/nowhere.pem"`:                               `web.zk.tls.ca: "/tls/nowhere.pem" cannot be read: open /tls/nowhere.pem: file does not exist: correct`,
 		`"ca": "/tls/odd.pem"`:                                   `web.zk.tls.ca: "/tls/odd.pem" holds no certificate in PEM: correct`,
-		`"cert": "/tls/odd.pem", "key": "/tls/key.pem"`:          `web.zk.tls.key: "/tls/key.pem" does not go with "/tls/odd.pem": tls: `,
-		`"cert": "/tls/cert.pem", "key": "/tls/other.pem"`:       `web.zk.tls.key: "/tls/other.pem" does not go with "/tls/cert.pem": tls: private key does not match public key`,
-		`"cert": "/tls/cert.pem", "key": "/tls/odd.pem"`:         `web.zk.tls.key: "/tls/odd.pem" does not go with "/tls/cert.pem": tls: `,
+		`"cert": "/tls/odd.pem", "key": "/tls/key.pem"`:          `web.zk.tls.key: "/tls/key.pem" does not match "/tls/odd.pem": tls: `,
+		`"cert": "/tls/cert.pem", "key": "/tls/other.pem"`:       `web.zk.tls.key: "/tls/other.pem" does not match "/tls/cert.pem": tls: private key does not match public key`,
+		`"cert": "/tls/cert.pem", "key": "/tls/odd.pem"`:         `web.zk.tls.key: "/tls/odd.pem" does not match "/tls/cert.pem": tls: `,
 		`"cert": "/tls/nowhere.pem", "key": "/tls/nowhere2.pem"`: `web.zk.tls.cert: "/tls/nowhere.pem" cannot be read: `,
 	} {
 		env := environment()
@@ -130,7 +130,7 @@ func TestTLSFilesAreWrong(t *testing.T) {
 	}
 }
 
-func TestTLSFilesAreNotWrittenOver(t *testing.T) {
+func TestTLSFilesAreNotOverwritten(t *testing.T) {
 	env := environment()
 	env.ReadFile = tlsFiles(t)
 	_, _, err := Load("f", []byte(`{"web": {"zk.addr": "zk1:2181", "groups": {}, "conf_file": "/tls/ca.pem", "zk.tls": {"ca": "/tls/ca.pem"}}}`), env)

@@ -11,28 +11,28 @@ import (
 	"strings"
 )
 
-// ZooKeeper is where the instances are registered.
+// ZooKeeper describes the servers where the instances are registered.
 type ZooKeeper struct {
-	// Servers are host:port each, at least one; IPv6 stands in brackets.
+	// Servers are host:port, at least one; IPv6 is in brackets.
 	Servers []string
-	// Chroot is what every path begins with on these servers: empty, or
-	// absolute without a slash at its end.
+	// Chroot is the prefix of every path on these servers: empty, or absolute without a
+	// trailing slash.
 	Chroot string
-	// Auth is "USER:PASSWORD" of ZooKeeper's scheme digest; empty is nobody.
+	// Auth is "USER:PASSWORD" of ZooKeeper's digest scheme; empty means none.
 	Auth Secret
-	// TLS is how the servers are spoken to; nil is in the clear.
+	// TLS configures TLS; nil means no TLS.
 	TLS *TLS
 }
 
-var errNoDigest = errors.New("the secret has another form")
+var errNoDigest = errors.New("the secret has the wrong form")
 
 var (
 	hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?$`)
-	// A wrong IPv4 address is not to be taken for a name.
+	// An invalid IPv4 address must not be taken for a name.
 	digitsAndDots = regexp.MustCompile(`^[0-9.]+$`)
 )
 
-func zooKeeper() form[ZooKeeper] {
+func zkAddr() form[ZooKeeper] {
 	return form[ZooKeeper]{
 		give:  "host:port, or several separated by commas, then optionally a /chroot",
 		parse: parseZooKeeper,
@@ -70,7 +70,7 @@ func parseZooKeeper(text string) (ZooKeeper, error) {
 }
 
 func zkAuth() form[Secret] {
-	f := secret()
+	f := secretForm()
 	short := f.parse
 	f.give = "digest:USER:PASSWORD, " + f.give
 	f.parse = func(text string) (Secret, error) {
@@ -84,7 +84,7 @@ func zkAuth() form[Secret] {
 	return f
 }
 
-// zkPath is the path of a group's instances, or a pattern for those of many.
+// zkPath is the path of a group's instances, or a pattern for the paths of many groups.
 func zkPath() form[string] {
 	return form[string]{
 		give:  "an absolute path without a slash at its end, as in " + defaultZKPath,
@@ -93,8 +93,8 @@ func zkPath() form[string] {
 	}
 }
 
-// parseZKPath applies those rules of ZooKeeper that its server answers with a
-// bare "bad arguments".
+// parseZKPath applies the rules of ZooKeeper for which its server only answers "bad
+// arguments".
 func parseZKPath(path string) (string, error) {
 	elements := strings.Split(path, "/")
 	switch {
@@ -110,12 +110,12 @@ func parseZKPath(path string) (string, error) {
 	return path, nil
 }
 
-// namesGroup is true for a pattern that gives each group a path of its own.
+// namesGroup reports whether a pattern gives each group its own path.
 func namesGroup(path string) bool {
 	return strings.Contains(path, "${group}") || strings.Contains(path, "${app}")
 }
 
-// isHostPort is true for a name or an address with a port of at least lowest.
+// isHostPort reports whether text is a name or an address with a port of at least lowest.
 func isHostPort(text string, lowest uint64) bool {
 	host, number, err := net.SplitHostPort(text)
 	if err != nil {

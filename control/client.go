@@ -15,24 +15,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNobody is wrapped by the errors of a [Client] when no process listens on
-// the socket.
-var ErrNobody = errors.New("no haproxy-zk listens on the control socket")
+// ErrNotRunning is wrapped by the errors of a [Client] if no process listens on the socket.
+var ErrNotRunning = errors.New("no haproxy-zk listens on the control socket")
 
 const callTimeout = 5 * time.Second
 
-// Client asks the process behind a control socket. A call takes at most five
-// seconds and uses a connection of its own. The methods may be called from any
-// goroutine.
+// Client sends requests to the process behind a control socket. Each call uses its own
+// connection and, except for Reload, takes at most five seconds. Any goroutine may call
+// the methods.
 type Client struct {
 	path string
 	http *http.Client
 }
 
-// NewClient returns a Client of the socket at path; nothing is asked yet.
+// NewClient returns a Client of the socket at path; it does not connect yet.
 func NewClient(path string) *Client {
 	c := &Client{path: path}
-	c.http = &http.Client{Timeout: callTimeout, Transport: &http.Transport{
+	c.http = &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dial(ctx) },
 	}}
@@ -41,13 +40,13 @@ func NewClient(path string) *Client {
 
 func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", c.path)
-	if err != nil && nobody(err) {
-		return nil, fmt.Errorf("%w: %w", ErrNobody, err)
+	if err != nil && noListener(err) {
+		return nil, fmt.Errorf("%w: %w", ErrNotRunning, err)
 	}
 	return conn, err
 }
 
-// PID is the process id of whoever listens, as the kernel tells it.
+// PID returns the process id of the listening process, as reported by the kernel.
 func (c *Client) PID(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -69,15 +68,15 @@ func (c *Client) PID(ctx context.Context) (int, error) {
 	return int(peer.Pid), nil
 }
 
-// Detach tells the process to end and to leave HAProxy serving. It returns when
-// the process has taken that up, not when it has ended.
+// Detach asks the process to end and leave HAProxy serving. It returns when the process
+// has accepted the request, not when it has ended.
 func (c *Client) Detach(ctx context.Context) error {
 	_, err := c.call(ctx, http.MethodPost, "/detach", "")
 	return err
 }
 
-// Release tells the process to let go the instances of PROXY/GROUP that the loss
-// guard holds, and returns how many those are.
+// Release releases the instances of PROXY/GROUP that the loss guard holds, and returns
+// their number.
 func (c *Client) Release(ctx context.Context, name string) (held int, err error) {
 	text, err := c.call(ctx, http.MethodPost, "/release", name)
 	if err != nil {
@@ -89,7 +88,14 @@ func (c *Client) Release(ctx context.Context, name string) (held int, err error)
 	return held, nil
 }
 
-// Level returns the level of the process's log.
+// Reload makes the process read its configuration again, and returns a one-line summary
+// of the changes. It waits for the result for at most two minutes and five seconds. Its
+// error has one line per reason, and wraps [ErrInvalid] if the configuration is wrong.
+func (c *Client) Reload(ctx context.Context) (summary string, err error) {
+	return c.callWithin(ctx, reloadWithin+callTimeout, http.MethodPost, "/reload", "")
+}
+
+// Level returns the process's log level.
 func (c *Client) Level(ctx context.Context) (slog.Level, error) {
 	var level slog.Level
 	text, err := c.call(ctx, http.MethodGet, "/loglevel", "")
@@ -99,14 +105,20 @@ func (c *Client) Level(ctx context.Context) (slog.Level, error) {
 	return level, err
 }
 
-// SetLevel changes the level of the process's log until it ends.
+// SetLevel changes the process's log level until it ends.
 func (c *Client) SetLevel(ctx context.Context, level slog.Level) error {
 	_, err := c.call(ctx, http.MethodPut, "/loglevel", level.String())
 	return err
 }
 
-// call returns the body of a good answer; that of another one is the error.
 func (c *Client) call(ctx context.Context, method, path, body string) (string, error) {
+	return c.callWithin(ctx, callTimeout, method, path, body)
+}
+
+// callWithin returns the body of a successful response, or that of any other as an error.
+func (c *Client) callWithin(ctx context.Context, within time.Duration, method, path, body string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, "http://control"+path, strings.NewReader(body))
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", path, err)
@@ -121,8 +133,11 @@ func (c *Client) call(ctx context.Context, method, path, body string) (string, e
 		return "", fmt.Errorf("ask on the control socket: %w", err)
 	}
 	answer := strings.TrimSpace(string(text))
-	if response.StatusCode/100 != 2 {
-		return "", fmt.Errorf("%s is refused: %s", path, answer)
+	switch {
+	case response.StatusCode == http.StatusUnprocessableEntity:
+		return "", fmt.Errorf("%w:\n%s", ErrInvalid, answer)
+	case response.StatusCode/100 != 2:
+		return "", fmt.Errorf("%s was rejected: %s", path, answer)
 	}
 	return answer, nil
 }

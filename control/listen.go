@@ -7,80 +7,96 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// Socket is the name of the control socket in RUN_DIR.
-const Socket = "control.sock"
+// Path returns the path of the control socket in a run directory, for [Listen] and
+// [Client].
+func Path(runDir string) string { return filepath.Join(runDir, socketName) }
 
-// ErrInUse is wrapped by the error of [Listen] when another process answers.
+const socketName = "control.sock"
+
+// ErrInUse is wrapped by the error of [Listen] if another process answers.
 var ErrInUse = errors.New("another haproxy-zk answers on the control socket")
 
-// sun_path of unix(7) without its final NUL, less what the name that the socket
-// is bound under may be longer than its own.
+// The size of sun_path in unix(7) without its final NUL, minus the extra length of the
+// temporary name under which the socket is bound.
 const maxPath = 107 - 4
 
-// Listen binds a unix socket of mode 0600 at path, in place of one that nobody
-// answers on any more; what is no socket stays and is an error. Closing the
-// listener removes the socket, unless another one has taken its place.
+// Listen binds a unix socket of mode 0600 at path. It replaces a socket on which nobody
+// listens any more; a file that is not a socket is an error. Closing the listener removes
+// the socket, unless another one has replaced it.
 func Listen(path string) (net.Listener, error) {
-	l, err := listen(path)
+	l, err := bind(path)
 	if err != nil {
 		return nil, fmt.Errorf("listen on the control socket %s: %w", path, err)
 	}
 	return l, nil
 }
 
-func listen(path string) (net.Listener, error) {
+func bind(path string) (net.Listener, error) {
 	if len(path) > maxPath {
-		return nil, fmt.Errorf("the path has %d bytes, a unix socket's has at most %d: use a shorter RUN_DIR", len(path), maxPath)
+		return nil, fmt.Errorf("the path has %d bytes, the limit for a unix socket is %d: use a shorter RUN_DIR", len(path), maxPath)
 	}
 	switch info, err := os.Lstat(path); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return nil, err
 	case info.Mode().Type() != fs.ModeSocket:
-		return nil, errors.New("there is something that is no socket: remove it or use another RUN_DIR")
+		return nil, errors.New("the existing file is not a socket: remove it, or use another RUN_DIR")
+	case foreign(info):
+		// Not a haproxy-zk of this user: it is replaced.
 	default:
 		conn, err := net.DialTimeout("unix", path, time.Second)
 		if err == nil {
 			conn.Close()
 			return nil, ErrInUse
 		}
-		if !nobody(err) {
+		if !noListener(err) {
 			return nil, err
 		}
 	}
-	// Bound where nobody else can reach it, since the mode of a new socket is
-	// the umask's to say, and renamed once it has its own.
+	// The mode of a new socket depends on the umask, so it is bound in a private directory
+	// and renamed once it has its own mode.
 	dir, err := os.MkdirTemp(filepath.Dir(path), ".c") // mode 0700
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	aside := filepath.Join(dir, "s")
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: aside, Net: "unix"})
+	temporary := filepath.Join(dir, "s")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: temporary, Net: "unix"})
 	if err != nil {
 		return nil, err
 	}
 	l.SetUnlinkOnClose(false)
 	own := &listener{UnixListener: l, path: path}
-	if err = os.Chmod(aside, 0o600); err == nil {
-		if own.info, err = os.Lstat(aside); err == nil {
-			err = os.Rename(aside, path)
+	if err = os.Chmod(temporary, 0o600); err == nil {
+		if own.info, err = os.Lstat(temporary); err == nil {
+			err = os.Rename(temporary, path)
 		}
 	}
 	if err != nil {
 		l.Close()
+		if errors.Is(err, fs.ErrPermission) {
+			err = fmt.Errorf("%w: if the socket belongs to another user, remove it, or use another RUN_DIR", err)
+		}
 		return nil, err
 	}
 	return own, nil
 }
 
-// nobody tells whether a dial failed because no process listens.
-func nobody(err error) bool {
+// foreign reports whether a file belongs to another user: anybody may create files in a
+// directory like /tmp.
+func foreign(info fs.FileInfo) bool {
+	stat, known := info.Sys().(*syscall.Stat_t)
+	return known && stat.Uid != 0 && int(stat.Uid) != os.Geteuid()
+}
+
+// noListener reports whether a dial failed because no process listens.
+func noListener(err error) bool {
 	return errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist)
 }
 

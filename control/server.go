@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,40 +11,50 @@ import (
 	"net/http/pprof"
 	"strings"
 	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/httpserver"
 )
 
 const (
-	shutdownGrace = 2 * time.Second
-	maxLevel      = 64   // bytes of a level's name
-	maxName       = 1024 // bytes of PROXY/GROUP
+	maxLevel     = 64   // bytes of a level's name
+	maxName      = 1024 // bytes of PROXY/GROUP
+	reloadWithin = 2 * time.Minute
 )
 
-// Options are what a Server is made of. All of them are required.
+// ErrInvalid is wrapped by the error of a reload that fails until the configuration is
+// corrected.
+var ErrInvalid = errors.New("the configuration was rejected, the previous one stays in effect")
+
+// Options are the options of a Server; all of them are required.
 type Options struct {
-	// Detach makes the process end and leave HAProxy serving. It is called from
-	// any goroutine, maybe more than once, and must not wait for that end. Its
-	// error tells why it cannot be done; then nothing has happened.
+	// Detach makes the process end and leave HAProxy serving. It is called from any
+	// goroutine, possibly more than once, and must not wait for the end. If it returns an
+	// error, nothing has happened.
 	Detach func() error
-	// Release lets go the instances of a group that the loss guard holds, and
-	// returns how many. It is called from any goroutine and must not block; its
-	// error tells what is not there.
+	// Release releases the instances of a group that the loss guard holds, and returns
+	// their number. It is called from any goroutine and must not block; its error says
+	// what does not exist.
 	Release func(proxy, group string) (held int, err error)
+	// Reload reads the configuration again, and returns a one-line summary of the changes.
+	// It is called from any goroutine and waits at most until ctx is done, which does not
+	// undo a reload that has begun. Its error says why the previous configuration stays in
+	// effect, and wraps [ErrInvalid] if only another configuration helps.
+	Reload func(ctx context.Context) (summary string, err error)
 	// Level is read and set by /loglevel.
 	Level *slog.LevelVar
-	// Logger takes who changed what, and at debug what happens on connections.
+	// Logger logs requested changes and, at debug, events of connections.
 	Logger *slog.Logger
 }
 
-// Server answers on the control socket. Make it with [New].
+// Server answers on the control socket. Create it with [New].
 type Server struct{ Options }
 
-// New returns a Server that listens nowhere yet.
+// New returns a Server that does not listen yet.
 func New(o Options) *Server { return &Server{o} }
 
-// Serve answers on l until ctx is done, then lets running requests finish for
-// at most two seconds, cuts the rest and returns nil; profiles that are being
-// taken end at once. It returns an error only when l fails for good before that.
-// In both cases l is closed when it returns. It is called once.
+// Serve answers on l until ctx is done, then lets running requests finish for at most two
+// seconds, cuts the rest and returns nil; profiles being taken end at once. It returns an
+// error only if l fails before that. l is closed in any case. Call Serve once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
 		Handler:           s.handler(),
@@ -54,33 +65,19 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(s.Logger.Handler(), slog.LevelDebug),
 	}
-	served := make(chan struct{})
-	var broken error
-	go func() {
-		defer close(served)
-		broken = server.Serve(l)
-	}()
-	select {
-	case <-served:
-		_ = server.Close()
-		return fmt.Errorf("serve the control socket: %w", broken)
-	case <-ctx.Done():
+	if _, err := httpserver.Serve(ctx, server, l); err != nil {
+		return fmt.Errorf("serve the control socket: %w", err)
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
-	defer cancel()
-	if err := server.Shutdown(grace); err != nil {
-		_ = server.Close()
-	}
-	<-served
 	return nil
 }
 
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /detach", s.detach)
-	mux.HandleFunc("POST /release", s.release)
-	mux.HandleFunc("GET /loglevel", s.level)
-	mux.HandleFunc("PUT /loglevel", s.setLevel)
+	mux.HandleFunc("POST /detach", s.handleDetach)
+	mux.HandleFunc("POST /release", s.handleRelease)
+	mux.HandleFunc("POST /reload", s.handleReload)
+	mux.HandleFunc("GET /loglevel", s.handleLevel)
+	mux.HandleFunc("PUT /loglevel", s.handleSetLevel)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
@@ -89,20 +86,20 @@ func (s *Server) handler() http.Handler {
 	return mux
 }
 
-func (s *Server) detach(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) handleDetach(w http.ResponseWriter, _ *http.Request) {
 	if err := s.Detach(); err != nil {
 		http.Error(w, err.Error(), http.StatusConflict)
 		return
 	}
-	s.Logger.Info("told to end and to leave HAProxy serving")
+	s.Logger.Info("detach requested, leaving HAProxy serving")
 	w.WriteHeader(http.StatusAccepted)
 }
 
-func (s *Server) release(w http.ResponseWriter, r *http.Request) {
+func (s *Server) handleRelease(w http.ResponseWriter, r *http.Request) {
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxName))
 	proxy, group, both := strings.Cut(string(text), "/")
 	if err != nil || !both || proxy == "" || group == "" {
-		http.Error(w, "the body is PROXY/GROUP", http.StatusBadRequest)
+		http.Error(w, "the body must be PROXY/GROUP", http.StatusBadRequest)
 		return
 	}
 	held, err := s.Release(proxy, group)
@@ -110,26 +107,42 @@ func (s *Server) release(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
 	}
-	s.Logger.Info("told to let held instances go", "proxy", proxy, "group", group, "held", held)
+	s.Logger.Info("release of held instances requested", "proxy", proxy, "group", group, "held", held)
 	fmt.Fprintln(w, held)
 }
 
-func (s *Server) level(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) handleReload(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), reloadWithin)
+	defer cancel()
+	summary, err := s.Reload(ctx)
+	switch {
+	case errors.Is(err, ErrInvalid):
+		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+	case errors.Is(err, context.DeadlineExceeded):
+		http.Error(w, fmt.Sprintf("the reload did not finish within %s and continues: see /readyz and the log for its result", reloadWithin), http.StatusGatewayTimeout)
+	case err != nil:
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+	default:
+		fmt.Fprintln(w, summary)
+	}
+}
+
+func (s *Server) handleLevel(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintln(w, strings.ToLower(s.Level.Level().String()))
 }
 
-func (s *Server) setLevel(w http.ResponseWriter, r *http.Request) {
+func (s *Server) handleSetLevel(w http.ResponseWriter, r *http.Request) {
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxLevel))
 	var level slog.Level
 	if err == nil {
 		err = level.UnmarshalText([]byte(strings.TrimSpace(string(text))))
 	}
 	if err != nil {
-		http.Error(w, fmt.Sprintf("the level is debug, info, warn or error: %v", err), http.StatusBadRequest)
+		http.Error(w, fmt.Sprintf("the level must be debug, info, warn or error: %v", err), http.StatusBadRequest)
 		return
 	}
 	before := s.Level.Level()
 	s.Level.Set(level)
 	s.Logger.Info("log level changed", "level", level.String(), "before", before.String())
-	s.level(w, r)
+	s.handleLevel(w, r)
 }

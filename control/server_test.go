@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -12,13 +13,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/httpserver"
 )
 
-// serve runs a server until the end of a test and returns its client; stop ends
-// it before, and may be called once.
+// serve runs a server until the end of the test and returns its client; stop ends it
+// earlier and may be called once.
 func serve(t *testing.T, o Options) (c *Client, stop func() error) {
 	t.Helper()
-	path := filepath.Join(socketDir(t), Socket)
+	path := filepath.Join(socketDir(t), socketName)
 	l, err := Listen(path)
 	if err != nil {
 		t.Fatal(err)
@@ -46,12 +49,12 @@ func TestDetach(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
-	if err := c.Detach(t.Context()); !errors.Is(err, ErrNobody) {
+	if err := c.Detach(t.Context()); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("after the end: %v", err)
 	}
 }
 
-func TestRefusedDetachSaysWhy(t *testing.T) {
+func TestRejectedDetachReportsReason(t *testing.T) {
 	c, _ := serve(t, Options{Level: new(slog.LevelVar), Detach: func() error { return errors.New("it is PID 1") }})
 	if err := c.Detach(t.Context()); err == nil || !strings.Contains(err.Error(), "it is PID 1") {
 		t.Error(err)
@@ -79,7 +82,7 @@ func TestLevel(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatIsNamedIsAnswered(t *testing.T) {
+func TestUnknownPathsAreNotFound(t *testing.T) {
 	c, _ := serve(t, Options{Level: new(slog.LevelVar), Detach: func() error { t.Error("detached"); return nil }})
 	for _, ask := range []struct{ method, path string }{{"GET", "/detach"}, {"POST", "/loglevel"}, {"GET", "/"}, {"GET", "/metrics"}} {
 		if _, err := c.call(t.Context(), ask.method, ask.path, ""); err == nil {
@@ -99,13 +102,13 @@ func TestPID(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
-	if _, err := c.PID(t.Context()); !errors.Is(err, ErrNobody) {
+	if _, err := c.PID(t.Context()); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("after the end: %v", err)
 	}
 }
 
-// A profile of a minute and a client that never finishes its request must not
-// keep the process.
+// A profile of a minute and a client that never finishes its request must not delay the
+// end of the process.
 func TestStopIsBounded(t *testing.T) {
 	c, stop := serve(t, Options{Level: new(slog.LevelVar)})
 	slow, err := net.Dial("unix", c.path)
@@ -131,13 +134,13 @@ func TestStopIsBounded(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(begun); took > shutdownGrace+2*time.Second {
+	if took := time.Since(begun); took > httpserver.Grace+2*time.Second {
 		t.Errorf("it took %s", took)
 	}
 }
 
-func TestServeTellsABrokenListener(t *testing.T) {
-	l, err := Listen(filepath.Join(socketDir(t), Socket))
+func TestServeReportsBrokenListener(t *testing.T) {
+	l, err := Listen(filepath.Join(socketDir(t), socketName))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,5 +167,53 @@ func TestRelease(t *testing.T) {
 		if _, err := c.Release(t.Context(), name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.20s: %v, want %q", name, err, want)
 		}
+	}
+}
+
+func TestReload(t *testing.T) {
+	replies := make(chan error, 1)
+	c, _ := serve(t, Options{Level: new(slog.LevelVar), Reload: func(context.Context) (string, error) { return "changed: web", <-replies }})
+	for _, test := range []struct {
+		reply   error
+		invalid bool
+		words   string
+	}{
+		{nil, false, ""},
+		{fmt.Errorf("%w: line 5", ErrInvalid), true, "line 5"},
+		{errors.New("no memory"), false, "no memory"},
+		{context.DeadlineExceeded, false, "and continues"},
+	} {
+		replies <- test.reply
+		summary, err := c.Reload(t.Context())
+		if test.reply == nil {
+			if summary != "changed: web" || err != nil {
+				t.Errorf("%q, %v", summary, err)
+			}
+			continue
+		}
+		if err == nil || errors.Is(err, ErrInvalid) != test.invalid || !strings.Contains(err.Error(), test.words) {
+			t.Errorf("%v: %q, %v", test.reply, summary, err)
+		}
+	}
+}
+
+func TestStopEndsWaitForReload(t *testing.T) {
+	begun := make(chan struct{})
+	c, stop := serve(t, Options{Level: new(slog.LevelVar), Reload: func(ctx context.Context) (string, error) {
+		close(begun)
+		<-ctx.Done()
+		return "", ctx.Err()
+	}})
+	failed := make(chan error, 1)
+	go func() {
+		_, err := c.Reload(t.Context())
+		failed <- err
+	}()
+	<-begun
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if err := <-failed; err == nil || errors.Is(err, ErrInvalid) {
+		t.Error(err)
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// checked is what one run of check gave.
+// checked is the result of a run of check.
 type checked struct {
 	code           int
 	stdout, stderr string
@@ -32,7 +32,7 @@ type checkFinding struct {
 	Text, Remedy           string
 }
 
-// check runs the command beside whatever the stage runs.
+// check runs the command beside the stage's daemon, if any.
 func (s *stage) check(file string, args ...string) checked {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
@@ -80,8 +80,8 @@ func (s *stage) findings(file string, args ...string) (code int, findings []chec
 	return got.code, document.Findings
 }
 
-// files are the regular files and folders below the home, with when they were
-// changed.
+// files returns the regular files and directories below the home, with their
+// modification times.
 func (s *stage) files() []string {
 	s.t.Helper()
 	var all []string
@@ -115,7 +115,8 @@ func (s *stage) written() string {
 	return file
 }
 
-// wants fails the test unless a finding begins as told: severity, where, words.
+// wants fails the test unless a finding has this severity and place, and a text that
+// begins with text.
 func wants(t *testing.T, findings []checkFinding, severity, where, text string) {
 	t.Helper()
 	if !slices.ContainsFunc(findings, func(f checkFinding) bool {
@@ -143,12 +144,12 @@ func TestCheckOfTheSeed(t *testing.T) {
 		wants(t, findings, "warning", template+":20", "timeout http-keep-alive")
 		wants(t, findings, "warning", template+":39", "default password")
 		for _, f := range findings {
-			// `haproxy -c` on versions with nbproc, and this machine's limit, say more.
+			// Versions with nbproc, and this machine's limit, cause more findings.
 			if f.Severity == "error" || f.Text == "" || f.Where == "" || f.Remedy == "" && !strings.HasPrefix(f.Text, "HAProxy: ") {
 				t.Errorf("%+v", f)
 			}
 			if strings.Contains(f.Text+f.Where, "haproxy-zk-check-") || strings.Contains(f.Text, "NOTICE") {
-				t.Errorf("it tells of its own file, or what HAProxy notices: %+v", f)
+				t.Errorf("it names its own temporary file, or repeats HAProxy: %+v", f)
 			}
 		}
 		got := s.check(file)
@@ -164,7 +165,7 @@ func TestCheckOfTheSeed(t *testing.T) {
 	})
 }
 
-// TestCheckFindsNothing has a template in which nothing is wrong.
+// TestCheckFindsNothing checks a template without any problem.
 func TestCheckFindsNothing(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, func(c *rig.SeedConfig) {
@@ -179,7 +180,7 @@ func TestCheckFindsNothing(t *testing.T) {
 	})
 }
 
-// goodTemplate is the seed's, mended.
+// goodTemplate is the seed's template with its problems fixed.
 func goodTemplate() string {
 	return strings.NewReplacer(
 		"maxconn 20000", "maxconn 1000",
@@ -189,12 +190,12 @@ func goodTemplate() string {
 	).Replace(rig.SeedTemplate)
 }
 
-func TestCheckFindsWhatIsWrong(t *testing.T) {
+func TestCheckFindsProblems(t *testing.T) {
 	occupied, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer occupied.Close()
+	t.Cleanup(func() { occupied.Close() }) // the runs on each HAProxy outlive this function
 	port := occupied.Addr().(*net.TCPAddr).Port
 	replace := func(old, text string) func(*rig.SeedConfig) {
 		return func(c *rig.SeedConfig) { c.Template = strings.Replace(goodTemplate(), old, text, 1) }
@@ -209,17 +210,17 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 		{
 			name:   "a port is taken",
 			change: func(c *rig.SeedConfig) { c.ListenerPort = port },
-			want:   []want{{"error", "ngboss.listener_port", fmt.Sprintf("port %d is taken", port)}},
+			want:   []want{{"error", "ngboss.listener_port", fmt.Sprintf("port %d is in use", port)}},
 		},
 		{
 			name:   "a group's port is taken",
 			change: func(c *rig.SeedConfig) { c.Groups[1].Extra = map[string]any{"listener_port": port} },
-			want:   []want{{"error", "ngboss.groups.web-basecentre.listener_port", "is taken"}},
+			want:   []want{{"error", "ngboss.groups.web-basecentre.listener_port", "is in use"}},
 		},
 		{
 			name:   "a port of the template's own is taken",
 			change: replace("listen admin_stats", fmt.Sprintf("listen own\n    bind 127.0.0.1:%d\n    server x 127.0.0.1:1\n\nlisten admin_stats", port)),
-			want:   []want{{"error", "conf.template:35", "is taken"}},
+			want:   []want{{"error", "conf.template:35", "is in use"}},
 		},
 		{
 			name: "a folder cannot be written",
@@ -251,14 +252,14 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 			want:   []want{{"error", "ngboss.groups.web-basecentre", "balance"}},
 		},
 		{
-			name:   "a trap that HAProxy does not tell of",
+			name:   "a pitfall that HAProxy does not report",
 			change: replace("\ndefaults\n", "\ndefaults\n    load-server-state-from-file global\n"),
 			want:   []want{{"warning", "conf.template:11", "restores the port"}},
 		},
 		{
-			name:   "the workers would end at once",
+			name:   "the workers would exit at once",
 			change: replace("global\n", "global\n    chroot /nowhere/at/all\n"),
-			want:   []want{{"error", "conf.template:2", "/nowhere/at/all is no folder"}},
+			want:   []want{{"error", "conf.template:2", "/nowhere/at/all is not a directory"}},
 		},
 		{
 			name:   "the log is lost",
@@ -276,7 +277,7 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 			},
 		},
 		{
-			name: "HAProxy is not there, and the template is wrong as well",
+			name: "HAProxy is missing, and the template is wrong as well",
 			change: func(c *rig.SeedConfig) {
 				c.Extra = map[string]any{"exec": "/nowhere/haproxy"}
 				c.Template = "global\n$sockets\n"
@@ -297,7 +298,7 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 		{
 			name:  "there is no configuration",
 			after: func(t *testing.T, s *stage) { removeFile(t, filepath.Join(s.home, "etc", "web.config.json")) },
-			want:  []want{{"error", "configuration", "is not there"}},
+			want:  []want{{"error", "configuration", "does not exist"}},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -328,9 +329,9 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 	}
 }
 
-// TestCheckTellsWhatTheVersionDoes has lines that one version takes and another
-// refuses: HAProxy itself says which.
-func TestCheckTellsWhatTheVersionDoes(t *testing.T) {
+// TestCheckReportsVersionDependentLines checks lines that one version accepts and
+// another rejects, as reported by HAProxy itself.
+func TestCheckReportsVersionDependentLines(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, func(c *rig.SeedConfig) {
 			c.Template = strings.NewReplacer(
@@ -355,19 +356,20 @@ func TestCheckTellsWhatTheVersionDoes(t *testing.T) {
 }
 
 func TestCheckOfTheHTTPAddress(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, shared.haproxies[0], nil)
 	file := s.written()
 	s.http = s.config.Listener()
 	_, findings := s.findings(file)
-	wants(t, findings, "error", "HTTP_ADDR", "wants the address of ngboss.listener_port as well")
+	wants(t, findings, "error", "HTTP_ADDR", "is also the address of ngboss.listener_port")
 	if got := s.check(file, "-o", "yaml"); got.code != 2 || got.stdout != "" {
 		t.Errorf("-o yaml: %+v", got)
 	}
 }
 
-// TestCheckBesideWhatRuns has a daemon of the same configuration, and then only
-// the HAProxy that a killed one has left.
-func TestCheckBesideWhatRuns(t *testing.T) {
+// TestCheckBesideRunningDaemon checks beside a daemon with the same configuration, and
+// then beside an HAProxy left by a killed one.
+func TestCheckBesideRunningDaemon(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		file := filepath.Join(s.home, "etc", "web.config.json")
@@ -380,7 +382,7 @@ func TestCheckBesideWhatRuns(t *testing.T) {
 		})
 		before := s.files()
 		code, findings := s.findings(file)
-		wants(t, findings, "note", "ngboss.pid_file", "a haproxy-zk drives this proxy now")
+		wants(t, findings, "note", "ngboss.pid_file", "a haproxy-zk is already running this proxy")
 		if code != 0 {
 			t.Errorf("exit code %d: %+v", code, findings)
 		}
@@ -397,6 +399,7 @@ func TestCheckBesideWhatRuns(t *testing.T) {
 }
 
 func TestCheckOnline(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, shared.haproxies[0], nil)
 	s.connect()
 	s.app(front)
@@ -427,7 +430,7 @@ func TestCheckOnline(t *testing.T) {
 		t.Errorf("exit code %d: %+v", code, findings)
 	}
 
-	// It takes connections and never answers.
+	// It accepts connections and never answers.
 	silent, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -439,4 +442,34 @@ func TestCheckOnline(t *testing.T) {
 	if code != 2 {
 		t.Errorf("exit code %d: %+v", code, findings)
 	}
+}
+
+// Only the configuration for all discovered groups is known before their discovery: its
+// problems are reported at the key, without a group's name.
+func TestCheckFindsProblemsOfDiscoveredGroups(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := newStage(t, h, func(c *rig.SeedConfig) {
+			discovering(c)
+			c.Groups[1].Balance = "foo"
+		})
+		s.connect()
+		code, findings := s.findings(s.written())
+		wants(t, findings, "error", `ngboss.groups."*".balance`, "HAProxy: balance only supports")
+		if code != 2 || slices.ContainsFunc(findings, func(f checkFinding) bool {
+			return strings.Contains(f.Where+f.Text+f.Remedy, "any-discovered")
+		}) {
+			t.Errorf("exit code %d: %+v", code, findings)
+		}
+		s.app("shop")
+		s.app("cart")
+		code, findings = s.findings(s.written(), "--online")
+		wants(t, findings, "error", `ngboss.groups."*".balance`, "HAProxy: balance only supports")
+		if code != 2 || len(slices.DeleteFunc(findings, func(f checkFinding) bool { return f.Severity != "error" })) != 1 {
+			t.Errorf("exit code %d: %+v", code, findings)
+		}
+		s.config.Groups[1].Balance = "roundrobin"
+		if code, findings = s.findings(s.written(), "--online"); code != 0 {
+			t.Errorf("exit code %d: %+v", code, findings)
+		}
+	})
 }

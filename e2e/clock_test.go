@@ -12,7 +12,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// age is what the query API tells of an answer; 0 where it tells nothing.
+// age returns the age of the query API's answer; 0 if it has none.
 func (s *stage) age() (time.Duration, error) {
 	response, err := http.Get("http://" + s.http + "/ngboss")
 	if err != nil {
@@ -23,11 +23,11 @@ func (s *stage) age() (time.Duration, error) {
 	return time.Duration(seconds) * time.Second, err
 }
 
-// A clock that is an hour ahead, or behind, makes nothing old, due or late: what
-// waits goes by a clock that is never stepped.
+// A clock that is an hour ahead or behind makes nothing old, due or late: timers use
+// the monotonic clock.
 func TestClockIsStepped(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-	defer cancel()
+	t.Cleanup(cancel) // the runs on each HAProxy outlive this function
 	binary, err := rig.BuildStepped(ctx, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +49,7 @@ func TestClockIsStepped(t *testing.T) {
 			before := s.pids()
 			s.signal(step.signal)
 			ahead += step.by
-			// This metric is a time of the day, by the clock as it is now.
+			// This metric is a wall clock time.
 			s.eventually("the clock is stepped", func() error {
 				heard := time.Unix(int64(s.metric("haproxyzk_zookeeper_last_contact_timestamp_seconds")), 0)
 				if off := time.Until(heard) - ahead; off.Abs() > time.Minute {

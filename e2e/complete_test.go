@@ -15,8 +15,8 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// completeProxies are those of the seed's complete example: two proxies of ten groups, nine of them the same
-// applications.
+// completeProxies are those of the seed's complete example: two proxies of ten groups,
+// nine of which are the same applications.
 var completeProxies = []struct {
 	name, front   string
 	listen, admin string
@@ -35,7 +35,7 @@ func behindACLs() []string {
 func TestCompleteExampleOfTheSeed(t *testing.T) {
 	inTurn(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, nil)
-		s.config.ZKPath = "/wade-web/${group}/instances" // as the file has it
+		s.config.ZKPath = "/wade-web/${group}/instances" // as in the file
 		file, listeners := s.completeExample(h)
 		s.connect()
 		apps := make(map[string]*rig.App)
@@ -99,8 +99,8 @@ func TestCompleteExampleOfTheSeed(t *testing.T) {
 	})
 }
 
-// completeExample puts the file into the stage's home, with nothing changed but
-// where ZooKeeper is and the ports, and returns its path and the two listeners.
+// completeExample writes the file to the stage's home, changing only ZooKeeper's
+// address and the ports, and returns its path and the two listeners.
 func (s *stage) completeExample(h rig.HAProxy) (file string, listeners []string) {
 	s.t.Helper()
 	const seed = "../config/testdata/seed/"
@@ -149,9 +149,9 @@ func (s *stage) completeExample(h rig.HAProxy) (file string, listeners []string)
 	return file, listeners
 }
 
-// TestCompleteTakeover has an HAProxy that somebody else has started with the
-// seed's files, as the daemon did that haproxy-zk comes after: its sockets give
-// no listeners.
+// TestCompleteTakeover takes over an HAProxy started with the seed's files by another
+// program, as the daemon that haproxy-zk replaces does: its sockets cannot pass on
+// listeners.
 func TestCompleteTakeover(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, nil)
@@ -207,14 +207,14 @@ func TestCompleteTakeover(t *testing.T) {
 	})
 }
 
-// lives tells whether a process of the stage has that pid; a zombie has no
-// command line.
+// lives reports whether a process of the stage has that pid; a zombie has no command
+// line.
 func (s *stage) lives(pid string) bool {
 	cmdline, err := os.ReadFile(filepath.Join("/proc", pid, "cmdline"))
 	return err == nil && strings.Contains(string(cmdline), s.home)
 }
 
-// loadOnce makes some requests of the group that takes what no ACL takes.
+// loadOnce sends some requests to the default backend.
 func (s *stage) loadOnce() *rig.Load {
 	s.t.Helper()
 	load, err := rig.NewLoad(rig.LoadOptions{Addr: s.config.Listener(), Targets: []rig.Target{{Path: "/", App: front}}, Fresh: 2, MaxRequests: 20})

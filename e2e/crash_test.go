@@ -16,7 +16,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// pids reads the pid file of HAProxy, which is not there while HAProxy starts.
+// pids reads HAProxy's pid file, which is missing while HAProxy starts.
 func (s *stage) pids() []int {
 	s.t.Helper()
 	var pids []int
@@ -41,7 +41,7 @@ func (s *stage) pids() []int {
 	return pids
 }
 
-// replaced waits until none of the workers is one of old, as many run, and the
+// replaced waits until none of the workers is in old, their number is right, and the
 // daemon is ready.
 func (s *stage) replaced(old []int) {
 	s.t.Helper()
@@ -83,10 +83,10 @@ func TestKilledWorkerIsReplaced(t *testing.T) {
 	})
 }
 
-// A worker's death is mended within a second, and costs its own connections at
-// most. A client that keeps one may lose the request that runs.
+// A dead worker is replaced within a second, and only its own connections are lost. A
+// keep-alive client may lose its running request.
 func TestKilledWorkerCostsItsOwnConnections(t *testing.T) {
-	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+	eachSet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -103,8 +103,8 @@ func TestKilledWorkerCostsItsOwnConnections(t *testing.T) {
 			t.Errorf("the set was restored after %v", took)
 		}
 		s.replaced(before)
-		// Ten clients of the load: what each had open, and with one worker
-		// alone what came until it was replaced.
+		// Ten clients of the load: their open connections, and with a single worker
+		// those that arrived before it was replaced.
 		result := load.Stop()
 		if most := len(before); most > 1 && result.Failures > 10 {
 			t.Errorf("more than what the worker had was lost:\n%s", result)
@@ -117,10 +117,10 @@ func TestKilledWorkerCostsItsOwnConnections(t *testing.T) {
 	})
 }
 
-// A worker may die before it was asked for anything. Its socket may still accept
-// then, and hang: nobody waits for that.
-func TestWorkerKilledAsItBeginsToServeIsReplaced(t *testing.T) {
-	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+// A worker may die before its first query. Its socket may still accept and then hang,
+// which must not delay anything.
+func TestWorkerKilledAtStartIsReplaced(t *testing.T) {
+	eachSet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -151,9 +151,9 @@ func TestWorkerKilledAsItBeginsToServeIsReplaced(t *testing.T) {
 	})
 }
 
-// Each generation of workers that dies young is replaced later than the one
-// before; until then the proxy is not ready.
-func TestWorkersThatKeepDyingAreReplacedMoreAndMoreRarely(t *testing.T) {
+// Each short-lived generation is replaced later than the one before; until then the
+// proxy is not ready.
+func TestRepeatedlyDyingWorkersAreReplacedWithBackoff(t *testing.T) {
 	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
@@ -177,12 +177,12 @@ func TestWorkersThatKeepDyingAreReplacedMoreAndMoreRarely(t *testing.T) {
 				})
 			}
 			s.replaced(before)
-			// Half as much more or less than twice the last wait.
+			// Twice the last delay, ±50 %.
 			if took, atLeast := time.Since(begun), first<<n/2; took < atLeast {
 				t.Errorf("death %d: replaced after %v, not %v", n+1, took, atLeast)
 			}
 		}
-		s.says("a worker died, its connections were cut")
+		s.says("worker died, its connections were cut")
 		load := s.load(rig.Target{Path: "/", App: front})
 		s.eventually("it is used", func() error { return used(load, []*rig.App{a}) })
 		s.lost(load)
@@ -190,13 +190,13 @@ func TestWorkersThatKeepDyingAreReplacedMoreAndMoreRarely(t *testing.T) {
 	})
 }
 
-func TestHangingWorkerIsReplaced(t *testing.T) {
+func TestHungWorkerIsReplaced(t *testing.T) {
 	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
 		before := s.pids()
-		// Its stats socket accepts, and never answers.
+		// Its stats socket accepts and never answers.
 		if err := syscall.Kill(before[0], syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
@@ -209,8 +209,8 @@ func TestHangingWorkerIsReplaced(t *testing.T) {
 	})
 }
 
-// TestHangingWorkerIsFoundWhileNothingChanges although nobody wants anything of it.
-func TestHangingWorkerIsFoundWhileNothingChanges(t *testing.T) {
+// TestHeartbeatFindsHungWorker hangs a worker that gets no updates.
+func TestHeartbeatFindsHungWorker(t *testing.T) {
 	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
@@ -221,7 +221,8 @@ func TestHangingWorkerIsFoundWhileNothingChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.replaced(before)
-		// A beat every two seconds, its second, two deadlines, a last question.
+		// The heartbeat interval of two seconds, its timeout of one, two deadlines, a
+		// last query.
 		if took := time.Since(began); took > 12*time.Second {
 			t.Errorf("it was replaced after %v", took)
 		}
@@ -229,10 +230,10 @@ func TestHangingWorkerIsFoundWhileNothingChanges(t *testing.T) {
 	})
 }
 
-// TestSocketsThatOthersHold are no reason to take a worker for hung: monitoring may
-// keep connections to a stats socket, and an operator forget one.
-func TestSocketsThatOthersHold(t *testing.T) {
-	const held = 40 // of each, a hundred may be in all
+// TestOccupiedStatsSocketsAreTolerated: monitoring, or an operator, may hold
+// connections to a stats socket, which does not make the worker hung.
+func TestOccupiedStatsSocketsAreTolerated(t *testing.T) {
+	const held = 40 // of each; a hundred are allowed in total
 	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a, b, load := s.both()
@@ -244,7 +245,7 @@ func TestSocketsThatOthersHold(t *testing.T) {
 					t.Fatal(err)
 				}
 				t.Cleanup(func() { conn.Close() })
-				// Whoever says nothing is sent away after ten seconds.
+				// Silent clients are disconnected after ten seconds.
 				if _, err := io.WriteString(conn, "prompt\nset timeout cli 60s\n"); err != nil {
 					t.Fatalf("%s: %v", socket, err)
 				}
@@ -253,7 +254,7 @@ func TestSocketsThatOthersHold(t *testing.T) {
 		c := s.app(front)
 		s.serves(front, a, c)
 		s.serves(base, b)
-		s.elapses(6 * time.Second) // a worker that does not answer is replaced by then
+		s.elapses(6 * time.Second) // a hung worker is replaced by then
 		if err := c.Unregister(); err != nil {
 			t.Fatal(err)
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// descriptors are what those of a process lead to, from 3 on.
+// descriptors returns the targets of a process's descriptors, from 3 on.
 func descriptors(t *testing.T, pid int) map[string]bool {
 	t.Helper()
 	dir := filepath.Join("/proc", strconv.Itoa(pid), "fd")
@@ -37,9 +37,9 @@ func descriptors(t *testing.T, pid int) map[string]bool {
 	return found
 }
 
-// Neither what the daemon was started with nor what it opened itself, its
-// connection to ZooKeeper and its listeners, reaches HAProxy.
-func TestHAProxyGetsNoDescriptorOfOurs(t *testing.T) {
+// HAProxy inherits neither the daemon's inherited descriptors nor those it opened
+// itself, its connection to ZooKeeper and its listeners.
+func TestHAProxyInheritsNoDescriptors(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, nil)
 		secret, err := os.Create(filepath.Join(s.home, "secret"))
@@ -60,7 +60,7 @@ func TestHAProxyGetsNoDescriptorOfOurs(t *testing.T) {
 				t.Errorf("worker %d has none", pid)
 			}
 			for to := range theirs {
-				// All event polls are one file to the kernel's names.
+				// All epoll descriptors have the same name.
 				if ours[to] && !strings.HasPrefix(to, "anon_inode:") {
 					t.Errorf("worker %d has %s", pid, to)
 				}
@@ -70,9 +70,8 @@ func TestHAProxyGetsNoDescriptorOfOurs(t *testing.T) {
 	})
 }
 
-// exhaust leaves a process no descriptor but those that it has, until release is
-// called.
-func exhaust(t *testing.T, pid int) (release func()) {
+// exhaust leaves a process without free descriptors until restore is called.
+func exhaust(t *testing.T, pid int) (restore func()) {
 	t.Helper()
 	var before unix.Rlimit
 	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &before); err != nil {
@@ -83,14 +82,13 @@ func exhaust(t *testing.T, pid int) (release func()) {
 			t.Fatal(err)
 		}
 	}
-	limit(3) // a descriptor is below the limit
+	limit(3) // every descriptor is below the limit
 	return func() { limit(before.Cur) }
 }
 
-// A daemon without a descriptor to be had takes no worker for dead. Nobody is
-// replaced, what is asked of it waits, and all of it comes by itself once there
-// are some.
-func TestDescriptorsUsedUp(t *testing.T) {
+// A daemon that is out of descriptors takes no worker for dead. No worker is replaced,
+// requests wait, and everything recovers once there are descriptors.
+func TestFileDescriptorsExhausted(t *testing.T) {
 	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.Groups[0].MaxServer = 3 })
 		apps := s.apps(2, front)
@@ -102,8 +100,8 @@ func TestDescriptorsUsedUp(t *testing.T) {
 
 		apps = append(apps, s.apps(2, front)...) // more than there are slots
 		s.do("unregister", apps[0].Unregister)
-		s.says("no descriptor is left to ask the workers with")
-		s.says("cannot reload")
+		s.says("out of file descriptors: cannot update workers")
+		s.says("reload failed")
 		client, err := net.Dial("tcp", s.http)
 		if err != nil {
 			t.Fatal(err)
@@ -111,7 +109,7 @@ func TestDescriptorsUsedUp(t *testing.T) {
 		defer client.Close()
 		s.says("cannot accept queries")
 		s.signal(syscall.SIGUSR2)
-		// The workers are asked ten times a second.
+		// The workers are queried ten times a second.
 		if err := rig.Eventually(t.Context(), 3*time.Second, func() error { return s.compareWorkers(front, apps[1:]...) }); err == nil {
 			t.Error("the daemon had descriptors")
 		}
@@ -120,7 +118,7 @@ func TestDescriptorsUsedUp(t *testing.T) {
 		release()
 		s.serves(front, apps[1:]...)
 		s.renewed(before)
-		for _, told := range []string{"no descriptor is left to ask", "there are descriptors again", "cannot accept queries", "queries are accepted again", "cannot reload", "reloads succeed again"} {
+		for _, told := range []string{"out of file descriptors", "file descriptors are available again", "cannot accept queries", "queries are accepted again", "reload failed", "reloads succeed again"} {
 			s.once(told)
 		}
 		if n := s.metric("haproxyzk_reloads_total", `result="ok"`); n > reloads+2 {
@@ -133,7 +131,7 @@ func TestDescriptorsUsedUp(t *testing.T) {
 		s.lost(load)
 		client.Close()
 		s.eventually("nothing has leaked", func() error {
-			// The connection of the last query may still be there.
+			// The connection of the last query may still be open.
 			if now := len(descriptors(t, s.daemon.PID())); now > open+1 {
 				return fmt.Errorf("%d descriptors, before %d", now, open)
 			}
@@ -143,10 +141,10 @@ func TestDescriptorsUsedUp(t *testing.T) {
 	})
 }
 
-// Clients of the query API get half of the descriptors at most: HAProxy's sockets
-// and reloads find some beside any number of them.
+// Clients of the query API get at most half of the descriptors: HAProxy's sockets and
+// reloads get by whatever their number.
 func TestQueriesLeaveDescriptors(t *testing.T) {
-	const files = 700 // the slots need more than 500
+	const files = 700 // HAProxy needs more than 500
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, func(c *rig.SeedConfig) { c.Groups[0].MaxServer = 2 })
 		s.connect()
@@ -182,10 +180,29 @@ func TestQueriesLeaveDescriptors(t *testing.T) {
 			c.Close()
 		}
 		s.serves(front, apps[:3]...)
-		if n := s.said("no descriptor") + s.said("too many open files"); n > 0 {
+		if n := s.said("out of file descriptors") + s.said("too many open files"); n > 0 {
 			t.Errorf("descriptors were missing %d times", n)
 		}
 		s.eventually("all are used", func() error { return used(load, apps) })
+		s.lost(load)
+		s.stopped()
+	})
+}
+
+// Free slots need no descriptor: a backend with many of them does not prevent the
+// start.
+func TestFreeSlotsBeyondTheLimitOfOpenFiles(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := newStage(t, h, func(c *rig.SeedConfig) { c.Groups[0].MaxServer = 2000 })
+		s.connect()
+		s.runAs(rig.DaemonOptions{Env: s.configured(), Files: 1000})
+		s.ready()
+		a := s.app(front)
+		s.serves(front, a)
+		load := s.load(rig.Target{Path: "/", App: front})
+		s.eventually("it is used", func() error { return used(load, []*rig.App{a}) })
+		s.signal(syscall.SIGUSR2)
+		s.reaches(1, "haproxyzk_reloads_total", `cause="signal"`, `result="ok"`)
 		s.lost(load)
 		s.stopped()
 	})

@@ -13,13 +13,13 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// discovering lets the daemon find the groups; the default backend is written out.
+// discovering enables discovery; only the default backend is configured.
 func discovering(c *rig.SeedConfig) {
 	c.Template = strings.Replace(rig.SeedTemplate, "    option          forwardfor\n", "    option          forwardfor\n    timeout http-keep-alive 1s\n", 1)
 	c.Groups = []rig.Group{{Name: front, DefaultBackend: true}, {Name: "*"}}
 }
 
-func TestDiscoveredGroupsComeUnderLoad(t *testing.T) {
+func TestDiscoveredGroupsAreAddedUnderLoad(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, discovering)
 		a := s.app(front)
@@ -36,7 +36,7 @@ func TestDiscoveredGroupsComeUnderLoad(t *testing.T) {
 		for path, want := range map[string]*rig.App{"/web": web, "/web/x": web, "/web-admin": admin, "/web-admin/x": admin, "/WEB-ADMIN/x": admin, "/webshop": a} {
 			s.eventually(path, func() error { return s.answers(path, want) })
 		}
-		// The generation before does not know the group, and may still accept.
+		// The previous generation does not know the group, and may still accept.
 		s.settled()
 		more := s.load(rig.Target{Path: "/web/x", App: "web"}, rig.Target{Path: "/web-admin/x", App: "web-admin"})
 		next := s.app("api")
@@ -62,7 +62,7 @@ func TestDiscoveredGroupsComeUnderLoad(t *testing.T) {
 	})
 }
 
-// answers returns nil when a request for path is answered by an instance.
+// answers returns nil if a request for path is answered by an instance.
 func (s *stage) answers(path string, by *rig.App) error {
 	return s.answersAt(s.config.ListenerPort, path, by)
 }
@@ -79,9 +79,9 @@ func (s *stage) answersAt(port int, path string, by *rig.App) error {
 	return nil
 }
 
-// A group's name may make of the configuration what HAProxy does not accept: here the
-// name of a file that is not there.
-func TestDiscoveredGroupThatHAProxyDoesNotAccept(t *testing.T) {
+// HAProxy may reject what the configuration makes of a group's name: here a file that
+// does not exist.
+func TestRejectedDiscoveredGroupIsQuarantined(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		lists := t.TempDir()
 		list := func(group string) {
@@ -100,7 +100,7 @@ func TestDiscoveredGroupThatHAProxyDoesNotAccept(t *testing.T) {
 		s.serves("web", web)
 		load := s.load(rig.Target{Path: "/", App: front}, rig.Target{Path: "/web/x", App: "web"})
 		bad := s.app("bad")
-		s.says("HAProxy does not accept discovered groups")
+		s.says("HAProxy rejected discovered groups")
 		api := s.app("api")
 		s.serves("api", api)
 		s.eventually("the others change", func() error { return s.answers("/api/x", api) })
@@ -112,7 +112,7 @@ func TestDiscoveredGroupThatHAProxyDoesNotAccept(t *testing.T) {
 		s.stopped()
 		s.start()
 		s.ready()
-		s.says("HAProxy does not accept discovered groups")
+		s.says("HAProxy rejected discovered groups")
 		s.serves("web", web)
 		s.serves("api", api)
 
@@ -125,10 +125,41 @@ func TestDiscoveredGroupThatHAProxyDoesNotAccept(t *testing.T) {
 	})
 }
 
-// TestDiscoveredGroupGoes takes more than a minute, which is how long an empty
-// group stays: it runs once, and on every HAProxy with E2E_LONG.
-func TestDiscoveredGroupGoes(t *testing.T) {
-	t.Parallel()
+// Default conditions ignore case: without precautions a name that differs only in case
+// would take the requests of the other group.
+func TestNameDifferingInCaseTakesNoRequest(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, discovering)
+		a, shop := s.app(front), s.app("shop")
+		s.serves(front, a)
+		s.serves("shop", shop)
+		load := s.load(rig.Target{Path: "/", App: front}, rig.Target{Path: "/shop/x", App: "shop"})
+		s.app("SHOP")
+		if err := s.registry.Ensure(s.node("Shop")); err != nil {
+			t.Fatal(err)
+		}
+		s.says("discovered name cannot be a group name")
+		s.eventually("both are refused", func() error { return s.counts(2, "haproxyzk_groups_refused_total") })
+		web := s.app("web") // causes a reload
+		s.serves("web", web)
+		for _, name := range []string{"Shop", "SHOP"} {
+			if code, body := s.get("/ngboss/" + name); code != http.StatusNotFound {
+				t.Errorf("%s: %d %s", name, code, body)
+			}
+		}
+		s.lost(load)
+
+		s.stopped()
+		s.start()
+		s.ready()
+		s.serves("shop", shop)
+		s.eventually("it serves after a restart", func() error { return s.answers("/shop/x", shop) })
+	})
+}
+
+// TestDeletedDiscoveredGroupIsRemoved takes more than a minute, which is how long an
+// empty group stays: it runs once, and on every HAProxy with E2E_LONG.
+func TestDeletedDiscoveredGroupIsRemoved(t *testing.T) {
 	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, discovering)
 		a, web := s.app(front), s.app("web")
@@ -143,7 +174,7 @@ func TestDiscoveredGroupGoes(t *testing.T) {
 			if code, body := s.get("/ngboss/web"); code != http.StatusNotFound {
 				return fmt.Errorf("%d %s", code, body)
 			}
-			return s.answers("/web/x", a) // the default backend's now
+			return s.answers("/web/x", a) // from the default backend
 		})
 		if err != nil {
 			t.Fatal(err)

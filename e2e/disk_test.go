@@ -9,11 +9,12 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/haproxy-zk/haproxy-zk/e2e/needs"
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// disk gives a folder of the daemon's home a file system of its own. Nothing may
-// be in it yet.
+// disk mounts a small file system on a directory of the daemon's home, which must be
+// empty.
 func (s *stage) disk(folder string) *rig.Disk {
 	s.t.Helper()
 	d, err := rig.MountDisk(filepath.Join(s.home, folder))
@@ -35,7 +36,7 @@ func (s *stage) do(what string, deed func() error) {
 	}
 }
 
-// said is how many lines of the daemon's contain all of these words.
+// said counts the daemon's lines that contain all of these words.
 func (s *stage) said(words ...string) (n int) {
 lines:
 	for line := range strings.Lines(s.daemon.Output()) {
@@ -49,33 +50,34 @@ lines:
 	return n
 }
 
-// once waits until a line with these words was written, and asserts that it is
-// the only one.
+// once waits until a line with these words was written, and asserts that it is the only
+// one.
 func (s *stage) once(words ...string) {
 	s.t.Helper()
-	s.eventually(fmt.Sprintf("%q is told", words), func() error {
+	s.eventually(fmt.Sprintf("%q is logged", words), func() error {
 		if s.said(words...) == 0 {
 			return fmt.Errorf("not yet")
 		}
 		return nil
 	})
 	if n := s.said(words...); n != 1 {
-		s.t.Errorf("%q was told %d times", words, n)
+		s.t.Errorf("%q was logged %d times", words, n)
 	}
 }
 
 const fullDisk = "no space left on device"
 
-// full are the ways in which a disk is.
+// full are the ways to fill a disk.
 var full = map[string]func(*rig.Disk) error{
 	"bytes": (*rig.Disk).Fill,
 	"files": (*rig.Disk).FillNodes,
 }
 
-// Where the rendered configuration finds no room, instances come and go all the
-// same. What needs a reload waits, with what serves untouched, and comes by itself
-// once there is room.
+// If the rendered configuration cannot be written, instances still enter and leave.
+// Changes that need a reload wait, without affecting what serves, and are made once
+// there is free space.
 func TestDiskOfTheConfigurationIsFull(t *testing.T) {
+	needs.Namespaces(t)
 	for name, fill := range full {
 		t.Run(name, func(t *testing.T) {
 			onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
@@ -107,7 +109,7 @@ func TestDiskOfTheConfigurationIsFull(t *testing.T) {
 				if now := s.file(s.config.ConfFile()); now != conf {
 					t.Errorf("the configuration became\n%s", now)
 				}
-				s.once("cannot reload", fullDisk, s.config.ConfFile())
+				s.once("reload failed", fullDisk, s.config.ConfFile())
 				s.nothingBeside(s.config.ConfFile())
 
 				s.do("free the disk", d.Free)
@@ -123,10 +125,11 @@ func TestDiskOfTheConfigurationIsFull(t *testing.T) {
 	}
 }
 
-// HAProxy does not notice that its pid file finds no room: its workers are known
-// all the same, also to the daemon that comes after a crash, and the file gets
-// them once there is room.
+// HAProxy does not notice that its pid file cannot be written: its workers are known
+// anyway, also after a crash of the daemon, and are written to the file once there is
+// free space.
 func TestDiskOfThePIDFileIsFull(t *testing.T) {
+	needs.Namespaces(t)
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, func(c *rig.SeedConfig) {
 			c.Template = patient(h)
@@ -140,7 +143,7 @@ func TestDiskOfThePIDFileIsFull(t *testing.T) {
 		s.serves(front, apps...)
 		first := s.pids()
 		load := s.load(rig.Target{Path: "/", App: front})
-		// Else the room of the first pid file would be the next one's.
+		// Otherwise the next pid file would get the space of the first one.
 		pinned := filepath.Join(s.home, "logs", "pinned")
 		s.do("pin the pid file", func() error { return os.Link(s.config.PIDFile(), pinned) })
 		s.do("fill the disk", d.Fill)
@@ -158,7 +161,7 @@ func TestDiskOfThePIDFileIsFull(t *testing.T) {
 		if text := s.file(s.config.PIDFile()); text != "" {
 			t.Errorf("the disk is not full: pid file %q", text)
 		}
-		s.once("the pid file does not name the workers")
+		s.once("pid file is incomplete")
 
 		third := s.serving()
 		s.crash()
@@ -166,7 +169,7 @@ func TestDiskOfThePIDFileIsFull(t *testing.T) {
 		s.ready()
 		s.ended(third)
 		s.serves(front, apps...)
-		s.once("the pid file does not name the workers")
+		s.once("pid file is incomplete")
 
 		s.do("free the disk", d.Free)
 		s.eventually("the pid file names the workers", func() error {
@@ -176,7 +179,7 @@ func TestDiskOfThePIDFileIsFull(t *testing.T) {
 			return nil
 		})
 		s.own(h)
-		s.once("the pid file names the workers again")
+		s.once("pid file is complete again")
 		before := s.pids()
 		s.signal(syscall.SIGUSR2)
 		s.renewed(before)
@@ -187,9 +190,10 @@ func TestDiskOfThePIDFileIsFull(t *testing.T) {
 	})
 }
 
-// Where what is registered finds no room nobody notices, and it is kept once
-// there is some.
+// If the cache cannot be written nothing else is affected, and it is written once there
+// is free space.
 func TestDiskOfTheStateIsFull(t *testing.T) {
+	needs.Namespaces(t)
 	for name, fill := range full {
 		t.Run(name, func(t *testing.T) {
 			onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
@@ -215,12 +219,12 @@ func TestDiskOfTheStateIsFull(t *testing.T) {
 				if now := s.file(s.stateFile()); now != kept {
 					t.Errorf("the file became %s", now)
 				}
-				s.once("cannot be kept", fullDisk, s.stateFile())
+				s.once("cannot write the registration cache", fullDisk, s.stateFile())
 				s.nothingBeside(s.stateFile())
 
 				s.do("free the disk", d.Free)
 				s.keeps(apps...)
-				s.once("is kept again")
+				s.once("registration cache is written again")
 				s.lost(load)
 				s.stopped()
 			})
@@ -228,8 +232,9 @@ func TestDiskOfTheStateIsFull(t *testing.T) {
 	}
 }
 
-// RUN_DIR has sockets only, which need no room while it runs.
+// RUN_DIR only has sockets, which need no free space while the daemon runs.
 func TestDiskOfTheRunFolderIsFull(t *testing.T) {
+	needs.Namespaces(t)
 	for name, fill := range full {
 		t.Run(name, func(t *testing.T) {
 			onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
@@ -264,8 +269,7 @@ func (s *stage) file(path string) string {
 	return string(text)
 }
 
-// nothingBeside asserts that a file has nothing beside it that was to replace it,
-// or that it has replaced.
+// nothingBeside asserts that no temporary or backup file is left beside a file.
 func (s *stage) nothingBeside(path string) {
 	s.t.Helper()
 	for _, suffix := range []string{".new", ".kept"} {
@@ -275,7 +279,7 @@ func (s *stage) nothingBeside(path string) {
 	}
 }
 
-// serving are the workers of the generation that serves, by /readyz.
+// serving returns the workers of the serving generation according to /readyz.
 func (s *stage) serving() (pids []int) {
 	s.t.Helper()
 	s.eventually("the workers are known", func() error {
@@ -296,8 +300,7 @@ func (s *stage) serving() (pids []int) {
 	return pids
 }
 
-// amongThose waits until these instances serve a group in every worker, and maybe
-// others too.
+// amongThose waits until at least these instances serve a group in every worker.
 func (s *stage) amongThose(group string, apps ...*rig.App) {
 	s.t.Helper()
 	s.eventually("these serve "+group, func() error {

@@ -12,8 +12,8 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// sticky gives every server of the first group a cookie that is made of its
-// address, and the group time for its sessions.
+// sticky gives every server of the first group a cookie made of its address, and sets
+// the group's drain timeout.
 func sticky(h rig.HAProxy, timeout string) func(*rig.SeedConfig) {
 	return func(c *rig.SeedConfig) {
 		c.Template = strings.Replace(patient(h), "defaults\n", "defaults\n    option redispatch\n    cookie SRV insert indirect nocache dynamic\n    dynamic-cookie-key example\n", 1)
@@ -27,7 +27,7 @@ type visitor struct {
 	cookie *http.Cookie
 }
 
-// visit asks once, on a connection of its own, and returns who answered.
+// visit sends a request on a new connection, and returns the instance that answered.
 func (v *visitor) visit() (instance string, err error) {
 	request, err := http.NewRequestWithContext(v.s.t.Context(), http.MethodGet, "http://"+v.s.config.Listener()+"/", http.NoBody)
 	if err != nil {
@@ -54,7 +54,7 @@ func (v *visitor) visit() (instance string, err error) {
 	return response.Header.Get(rig.HeaderInstance), nil
 }
 
-// stuck returns a client that an instance has given its cookie.
+// stuck returns a client with an instance's cookie.
 func (s *stage) stuck(to *rig.App) *visitor {
 	s.t.Helper()
 	var v *visitor
@@ -69,8 +69,8 @@ func (s *stage) stuck(to *rig.App) *visitor {
 	return v
 }
 
-// stays lets a visitor ask until the condition holds; all the time it is the same
-// instance that has to answer.
+// stays sends the visitor's requests until the condition holds; the same instance must
+// answer all of them.
 func (v *visitor) stays(with *rig.App, what string, condition func() error) {
 	v.s.t.Helper()
 	v.s.eventually(what, func() error {
@@ -81,7 +81,7 @@ func (v *visitor) stays(with *rig.App, what string, condition func() error) {
 	})
 }
 
-func TestStickySessionsGoOnUntilDrainTimeout(t *testing.T) {
+func TestStickySessionsLastUntilDrainTimeout(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, sticky(h, "6s"))
 		a, b := s.app(front), s.app(front)
@@ -101,7 +101,7 @@ func TestStickySessionsGoOnUntilDrainTimeout(t *testing.T) {
 			}
 			return nil
 		})
-		// Nobody else came, but those whose requests were under way.
+		// Other requests stop, except for those under way.
 		if others := a.Served("/") - before - visits; others > 10 {
 			t.Errorf("%d requests without a cookie went to an instance that drains", others)
 		}
@@ -128,7 +128,7 @@ func TestStickySessionsGoOnUntilDrainTimeout(t *testing.T) {
 	})
 }
 
-func TestInstanceThatComesBackWhileItDrains(t *testing.T) {
+func TestDrainingInstanceRegistersAgain(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, sticky(h, "1m"))
 		a, b := s.app(front), s.app(front)
@@ -152,7 +152,7 @@ func TestInstanceThatComesBackWhileItDrains(t *testing.T) {
 	})
 }
 
-// The workers of a reload know of it.
+// The workers of a reload know about the draining instance.
 func TestInstanceDrainsOverAReload(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, sticky(h, "1m"))
@@ -176,7 +176,7 @@ func TestInstanceDrainsOverAReload(t *testing.T) {
 	})
 }
 
-// Below HAProxy 2.2 it takes server_close, which is the default there.
+// Below HAProxy 2.2 this needs server_close, which is the default there.
 func TestKeepAliveClientsLeaveARetiredInstance(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)

@@ -9,7 +9,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-func TestInstanceThatFlapsIsDamped(t *testing.T) {
+func TestFlappingInstanceIsDamped(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a, b, c := s.app(front), s.app(front), s.app(base)
@@ -40,7 +40,7 @@ func TestInstanceThatFlapsIsDamped(t *testing.T) {
 			t.Errorf("readyz: %d %s", code, body)
 		}
 		s.serves(front, b)
-		// Another change does not let it in.
+		// Another change does not admit it.
 		d := s.app(front)
 		s.promptly(front, b, d)
 		s.serves(front, a, b, d)
@@ -48,8 +48,36 @@ func TestInstanceThatFlapsIsDamped(t *testing.T) {
 			t.Errorf("its return was delayed by %s", took)
 		}
 		s.lost(load)
-		if said := strings.Count(s.daemon.Output(), "an instance comes and goes"); said != 1 {
+		if said := strings.Count(s.daemon.Output(), "instance is flapping"); said != 1 {
 			t.Errorf("it says so %d times", said)
 		}
+	})
+}
+
+// A restarting process deletes its node and creates it again. The only instance of the
+// only group loses no request, just as beside other groups.
+func TestOnlyInstanceReregisteringLosesNoRequest(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, func(c *rig.SeedConfig) { c.Groups = c.Groups[:1] })
+		a := s.app(front)
+		s.serves(front, a)
+		load := s.load(rig.Target{Path: "/", App: front})
+		for range 2 {
+			if err := a.Unregister(); err != nil {
+				t.Fatal(err)
+			}
+			s.eventually("ZooKeeper has no instance", func() error {
+				return s.counts(0, "haproxyzk_instances", `group="web-ngboss"`, `state="registered"`)
+			})
+			s.again(front, a)
+			s.promptly(front, a)
+		}
+		s.lost(load)
+		// An instance that stops is out of service soon.
+		if err := a.Unregister(); err != nil {
+			t.Fatal(err)
+		}
+		s.promptly(front)
+		s.stopped()
 	})
 }

@@ -19,17 +19,16 @@ import (
 const (
 	floodSize  = 10_000
 	floodHands = 50
-	// healthy is how long whoever asks for the health of a container waits.
+	// healthy is the timeout of a container's health check.
 	healthy = 3 * time.Second
 )
 
-// flood holds ten thousand connections to an address that ask for nothing or for
-// an answer that nobody reads. Each time the oldest is dropped another comes, a
-// thousand a second.
+// flood holds ten thousand connections to an address that send nothing, or do not read
+// the answer. Each dropped connection is replaced, up to a thousand a second.
 type flood struct {
 	addr    string
 	cancel  context.CancelFunc
-	filling sync.WaitGroup // until all are there
+	filling sync.WaitGroup // until all are open
 	holding sync.WaitGroup
 }
 
@@ -43,7 +42,7 @@ func startFlood(ctx context.Context, addr string) *flood {
 	return f
 }
 
-// hold is one fiftieth of a flood.
+// hold keeps one fiftieth of a flood open.
 func (f *flood) hold(ctx context.Context, hand int) {
 	held := make([]net.Conn, floodSize/floodHands)
 	filled := sync.OnceFunc(f.filling.Done)
@@ -71,7 +70,7 @@ func (f *flood) hold(ctx context.Context, hand int) {
 		if held[i] != nil {
 			held[i].Close()
 		}
-		// One that is refused or comes too late is none: it is tried again.
+		// A refused or late connection is retried.
 		held[i], _ = (&net.Dialer{Timeout: within}).DialContext(ctx, "tcp", f.addr)
 		if held[i] != nil {
 			_, _ = io.WriteString(held[i], says)
@@ -84,7 +83,7 @@ func (f *flood) stop() {
 	f.holding.Wait()
 }
 
-// healthcheck is the command by which a container is asked how it is.
+// healthcheck runs the command of a container's health check.
 func (s *stage) healthcheck() error {
 	begun := time.Now()
 	command := exec.CommandContext(s.t.Context(), shared.binary, "healthcheck")
@@ -95,8 +94,7 @@ func (s *stage) healthcheck() error {
 	return nil
 }
 
-// A flood of the HTTP port costs the port's clients that say nothing, and nobody
-// else anything.
+// A flood of the HTTP port only affects silent clients of that port.
 func TestFloodOfTheHTTPPort(t *testing.T) {
 	inTurn(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
@@ -147,8 +145,8 @@ func TestFloodOfTheHTTPPort(t *testing.T) {
 			b := s.app(front)
 			s.serves(front, a, b)
 			wellFor("while they stay")
-			// It runs on: in a flood the kernel itself drops packets, so that a connect
-			// of HAProxy's may come some seconds late.
+			// It keeps running: in a flood the kernel itself drops packets, so that a
+			// connect of HAProxy may be seconds late.
 			if err := b.Unregister(); err != nil {
 				t.Fatal(err)
 			}
@@ -173,8 +171,8 @@ func TestFloodOfTheHTTPPort(t *testing.T) {
 	})
 }
 
-// Clients that are slow, each in its way, are ended within the time that is theirs,
-// and meanwhile hold up nobody: not what is registered next either.
+// Slow clients, of each kind, are disconnected after their timeout, and delay nothing
+// else, including the next registration.
 func TestSlowClientsOfTheHTTPPort(t *testing.T) {
 	s := begin(t, shared.haproxies[0], func(c *rig.SeedConfig) {
 		c.Groups[1].ServerTemplate, c.Groups[1].MaxServer = "${group_name} 1-${max_server} ${ip_port} disabled", 5100
@@ -204,7 +202,7 @@ func TestSlowClientsOfTheHTTPPort(t *testing.T) {
 		return conn
 	}
 	var ending sync.WaitGroup
-	// drip sends a byte of a text that has no end each second until the port hangs up.
+	// drip sends a byte of an endless text each second until the port disconnects.
 	drip := func(what, begin string, most time.Duration) {
 		conn, begun := dial(), time.Now()
 		ending.Go(func() {
@@ -228,7 +226,7 @@ func TestSlowClientsOfTheHTTPPort(t *testing.T) {
 	}
 	begun := time.Now()
 	ending.Go(func() {
-		// More than the kernel takes; it blocks until the port hangs up.
+		// More than the kernel buffers; it blocks until the port disconnects.
 		_ = reader.SetWriteDeadline(begun.Add(time.Minute))
 		var err error
 		for err == nil {
@@ -251,9 +249,7 @@ func TestSlowClientsOfTheHTTPPort(t *testing.T) {
 		}
 		b := s.app(front)
 		s.serves(front, a, b)
-		if err := b.Retire(t.Context(), 100*time.Millisecond); err != nil {
-			t.Fatal(err)
-		}
+		s.retire(front, b)
 		s.serves(front, a)
 		if err := s.healthcheck(); err != nil {
 			t.Error(err)

@@ -18,7 +18,7 @@ import (
 // soon bounds what must not be delayed.
 const soon = 3 * time.Second
 
-// promptly is serves, and fails when it takes longer than soon.
+// promptly is serves, but fails if it takes longer than soon.
 func (s *stage) promptly(group string, apps ...*rig.App) {
 	s.t.Helper()
 	began := time.Now()
@@ -28,7 +28,7 @@ func (s *stage) promptly(group string, apps ...*rig.App) {
 	}
 }
 
-// held waits until so many instances of a path of the query API are held.
+// held waits until this many instances at a path of the query API are held.
 func (s *stage) held(path, want string) {
 	s.t.Helper()
 	s.eventually("held of "+path, func() error {
@@ -44,7 +44,7 @@ func (s *stage) held(path, want string) {
 	})
 }
 
-// elapses lets time pass that something has to last.
+// elapses waits while something must not change.
 func (s *stage) elapses(d time.Duration) {
 	s.t.Helper()
 	select {
@@ -54,7 +54,7 @@ func (s *stage) elapses(d time.Duration) {
 	}
 }
 
-// apps starts and registers some instances of a group.
+// apps starts and registers instances of a group.
 func (s *stage) apps(n int, group string) []*rig.App {
 	s.t.Helper()
 	var apps []*rig.App
@@ -89,7 +89,7 @@ func (s *stage) together(group string, create bool, apps ...*rig.App) {
 	s.transact(operations)
 }
 
-// transact carries out operations in one transaction.
+// transact executes operations in one transaction.
 func (s *stage) transact(operations []any) {
 	s.t.Helper()
 	if results, err := s.registry.Conn().Multi(operations...); err != nil {
@@ -104,9 +104,9 @@ func (s *stage) delete(path string) {
 	}
 }
 
-// wipe deletes a path with everything below it in one transaction: nothing but what
-// is lost within half a second is promised to be taken for one loss, and child by
-// child a busy disk may take longer.
+// wipe deletes a path with everything below it in one transaction: only departures
+// within half a second are guaranteed to count as one loss, and child by child a busy
+// disk may take longer.
 func (s *stage) wipe(path string) {
 	s.t.Helper()
 	var operations []any
@@ -152,7 +152,7 @@ func TestWipedPathKeepsServing(t *testing.T) {
 		if code, body := s.get("/readyz"); code != http.StatusOK || !strings.Contains(body, `"held":{"web-ngboss":["127.0.0.1:`) {
 			t.Errorf("readyz: %d %s", code, body)
 		}
-		// They come back one after another.
+		// They register again one after another.
 		s.again(front, a[:3]...)
 		s.held("/ngboss/"+front, "3")
 		s.serves(front, a...)
@@ -160,7 +160,7 @@ func TestWipedPathKeepsServing(t *testing.T) {
 		s.held("/ngboss/"+front, "")
 		s.serves(front, a...)
 		s.lost(load)
-		for _, line := range []string{"too many instances have left at once", "all have come back"} {
+		for _, line := range []string{"too many instances deregistered at once", "all held instances registered again"} {
 			if said := s.daemon.Output(); strings.Count(said, line) != 1 {
 				t.Errorf("it says %q %d times", line, strings.Count(said, line))
 			}
@@ -168,8 +168,8 @@ func TestWipedPathKeepsServing(t *testing.T) {
 	})
 }
 
-// An operator has taken the one that is left out, of one worker at first.
-func TestLossIsHeldWhereWhoIsLeftIsOutOfService(t *testing.T) {
+// An operator has taken the remaining instance out, of one worker at first.
+func TestGuardHoldsGroupWhoseRemainingInstanceIsOutOfService(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.apps(4, front)
@@ -188,8 +188,9 @@ func TestLossIsHeldWhereWhoIsLeftIsOutOfService(t *testing.T) {
 	})
 }
 
-// The last one is seen to leave seconds after the others, when it left with them.
-func TestLossThatIsSeenLateIsHeld(t *testing.T) {
+// The last instance is seen to leave seconds after the others, although it left
+// together with them.
+func TestGuardHoldsLossSeenLate(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s, w := wired(t, h, "10s")
 		s.start()
@@ -233,12 +234,12 @@ func TestReleaseWorksAtOnce(t *testing.T) {
 		if said, err := release("ngboss/web"); err == nil || !strings.Contains(said, `ngboss has no group "web"`) {
 			t.Errorf("a group that is not there: %v %s", err, said)
 		}
-		if said, err := release("ngboss/" + front); err != nil || said != "3 held instances of ngboss/web-ngboss are released\n" {
+		if said, err := release("ngboss/" + front); err != nil || said != "released 3 held instances of ngboss/web-ngboss\n" {
 			t.Errorf("release: %v %s", err, said)
 		}
 		s.promptly(front)
 		s.held("/ngboss", "")
-		if said, err := release("ngboss/" + front); err != nil || said != "nothing is held of ngboss/web-ngboss\n" {
+		if said, err := release("ngboss/" + front); err != nil || said != "no instance of ngboss/web-ngboss is held\n" {
 			t.Errorf("release again: %v %s", err, said)
 		}
 		s.lost(load)
@@ -252,7 +253,7 @@ func TestWipedDiscoveryKeepsServing(t *testing.T) {
 		s.serves(front, a)
 		s.serves("web", web...)
 		s.serves("api", api...)
-		s.settled() // the generation before does not know them
+		s.settled() // the previous generation does not know them
 		load := s.load(rig.Target{Path: "/", App: front}, rig.Target{Path: "/web/x", App: "web"}, rig.Target{Path: "/api/x", App: "api"})
 		s.wipe(strings.TrimSuffix(s.config.ZKPath, "/${group}/instances"))
 		s.held("/", "7")
@@ -292,7 +293,7 @@ func TestWipedEnsembleKeepsServing(t *testing.T) {
 		s.serves(front, a...)
 		s.serves(base, b...)
 		// A new server refuses clients that have seen more than it has: the
-		// applications begin anew.
+		// applications reconnect.
 		s.connect()
 		s.again(front, a...)
 		s.again(base, b...)
@@ -303,8 +304,8 @@ func TestWipedEnsembleKeepsServing(t *testing.T) {
 	})
 }
 
-// A whole application leaves ZooKeeper, and stops afterwards. Until then it is
-// held, and answers; then its health checks let it go.
+// A whole application deregisters, and stops afterwards. Until then it is held, and
+// answers; then its health checks release it.
 func TestStopOfAWholeApplication(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
@@ -317,7 +318,7 @@ func TestStopOfAWholeApplication(t *testing.T) {
 		s.held("/ngboss/"+front, "4")
 		s.serves(front, a...)
 		s.eventually("they still answer", func() error { return used(goes, a) })
-		s.lost(goes) // its clients have gone when it stops
+		s.lost(goes) // its clients are gone when it stops
 		began := time.Now()
 		for _, app := range a {
 			if err := app.Stop(); err != nil {
@@ -356,8 +357,8 @@ func TestBlueGreenInTwoEvents(t *testing.T) {
 	})
 }
 
-// Green is to be checked before it gets requests, and blue has left by then.
-func TestBlueServesUntilGreenIsChecked(t *testing.T) {
+// Green must pass a health check before it gets requests, and blue has left by then.
+func TestBlueIsHeldUntilGreenIsChecked(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.Groups[0].Extra = map[string]any{"wait_check": true} })
 		blue := s.apps(3, front)
@@ -391,8 +392,8 @@ func TestBlueServesUntilGreenIsChecked(t *testing.T) {
 	})
 }
 
-// There is no slot for green before blue has left, and HAProxy is reloaded for some.
-func TestBlueServesUntilGreenHasServers(t *testing.T) {
+// There is no slot for green before blue has left, and HAProxy is reloaded to add some.
+func TestBlueIsHeldUntilGreenHasServers(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.Groups[0].MaxServer = 4 })
 		blue := s.apps(4, front)
@@ -439,15 +440,14 @@ func TestBatchReleaseOfHalfTheInstances(t *testing.T) {
 			s.promptly(front, now...)
 		}
 		s.lost(load)
-		if strings.Contains(s.daemon.Output(), "too many instances have left") {
+		if strings.Contains(s.daemon.Output(), "too many instances deregistered") {
 			t.Error("instances were held")
 		}
 	})
 }
 
-// The hold ends after a minute: it runs once, and on every HAProxy with E2E_LONG.
+// The hold ends after a minute: the test runs once, and on every HAProxy with E2E_LONG.
 func TestHoldEnds(t *testing.T) {
-	t.Parallel()
 	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.apps(3, front)
@@ -468,7 +468,7 @@ func TestHoldEnds(t *testing.T) {
 	})
 }
 
-func TestLossOfAShareIsHeld(t *testing.T) {
+func TestGuardHoldsLossOfAShare(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.Groups[0].Extra = map[string]any{"loss_guard": "70%"} })
 		a := s.apps(4, front)
@@ -478,7 +478,7 @@ func TestLossOfAShareIsHeld(t *testing.T) {
 		s.promptly(front, a[2:]...)
 		s.together(front, true, a[:2]...)
 		s.promptly(front, a...)
-		// Until then they might be new ones that take the place of others.
+		// Until then they might count as replacements.
 		s.elapses(2500 * time.Millisecond)
 		s.together(front, false, a[:3]...)
 		s.held("/ngboss/"+front, "3")

@@ -21,8 +21,8 @@ import (
 
 const asked = "GET /ngboss HTTP/1.1\r\nHost: x\r\n"
 
-// hostileRequests are what is sent to the HTTP port, and the statuses of all that
-// is answered. 0 is that the answer may be lost: the port does not read on.
+// hostileRequests are requests to the HTTP port, and the statuses of all answers. 0
+// means that the answer may be lost: the port stops reading.
 var hostileRequests = []struct {
 	name, text string
 	want       []int
@@ -48,8 +48,8 @@ var hostileRequests = []struct {
 	{"10,000 headers", asked + strings.Repeat("X: y\r\n", 10_000) + "\r\n", []int{431, 0}},
 }
 
-// converse sends text to the HTTP port and returns the statuses of the answers,
-// and everything that came.
+// converse sends text to the HTTP port and returns the statuses of the answers, and all
+// output.
 func (s *stage) converse(text string) (statuses []int, all []byte, err error) {
 	conn, err := net.DialTimeout("tcp", s.http, 5*time.Second)
 	if err != nil {
@@ -86,8 +86,7 @@ func (s *stage) converse(text string) (statuses []int, all []byte, err error) {
 	}
 }
 
-// Whatever is sent to the HTTP port, it says no in the words of HTTP, and nothing
-// that it looks at is changed by it.
+// Whatever is sent to the HTTP port, it answers with valid HTTP, and nothing changes.
 func TestHostileHTTP(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
@@ -119,8 +118,8 @@ func TestHostileHTTP(t *testing.T) {
 	})
 }
 
-// What a client has HAProxy log comes out as one line of our log, marked as
-// HAProxy's, in which nothing can be obeyed.
+// What clients make HAProxy log appears as one line of our log, marked as HAProxy's,
+// without control characters.
 func TestHostileLogLines(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, nil)

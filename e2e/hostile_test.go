@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,12 +23,12 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// junk is how many children a path gets that are no instances, with names so long
-// that the whole list is nearly the megabyte that ZooKeeper takes for a request.
+// junk is the number of children that are not instances, with names so long that the
+// whole list is close to the megabyte that ZooKeeper accepts in a request.
 const junk = 10_000
 
-// Names of instances and of groups by which somebody would get more than a name.
-// ZooKeeper itself refuses control characters; whatever is refused is not there.
+// Names of instances and groups that might be more than a name somewhere. ZooKeeper
+// itself rejects control characters.
 var (
 	hostileInstances = []string{
 		"127.0.0.1:80;disable server web/web1", "127.0.0.1:80 weight 0", "127.0.0.1:80\nshutdown", "127.0.0.1:80\r\n", "\x1b[31m127.0.0.1:80",
@@ -38,12 +39,11 @@ var (
 		"a\nbackend evil", "evil backend", "..%2f..%2fetc", "{", "web;", "%0a", "${HOME}", "$acl", "%[env(HOME)]", "web\"", "web'", "web\\", "web#", "*",
 		"web\u2028evil", "web\u0085evil", "wеb", "\x1b[2J", "10.0.0.1:8080", "or", "Or", "TRUE", "METH_TRACE", strings.Repeat("x", 65), strings.Repeat("evil", 2000), `web",proxy="evil`,
 	}
-	// What only looks odd is served, as the README says.
+	// Odd names that are served, as documented in docs/configuration.md.
 	oddGroups = []string{"True", "metrics", "healthz", "if", "-f", ".hidden", "123", strings.Repeat("x", 64)}
 )
 
-// place creates a node that stays when the session ends, and tells whether
-// ZooKeeper takes its name.
+// place creates a persistent node, and reports whether ZooKeeper accepts its name.
 func (s *stage) place(node string) bool {
 	s.t.Helper()
 	err := s.registry.Ensure(node)
@@ -56,8 +56,8 @@ func (s *stage) place(node string) bool {
 	return true
 }
 
-// litter gives a path so many children that are no instances, and takes them away
-// in the end.
+// litter creates this many children that are not instances, and removes them at the
+// end.
 func (s *stage) litter(node string, n int) {
 	s.t.Helper()
 	transact := func(request func(path string) any) {
@@ -83,15 +83,15 @@ func (s *stage) setData(node, data string) {
 	}
 }
 
-// Whoever may write to ZooKeeper can register an instance, and nothing else: no
-// command, no line of a configuration or a log, no label, no other group's fate.
+// Whoever can write to ZooKeeper can register instances, and nothing else: no command,
+// no line of a configuration or a log, no label, no effect on other groups.
 func TestHostileZooKeeper(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, discovering)
 		a, web := s.app(front), s.app("web")
 		s.serves(front, a)
 		s.serves("web", web)
-		// The generation before does not know the group, and may still accept.
+		// The previous generation does not know the group, and may still accept.
 		s.reaches(1, "haproxyzk_reloads_total", `cause="groups"`, `result="ok"`)
 		s.settled()
 		s.eventually("web serves", func() error { return s.answers("/web/x", web) })
@@ -151,10 +151,10 @@ func TestHostileZooKeeper(t *testing.T) {
 	})
 }
 
-// A list of more than an answer may have, sixteen megabytes, is one group's trouble:
-// others change, over the same connection, and who was known of it serves on.
-func TestListThatIsTooLong(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+// A list longer than an answer may be, sixteen megabytes, only affects its group:
+// others change, over the same connection, and its known instances still serve.
+func TestTooLongListAffectsOnlyItsGroup(t *testing.T) {
+	inTurn(t, func(t *testing.T, h rig.HAProxy) {
 		z := ownZooKeeper(t, rig.ZooKeeperOptions{Heap: "512m"})
 		s := begin(t, h, func(c *rig.SeedConfig) { c.ZKAddr = z.Addr() })
 		a, b := s.app(front), s.app(base)
@@ -179,7 +179,7 @@ func TestListThatIsTooLong(t *testing.T) {
 		}
 		c := s.app(base)
 		s.serves(base, b)
-		if n := s.sessions(); n != "1" || strings.Contains(s.daemon.Output(), "disconnected from zookeeper") {
+		if n := s.sessions(); n != "1" || strings.Contains(s.daemon.Output(), "disconnected from ZooKeeper") {
 			t.Errorf("it was disconnected, %s sessions", n)
 		}
 		for _, node := range long {
@@ -193,8 +193,77 @@ func TestListThatIsTooLong(t *testing.T) {
 	})
 }
 
-// rendersOnly fails if HAProxy's configuration is more than the template's lines
-// and what these groups become.
+// A server that violates ZooKeeper's protocol only costs the connection: all processes
+// survive, registered instances serve, and changes are applied once the server behaves
+// again.
+func TestZooKeeperProtocolViolations(t *testing.T) {
+	const (
+		exists       = 3   // for the owner of a name
+		list         = 12  // getChildren2
+		setWatches   = 101 // the first request of a reconnecting client
+		numberEvent  = 1<<32 - 1
+		childChanged = 4
+	)
+	short := []byte{0, 0, 0, 4, 0xff, 0xff, 0xff, 0xff}
+	ephemeral := make([]byte, 68)                                                              // a Stat
+	ephemeral[44] = 1                                                                          // its ephemeralOwner
+	event := rig.Answer(numberEvent, []byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 101, 0, 0, 0, 0}) // the session is established
+	// claim fires a watch on path, and then claims a number of names in each list.
+	claim := func(path string, count uint32) func(number uint32, operation int32) []byte {
+		fired := binary.BigEndian.AppendUint32([]byte{0, 0, 0, childChanged, 0, 0, 0, 3}, uint32(len(path)))
+		fired = rig.Answer(numberEvent, append(fired, path...))
+		return func(number uint32, operation int32) []byte {
+			switch operation {
+			case setWatches:
+				return append(rig.Answer(number, nil), fired...)
+			case list:
+				return rig.Answer(number, binary.BigEndian.AppendUint32(nil, count))
+			case exists:
+				return rig.Answer(number, ephemeral)
+			}
+			return rig.Answer(number, nil)
+		}
+	}
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s, w := wired(t, h, "10s")
+		s.start()
+		s.ready()
+		a, b, load := s.both()
+		workers := s.pids()
+		for _, fault := range []struct {
+			name string
+			lie  func(number uint32, operation int32) []byte
+			told string
+		}{
+			{"a frame shorter than its head", func(uint32, int32) []byte { return short }, "length 4"},
+			{"a list of 4 billion names", claim(s.node(front), 0xffffffff), "4294967295 names"},
+			{"a list of 2 billion names", claim(s.node(front), 0x7fffffff), "2147483647 names"},
+			{"an event of the session", func(uint32, int32) []byte { return event }, "kind -1"},
+			{"answers to nothing", func(number uint32, _ int32) []byte { return rig.Answer(number+1000, nil) }, "request 1"},
+		} {
+			t.Log(fault.name)
+			w.Lie(fault.lie)
+			s.unreachable(fault.told)
+			next := s.app(front)
+			if err := a.Unregister(); err != nil {
+				t.Fatal(err)
+			}
+			s.compareNow(front, a) // it stays that way
+			forward(t, w)
+			s.serves(front, next)
+			s.serves(base, b)
+			a = next
+		}
+		s.once("keeping all instances", "length 4")
+		s.lost(load)
+		s.keepsPIDs(workers)
+		s.cleanLog()
+		s.stopped()
+	})
+}
+
+// rendersOnly fails if HAProxy's configuration has more than the template's lines and
+// those of these groups.
 func (s *stage) rendersOnly(groups ...string) {
 	s.t.Helper()
 	text, err := os.ReadFile(s.config.ConfFile())
@@ -236,8 +305,7 @@ func (s *stage) rendersOnly(groups ...string) {
 	}
 }
 
-// labelsOnly fails if the metrics are not what Prometheus takes, or tell of other
-// groups.
+// labelsOnly fails if the metrics are invalid for Prometheus, or have other groups.
 func (s *stage) labelsOnly(groups ...string) {
 	s.t.Helper()
 	code, text := s.get("/metrics")

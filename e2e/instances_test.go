@@ -7,7 +7,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-func TestAddAndRemoveThatArriveTogether(t *testing.T) {
+func TestAddAndRemoveInOneEvent(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		old, other := s.app(front), s.app(base)
@@ -43,13 +43,13 @@ func TestMoreInstancesThanSlotsAllServe(t *testing.T) {
 			return used(load, b)
 		})
 		s.lost(load)
-		if _, metrics := s.get("/metrics"); !strings.Contains(metrics, `haproxyzk_reloads_total{cause="slots",proxy="ngboss",result="ok"}`) {
+		if s.metric("haproxyzk_reloads_total", `cause="slots"`, `result="ok"`) == 0 {
 			t.Error("no reload has added slots")
 		}
 	})
 }
 
-func TestWrongNamesAreSkippedBesideGoodOnes(t *testing.T) {
+func TestInvalidNamesAreSkipped(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		for _, name := range []string{
@@ -68,7 +68,7 @@ func TestWrongNamesAreSkippedBesideGoodOnes(t *testing.T) {
 	})
 }
 
-func TestPathIsWaitedForAndFollowed(t *testing.T) {
+func TestMissingPathIsWatched(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		if children, err := s.registry.Children(s.node(front)); err == nil {

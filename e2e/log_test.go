@@ -12,7 +12,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// logTo is the seed's template with its log at a port of this test's.
+// logTo returns the seed's template with logging to a port of this test.
 func logTo(port int) string {
 	text := strings.Replace(rig.SeedTemplate, "log 127.0.0.1 local0", fmt.Sprintf("log 127.0.0.1:%d local0", port), 1)
 	return strings.Replace(text, "    option          httplog\n", "    log global\n    option          httplog\n", 1)
@@ -28,14 +28,21 @@ func (s *stage) configured(env ...string) []string {
 	return append(env, "CONFIG="+file)
 }
 
-func TestHAProxysLogComesOut(t *testing.T) {
+// listening begins a stage whose HAProxy logs to the daemon over UDP.
+func listening(t *testing.T, h rig.HAProxy) *stage {
+	t.Helper()
+	s := newStage(t, h, nil)
+	port := s.port()
+	s.config.Template = logTo(port)
+	s.connect()
+	s.run(s.configured(fmt.Sprintf("LOG_LISTEN=127.0.0.1:%d", port))...)
+	s.ready()
+	return s
+}
+
+func TestHAProxyLogIsForwarded(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
-		s := newStage(t, h, nil)
-		port := s.port()
-		s.config.Template = logTo(port)
-		s.connect()
-		s.run(s.configured(fmt.Sprintf("LOG_LISTEN=127.0.0.1:%d", port))...)
-		s.ready()
+		s := listening(t, h)
 		a := s.app(front)
 		s.serves(front, a)
 		before := s.pids()
@@ -54,9 +61,9 @@ func TestHAProxysLogComesOut(t *testing.T) {
 	})
 }
 
-// Nobody waits for an output that is full or closed: not HAProxy, not what
-// changes, not the stop. What is lost is counted.
-func TestOutputThatNobodyReads(t *testing.T) {
+// A full or closed output blocks nothing: neither HAProxy nor changes nor the stop.
+// Lost lines are counted.
+func TestUnreadOutputBlocksNothing(t *testing.T) {
 	for _, closed := range []bool{false, true} {
 		t.Run(fmt.Sprintf("closed %t", closed), func(t *testing.T) {
 			onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
@@ -93,7 +100,7 @@ func TestOutputThatNobodyReads(t *testing.T) {
 	}
 }
 
-// flood sends more lines than there is room for.
+// flood sends more lines than can be buffered.
 func (s *stage) flood(port int) {
 	s.t.Helper()
 	conn, err := net.Dial("udp", fmt.Sprintf("127.0.0.1:%d", port))
@@ -104,7 +111,7 @@ func (s *stage) flood(port int) {
 	line := []byte("<134>Nov 23 10:00:00 haproxy[12]: " + strings.Repeat("x", 500))
 	s.eventually("lines are lost", func() error {
 		for range 1000 {
-			_, _ = conn.Write(line) // the kernel may have no room either
+			_, _ = conn.Write(line) // the kernel may drop it as well
 		}
 		if n := s.metric("haproxyzk_log_lines_lost_total"); n == 0 {
 			return fmt.Errorf("none is counted")
@@ -113,8 +120,8 @@ func (s *stage) flood(port int) {
 	})
 }
 
-// The last lines of a stop come out.
-func TestStopTellsWhatItCut(t *testing.T) {
+// The last lines of a stop are logged.
+func TestStopLogsCutConnections(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.Extra = map[string]any{"stop_grace": "1s"} })
 		a := s.app(front)
@@ -141,7 +148,7 @@ func TestIdleProxyStopsAtOnce(t *testing.T) {
 	inTurn(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, nil)
 		s.connect()
-		s.run(s.configured("GORACE=atexit_sleep_ms=0")...) // else a second is the race detector's
+		s.run(s.configured("GORACE=atexit_sleep_ms=0")...) // otherwise the race detector takes a second
 		s.ready()
 		begun := time.Now()
 		s.stopped()

@@ -10,7 +10,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// shared are the parts that all tests use: each keeps to a path of its own.
+// shared are the parts that all tests share, each test with its own path.
 var shared struct {
 	binary    string
 	zookeeper *rig.ZooKeeper

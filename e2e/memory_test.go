@@ -6,7 +6,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// A daemon that has to keep to hardly any memory serves and reloads all the same.
+// A daemon with very little memory still serves and reloads.
 func TestLittleMemory(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, func(c *rig.SeedConfig) { c.Groups[0].MaxServer = 1 })

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// metric is the sum of a metric's series that have all these labels, each
-// written as name="value".
+// metric returns the sum of a metric's series that have all these labels, each written
+// as name="value".
 func (s *stage) metric(name string, labels ...string) float64 {
 	s.t.Helper()
 	_, metrics := s.get("/metrics")
@@ -14,7 +14,7 @@ func (s *stage) metric(name string, labels ...string) float64 {
 lines:
 	for line := range strings.Lines(metrics) {
 		line = strings.TrimSpace(line)
-		space := strings.LastIndexByte(line, ' ') // there may be some in labels too
+		space := strings.LastIndexByte(line, ' ') // labels may contain spaces too
 		series, value := line[:max(space, 0)], line[space+1:]
 		got, rest, _ := strings.Cut(series, "{")
 		if got != name {
@@ -34,7 +34,7 @@ lines:
 	return sum
 }
 
-// reaches waits until a metric is at least so much.
+// reaches waits until a metric is at least this high.
 func (s *stage) reaches(atLeast float64, name string, labels ...string) {
 	s.t.Helper()
 	s.eventually(fmt.Sprintf("%s %v", name, labels), func() error {
@@ -45,7 +45,7 @@ func (s *stage) reaches(atLeast float64, name string, labels ...string) {
 	})
 }
 
-// counts returns nil when a metric is exactly so much.
+// counts returns nil if a metric has exactly this value.
 func (s *stage) counts(want float64, name string, labels ...string) error {
 	if got := s.metric(name, labels...); got != want {
 		return fmt.Errorf("%s %v is %v, not %v", name, labels, got, want)

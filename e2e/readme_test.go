@@ -1,64 +1,120 @@
 package e2e
 
 import (
+	"fmt"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// TestFaultsNameTheirTests keeps the README's table of faults true: each line
-// names tests that exist.
-func TestFaultsNameTheirTests(t *testing.T) {
+// readme returns a section of the README.
+func readme(t *testing.T, heading string) string {
+	t.Helper()
 	text, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, _ := strings.Cut(string(text), "\n## What happens when\n")
+	_, section, found := strings.Cut(string(text), "\n"+heading+"\n")
+	if !found {
+		t.Fatalf("the README has no %q", heading)
+	}
 	section, _, _ = strings.Cut(section, "\n## ")
-	exists := testsByName(t)
-	lines := 0
-	for line := range strings.Lines(section) {
-		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), " | ")
-		if !strings.HasPrefix(line, "| ") || len(cells) < 4 || strings.TrimSpace(cells[0]) == "" {
-			continue
-		}
-		lines++
-		names := regexp.MustCompile("`(Test[A-Za-z0-9]+)`").FindAllStringSubmatch(cells[3], -1)
-		if len(names) == 0 {
-			t.Errorf("no test: %s", line)
-		}
-		for _, name := range names {
-			if !exists[name[1]] {
-				t.Errorf("%s: no such test", name[1])
-			}
-		}
-	}
-	if lines < 20 {
-		t.Errorf("%d lines in the table", lines)
-	}
+	return section
 }
 
-func testsByName(t *testing.T) map[string]bool {
-	t.Helper()
-	files, err := filepath.Glob("../*/*_test.go")
+// commands returns the lines of code in a text that begin with a word, without
+// comments.
+func commands(text, word string) []string {
+	var found []string
+	for line := range strings.Lines(text) {
+		if code, ok := strings.CutPrefix(line, "    "+word+" "); ok {
+			code, _, _ = strings.Cut(code, " # ")
+			found = append(found, strings.TrimSpace(code))
+		}
+	}
+	return found
+}
+
+var jsonBlock = regexp.MustCompile("(?s)```json\n(.*?)```")
+
+// The configuration in the README behaves as the commands below it show.
+func TestConfigurationOfTheREADME(t *testing.T) {
+	t.Parallel()
+	section := readme(t, "## A configuration")
+	block := jsonBlock.FindStringSubmatch(section)
+	shown := commands(section, "haproxy-zk")
+	if block == nil || len(shown) != 3 {
+		t.Fatalf("the README shows the configuration %q and the commands %q", block, shown)
+	}
+	s := newStage(t, shared.haproxies[0], nil)
+	s.connect()
+	listener := s.port()
+	text := block[1]
+	for was, is := range map[string]string{
+		`"10.0.0.1:2181,10.0.0.2:2181,10.0.0.3:2181"`: fmt.Sprintf("%q", shared.zookeeper.Addr()),
+		`"/services/${group}/instances"`:              fmt.Sprintf("%q", s.config.ZKPath),
+		// The machine may lack the second one and the executable.
+		`"listener_port": 8080`: fmt.Sprintf(`"listener_port": %d, "admin_port": %d, "exec": %q`, listener, s.port(), s.config.HAProxy),
+	} {
+		if !strings.Contains(text, was) {
+			t.Fatalf("the configuration does not have %s", was)
+		}
+		text = strings.ReplaceAll(text, was, is)
+	}
+	if err := os.WriteFile(filepath.Join(s.home, "config.json"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	environment := []string{"HTTP_ADDR=" + s.http, "RUN_DIR=" + s.home + "/run", "STATE_DIR=" + s.home + "/state", "GORACE=atexit_sleep_ms=0"}
+	for i, says := range []string{"good: 2 groups", "backend web-basecentre"} {
+		command := exec.CommandContext(t.Context(), s.binary, strings.Fields(shown[i])...)
+		command.Dir, command.Env = s.home, append(os.Environ(), environment...)
+		output, err := command.CombinedOutput()
+		if err != nil || !strings.Contains(string(output), says) {
+			t.Errorf("haproxy-zk %s: %v\n%s", shown[i], err, output)
+		}
+	}
+	daemon, err := rig.StartDaemon(rig.DaemonOptions{Binary: s.binary, Args: strings.Fields(shown[2]), Env: environment, Dir: s.home})
 	if err != nil {
 		t.Fatal(err)
 	}
-	deeper, err := filepath.Glob("../*/*/*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	names := make(map[string]bool)
-	for _, file := range append(files, deeper...) {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
+	s.daemon = daemon
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the daemon said:\n%s", daemon.Output())
 		}
-		for _, name := range regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9]+)\(`).FindAllStringSubmatch(string(text), -1) {
-			names[name[1]] = true
+		if err := daemon.Close(); err != nil {
+			t.Error(err)
 		}
+	})
+	s.ready()
+	a, b := s.app(front), s.app(base)
+	s.eventually("the default group serves", func() error { return s.answersAt(listener, "/", a) })
+	s.eventually("the other group serves", func() error { return s.answersAt(listener, "/basecentre/x", b) })
+	if code, body := s.get("/"); code != http.StatusOK || !strings.Contains(body, a.Addr()) {
+		t.Errorf("%d %s", code, body)
 	}
-	return names
+	s.stopped()
+}
+
+// `make demo` is likely the first command run in a checkout.
+func TestDemoOfTheREADME(t *testing.T) {
+	shown := commands(readme(t, "### Without Docker"), "make")
+	if len(shown) != 1 || shown[0] != "demo" {
+		t.Fatalf("the README shows make %q", shown)
+	}
+	command := exec.CommandContext(t.Context(), "make", shown...)
+	command.Dir = ".."
+	command.Env = append(os.Environ(), "GOFLAGS=")
+	command.WaitDelay = time.Second
+	output, err := command.CombinedOutput()
+	if err != nil || !strings.Contains(string(output), "failures  0") {
+		t.Errorf("make demo: %v\n%s", err, output)
+	}
 }

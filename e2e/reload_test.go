@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -39,9 +40,9 @@ func TestReloadBySignalLosesNoRequest(t *testing.T) {
 	})
 }
 
-// A reload that cannot work leaves everything as it was, says why in HAProxy's
-// words, and is tried again until it works.
-func TestReloadThatCannotWorkIsTriedAgain(t *testing.T) {
+// A failed reload changes nothing, its error has HAProxy's message, and it is retried
+// until it succeeds.
+func TestFailedReloadIsRetried(t *testing.T) {
 	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		taken, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -81,7 +82,7 @@ esac`, taken.Addr()))
 			s.reaches(failed+tt.tries, "haproxyzk_reloads_total", `result="error"`)
 			s.says(tt.words)
 			if code, body := s.get("/readyz"); code != http.StatusOK || !strings.Contains(body, "the last reload (signal) did not succeed") {
-				t.Errorf("what ran before serves on, and that is told: %d %s", code, body)
+				t.Errorf("the previous generation is not reported as serving: %d %s", code, body)
 			}
 			apps = append(apps, s.app(front))
 			s.serves(front, apps...)
@@ -96,9 +97,9 @@ esac`, taken.Addr()))
 	})
 }
 
-// What was changed live stands in the configuration of the next generation,
-// what changes meanwhile is not lost, and an instance that crashed is not revived.
-func TestReloadKeepsWhatIsLive(t *testing.T) {
+// Live changes are rendered for the next generation, concurrent changes are not lost,
+// and a crashed instance is not revived.
+func TestReloadKeepsLiveChanges(t *testing.T) {
 	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a, dead := s.app(front), s.app(front)
@@ -112,7 +113,7 @@ func TestReloadKeepsWhatIsLive(t *testing.T) {
 		for range reloads() / 2 {
 			before := s.pids()
 			s.signal(syscall.SIGUSR2)
-			apps = append(apps, s.app(front)) // while it goes on
+			apps = append(apps, s.app(front)) // during the reload
 			s.renewed(before)
 			s.served(front, apps...)
 			if len(apps) > 3 {
@@ -128,14 +129,66 @@ func TestReloadKeepsWhatIsLive(t *testing.T) {
 	})
 }
 
-// served waits until exactly these instances take traffic in every worker,
-// whatever else is registered.
+// After a reload its old workers cannot be changed any more, and their keep-alive
+// clients send one more request each: an instance that leaves while HAProxy starts must
+// be removed from the serving workers. The new workers, rendered with it, accept
+// connections some milliseconds before they are updated: redispatch covers that.
+func TestInstanceLeavingDuringReloadLosesNoRequest(t *testing.T) {
+	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+		s := newStage(t, h, func(c *rig.SeedConfig) {
+			c.Template = strings.Replace(rig.SeedTemplate, "defaults\n", "defaults\n    option redispatch\n", 1)
+		})
+		s.wrap(`if [ "$mode $1" = "waits -D" ]; then
+    : >$home/waiting
+    while [ -e $home/waiting ]; do sleep 0.02; done
+fi`)
+		s.connect()
+		s.start()
+		s.ready()
+		apps := []*rig.App{s.app(front), s.app(front), s.app(front)}
+		s.serves(front, apps...)
+		load := s.load(rig.Target{Path: "/", App: front})
+		for len(apps) > 1 {
+			s.mode("waits")
+			before := s.pids()
+			s.signal(syscall.SIGUSR2)
+			waiting := filepath.Join(s.home, "waiting")
+			s.eventually("HAProxy starts", func() error {
+				_, err := os.Stat(waiting)
+				return err
+			})
+			left := apps[0]
+			apps = apps[1:]
+			if err := left.Unregister(); err != nil {
+				t.Fatal(err)
+			}
+			s.served(front, apps...)
+			if _, err := os.Stat(waiting); err != nil || s.metric("haproxyzk_reloads_total", `result="error"`) > 0 {
+				t.Errorf("it left only after the reload: %v", err)
+			}
+			if err := errors.Join(left.Quiet(t.Context(), 100*time.Millisecond), left.Stop()); err != nil {
+				t.Fatal(err)
+			}
+			s.mode("")
+			if err := os.Remove(waiting); err != nil {
+				t.Fatal(err)
+			}
+			s.renewed(before)
+		}
+		s.serves(front, apps...)
+		s.lost(load)
+		s.stopped()
+	})
+}
+
+// served waits until exactly these instances take traffic in every worker, whatever
+// else is registered.
 func (s *stage) served(group string, apps ...*rig.App) {
 	s.t.Helper()
 	s.eventually("group "+group, func() error { return s.compareWorkers(group, apps...) })
 }
 
-// Replaced generations are seen, and ended in time by their pids.
+// Old generations are tracked by pid, and ended in time.
 func TestHardStopEndsAReplacedGeneration(t *testing.T) {
 	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.Extra = map[string]any{"hard_stop_after": "2s"} })
@@ -159,7 +212,7 @@ func TestHardStopEndsAReplacedGeneration(t *testing.T) {
 	})
 }
 
-// generations returns nil when so many live, by the metrics and by /readyz.
+// generations returns nil if the metrics and /readyz report this many.
 func (s *stage) generations(want int) error {
 	n := s.metric("haproxyzk_generations")
 	condition, err := s.condition()
@@ -177,15 +230,15 @@ func (s *stage) generations(want int) error {
 	return nil
 }
 
-// settled waits until the workers that a reload replaced have ended.
+// settled waits until the workers replaced by a reload have ended.
 func (s *stage) settled() {
 	s.t.Helper()
 	s.eventually("one generation", func() error { return s.generations(1) })
 }
 
-// A client that sends nothing keeps its generation alive. Eight of them make
-// the next reload wait, but for one that replaces a worker.
-func TestGenerationsThatCrowdDelayReloads(t *testing.T) {
+// A silent client keeps its generation alive. Eight of them delay the next reload,
+// unless it replaces a worker.
+func TestDrainingGenerationsDelayReloads(t *testing.T) {
 	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
@@ -213,7 +266,7 @@ func TestGenerationsThatCrowdDelayReloads(t *testing.T) {
 		}
 		before := s.pids()
 		s.signal(syscall.SIGUSR2)
-		s.says("the next reload waits")
+		s.says("delaying the next reload")
 		s.keepsPIDs(before)
 		if err := syscall.Kill(before[0], syscall.SIGKILL); err != nil {
 			t.Fatal(err)
@@ -231,7 +284,7 @@ func TestGenerationsThatCrowdDelayReloads(t *testing.T) {
 		for _, client := range clients {
 			client.Close()
 		}
-		s.eventually("it goes on when there is room", func() error {
+		s.eventually("it continues once old generations have ended", func() error {
 			if now := s.pids(); now[0] == before[0] {
 				return errors.New("not yet")
 			}
@@ -242,8 +295,8 @@ func TestGenerationsThatCrowdDelayReloads(t *testing.T) {
 	})
 }
 
-// accepted returns nil when a worker of the pid file has a client. Those before
-// them may still listen for some milliseconds, on the same sockets.
+// accepted returns nil if a worker of the pid file has a client. Earlier workers may
+// still listen on the same sockets for some milliseconds.
 func (s *stage) accepted() error {
 	serving := s.pids()
 	for _, socket := range s.config.Sockets() {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,16 +23,46 @@ func TestRollingReplacementLosesNoRequest(t *testing.T) {
 		for i := range apps {
 			next := s.app(front)
 			s.serves(front, append(slices.Clone(apps), next)...)
-			// A retired instance ends only once requests have stopped coming.
-			if err := apps[i].Retire(t.Context(), 100*time.Millisecond); err != nil {
-				t.Fatal(err)
-			}
+			s.retire(front, apps[i])
 			apps[i] = next
 		}
 		s.serves(front, apps...)
 		s.eventually("all new instances are used", func() error { return used(load, apps) })
 		s.lost(load)
 		s.stopped()
+	})
+}
+
+// An instance that leaves while HAProxy itself is delayed, as on a busy machine, must
+// not conclude that it gets no requests any more.
+func TestInstanceRetiresWhileHAProxyIsStopped(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := begin(t, h, nil)
+		a := s.app(front)
+		s.serves(front, a)
+		load := s.load(rig.Target{Path: "/", App: front})
+		for range 5 {
+			b := s.app(front)
+			s.serves(front, a, b)
+			s.eventually("it is used", func() error { return used(load, []*rig.App{b}) })
+			workers := s.pids()
+			each := func(sig syscall.Signal) {
+				for _, pid := range workers {
+					if err := syscall.Kill(pid, sig); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+			each(syscall.SIGSTOP)
+			goesOn := time.AfterFunc(400*time.Millisecond, func() { each(syscall.SIGCONT) })
+			s.retire(front, b)
+			if goesOn.Stop() {
+				t.Error("it retired while HAProxy stood still")
+				each(syscall.SIGCONT)
+			}
+			s.serves(front, a)
+		}
+		s.lost(load)
 	})
 }
 

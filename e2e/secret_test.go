@@ -18,10 +18,10 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// canary is a password with everything in it that a file or a log may trip over.
+// canary is a password with characters that are special in files or logs.
 const canary = `ca'nary #"$acl\ 7f3a`
 
-// leaks reports the canary, whole or in a part that would identify it.
+// leaks reports the canary, or a part that would identify it.
 func leaks(t *testing.T, where, text string) {
 	t.Helper()
 	for _, part := range []string{canary, "nary #", "7f3a"} {
@@ -74,7 +74,7 @@ func TestSecretsStaySecret(t *testing.T) {
 	})
 }
 
-// readable looks for the canary in files that others than the owner may read.
+// readable looks for the canary in files readable by others than the owner.
 func (s *stage) readable() {
 	s.t.Helper()
 	err := filepath.WalkDir(s.home, func(path string, entry fs.DirEntry, err error) error {
@@ -94,33 +94,36 @@ func (s *stage) readable() {
 	}
 }
 
-// processes looks for the secret in what the daemon's children were started with,
-// and in its own command line.
+// processes looks for the secret in the arguments and environment of the daemon's
+// children, and in its own command line. During a reload there may be none to read.
 func (s *stage) processes() {
 	s.t.Helper()
-	children, err := s.daemon.Descendants()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	files := []string{fmt.Sprintf("/proc/%d/cmdline", s.daemon.PID())}
-	for _, c := range children {
-		files = append(files, fmt.Sprintf("/proc/%d/cmdline", c.PID), fmt.Sprintf("/proc/%d/environ", c.PID))
-	}
-	read := 0
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		switch {
-		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ESRCH): // it has ended
-		case err != nil:
-			s.t.Fatal(err)
-		default:
-			leaks(s.t, file, string(text))
-			read++
+	s.eventually("HAProxy's processes can be read", func() error {
+		children, err := s.daemon.Descendants()
+		if err != nil {
+			return err
 		}
-	}
-	if read < 3 {
-		s.t.Errorf("only %d of %v could be read", read, files)
-	}
+		files := []string{fmt.Sprintf("/proc/%d/cmdline", s.daemon.PID())}
+		for _, c := range children {
+			files = append(files, fmt.Sprintf("/proc/%d/cmdline", c.PID), fmt.Sprintf("/proc/%d/environ", c.PID))
+		}
+		read := 0
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			switch {
+			case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ESRCH): // it has ended
+			case err != nil:
+				return err
+			default:
+				leaks(s.t, file, string(text))
+				read++
+			}
+		}
+		if read < 3 {
+			return fmt.Errorf("only %d of %v could be read", read, files)
+		}
+		return nil
+	})
 }
 
 func TestErrorsDoNotShowSecrets(t *testing.T) {

@@ -17,7 +17,7 @@ const (
 	base  = "web-basecentre" // behind ACLs
 )
 
-// through are requests that must reach both groups.
+// through returns targets that reach both groups.
 func through() []rig.Target {
 	return []rig.Target{{Path: "/", App: front}, {Path: "/basecentre/x", App: base}, {Path: "/testcentre/y", App: base}}
 }
@@ -67,7 +67,8 @@ func TestSeedConfigurationServes(t *testing.T) {
 	})
 }
 
-// workers is how many processes the socket files become, which are two in the seed.
+// workers returns how many processes the socket files result in; the seed has two
+// files.
 func workers(h rig.HAProxy) int {
 	switch {
 	case !h.Nbproc:

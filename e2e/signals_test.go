@@ -36,8 +36,7 @@ func (s *stage) says(text string) {
 	}
 }
 
-// reread has the daemon read the configuration again, and waits until it did
-// with the given result.
+// reread makes the daemon reload the configuration, and waits for the given result.
 func (s *stage) reread(result string) {
 	s.t.Helper()
 	const reads = "haproxyzk_configuration_reads_total"
@@ -55,7 +54,7 @@ func (s *stage) rewrite(proxies ...*rig.SeedConfig) {
 	}
 }
 
-// beside is a second proxy of the same daemon, with a group of its own.
+// beside returns a second proxy of the same daemon, with its own group.
 func (s *stage) beside(name string) *stage {
 	other := *s
 	other.config = &rig.SeedConfig{
@@ -65,7 +64,7 @@ func (s *stage) beside(name string) *stage {
 	return &other
 }
 
-// slow begins a request and returns its outcome once it runs.
+// slow starts a request and returns its outcome once it is running.
 func (s *stage) slow(a *rig.App, takes time.Duration) <-chan error {
 	s.t.Helper()
 	before := a.Served("/slow")
@@ -89,8 +88,8 @@ func (s *stage) slow(a *rig.App, takes time.Duration) <-chan error {
 	return outcome
 }
 
-// renewed is replaced for workers that are reloaded by design: HAProxy removes
-// its pid file before it writes it, so that it may be missing for a moment.
+// renewed is replaced for deliberate reloads: HAProxy removes its pid file before
+// writing it, so that it may be missing for a moment.
 func (s *stage) renewed(old []int) {
 	s.t.Helper()
 	s.eventually("a new pid file", func() error {
@@ -117,8 +116,8 @@ func (s *stage) ended(pids []int) {
 	})
 }
 
-// keepsPIDs waits until the workers are those before: a launch that fails writes
-// its own pids first.
+// keepsPIDs waits until the workers are the previous ones: a failed launch writes its
+// own pids first.
 func (s *stage) keepsPIDs(before []int) {
 	s.t.Helper()
 	s.eventually("the workers are the same", func() error {
@@ -229,7 +228,7 @@ func TestWrongConfigurationChangesNothing(t *testing.T) {
 	})
 }
 
-func TestProxiesComeAndGo(t *testing.T) {
+func TestProxiesAreAddedAndRemoved(t *testing.T) {
 	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
@@ -269,7 +268,7 @@ func TestProxiesComeAndGo(t *testing.T) {
 			return nil
 		})
 
-		// It comes back under its name.
+		// It is added again under its name.
 		s.rewrite(other.config, s.config)
 		s.reread("ok")
 		other.serves("aside-web", b)
@@ -279,7 +278,7 @@ func TestProxiesComeAndGo(t *testing.T) {
 	})
 }
 
-func TestAddedProxyThatCannotStartIsTriedAgain(t *testing.T) {
+func TestAddedProxyIsRetriedUntilItStarts(t *testing.T) {
 	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
@@ -295,7 +294,7 @@ func TestAddedProxyThatCannotStartIsTriedAgain(t *testing.T) {
 		b := other.app("aside-web")
 		s.rewrite(s.config, other.config)
 		s.reread("ok")
-		s.says("a proxy ended, it does not serve until it is started again")
+		s.says("proxy failed, not serving until restarted")
 		if err := taken.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -305,7 +304,7 @@ func TestAddedProxyThatCannotStartIsTriedAgain(t *testing.T) {
 	})
 }
 
-func TestChangeThatCannotBeMadeIsTriedAgain(t *testing.T) {
+func TestFailedChangeIsRetried(t *testing.T) {
 	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
@@ -321,17 +320,17 @@ func TestChangeThatCannotBeMadeIsTriedAgain(t *testing.T) {
 		s.config.ListenerPort = taken.Addr().(*net.TCPAddr).Port
 		s.rewrite(s.config)
 		s.reread("ok")
-		s.says("cannot reload, what runs goes on unchanged")
-		for _, pid := range before { // the pid file changes while it is tried
+		s.says("reload failed, running generation unchanged")
+		for _, pid := range before { // the pid file changes during the attempt
 			if err := syscall.Kill(pid, 0); err != nil {
 				t.Errorf("worker %d: %v", pid, err)
 			}
 		}
-		// Instances go on to come and go.
+		// Instances still enter and leave.
 		b := s.app(front)
 		s.serves(front, a, b)
 		s.eventually("both are used", func() error { return used(load, []*rig.App{a, b}) })
-		s.lost(load) // its port goes
+		s.lost(load) // its port is closed
 		if err := taken.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -358,7 +357,7 @@ func TestZooKeeperMovesWithoutALostRequest(t *testing.T) {
 		load := s.load(through()...)
 
 		right := s.config.ZKAddr
-		s.config.ZKAddr = fmt.Sprintf("127.0.0.1:%d", s.port()) // nobody is there
+		s.config.ZKAddr = fmt.Sprintf("127.0.0.1:%d", s.port()) // nothing listens there
 		s.rewrite(s.config)
 		s.reread("ok")
 		c := s.app(front)
@@ -405,7 +404,7 @@ func atoi(text string) (n int) {
 	return n
 }
 
-// What a terminal, an engine or an operator may send besides changes nothing.
+// Other signals that a terminal, an engine or an operator may send have no effect.
 func TestOtherSignalsDoNothing(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)

@@ -11,8 +11,8 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// exchange moves one instance from the first group to the second, and another the
-// other way, in one transaction.
+// exchange moves one instance from the first group to the second, and another one back,
+// in one transaction.
 func (s *stage) exchange(first, second string, out, in *rig.App) {
 	s.t.Helper()
 	create := func(group string, a *rig.App) *zk.CreateRequest {
@@ -26,8 +26,8 @@ func (s *stage) exchange(first, second string, out, in *rig.App) {
 	}
 }
 
-// watcher looks all the time which group each worker serves an address for. Once
-// one of them serves the new group, none may be seen to serve the old one.
+// watcher polls which group each worker serves an address for. Once one of them serves
+// the new group, none may serve the old one.
 type watcher struct {
 	s    *stage
 	stop chan struct{}
@@ -62,7 +62,7 @@ func (s *stage) watch() *watcher {
 	return w
 }
 
-// expect tells that an address is about to move.
+// expect announces that an address is about to move.
 func (w *watcher) expect(addr, from, to string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -91,14 +91,14 @@ func (w *watcher) look(socket string) error {
 	return nil
 }
 
-// end returns how often it has looked.
+// end stops the watcher and returns how often it has polled.
 func (w *watcher) end() int {
 	close(w.stop)
 	w.done.Wait()
 	return w.looks
 }
 
-func TestAddressThatMovesNeverServesTwoGroups(t *testing.T) {
+func TestMovingAddressNeverServesTwoGroups(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.Workers = 4 })
 		a, b := s.apps(3, front), s.apps(3, base)
@@ -121,8 +121,8 @@ func TestAddressThatMovesNeverServesTwoGroups(t *testing.T) {
 	})
 }
 
-// Instances of two applications change places again and again while slow answers
-// run: a slot that had another's connections would give a wrong answer.
+// Instances of two applications swap groups repeatedly while slow requests are running:
+// a slot with connections of the other application would give a wrong answer.
 func TestTwoGroupsExchangeTheirInstances(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) {
@@ -134,11 +134,12 @@ func TestTwoGroupsExchangeTheirInstances(t *testing.T) {
 		s.serves(front, a...)
 		s.serves(base, b...)
 		load := s.load(append(through(), rig.Target{Path: "/slow?ms=150", App: front}, rig.Target{Path: "/basecentre/slow?ms=150", App: base})...)
-		// What moves becomes the other application once nothing runs on it.
+		// A moved instance changes its application once no request is running on it.
 		become := func(app *rig.App, group string) {
 			if err := app.Unregister(); err != nil {
 				t.Fatal(err)
 			}
+			s.eventually(app.Addr()+" is left", func() error { return s.config.Left(app.Name(), app.Addr()) })
 			if err := app.Quiet(t.Context(), 100*time.Millisecond); err != nil {
 				t.Fatal(err)
 			}
@@ -160,14 +161,14 @@ func TestTwoGroupsExchangeTheirInstances(t *testing.T) {
 	})
 }
 
-// An instance whose sessions go on keeps its slot, even where it is the last one:
-// slots are added instead, and the long answer comes to its end.
+// An instance with running sessions keeps its slot, even the last one: slots are added
+// instead, and the long request finishes.
 func TestSlotWithSessionsIsNotReAddressed(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.Groups[0].MaxServer = 2 })
 		a := s.app(front)
 		s.serves(front, a)
-		slow := s.slow(a, 3*time.Second) // nobody else could answer
+		slow := s.slow(a, 3*time.Second) // the only instance that can answer
 		b := s.app(front)
 		s.serves(front, a, b)
 		load := s.load(rig.Target{Path: "/", App: front})
@@ -189,7 +190,7 @@ func TestSlotWithSessionsIsNotReAddressed(t *testing.T) {
 		}
 		s.lost(load)
 
-		// At rest the slot is another's, and nothing is added.
+		// A slot at rest is reused, and none is added.
 		if err := c.Unregister(); err != nil {
 			t.Fatal(err)
 		}
@@ -198,9 +199,7 @@ func TestSlotWithSessionsIsNotReAddressed(t *testing.T) {
 		for range 4 {
 			d := s.app(front)
 			s.serves(front, b, d)
-			if err := d.Retire(t.Context(), 100*time.Millisecond); err != nil {
-				t.Fatal(err)
-			}
+			s.retire(front, d)
 			s.serves(front, b)
 		}
 		if now := s.pids(); now[0] != before[0] {

@@ -19,14 +19,14 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// within bounds every wait for something that takes milliseconds when all is well.
+// within bounds every wait for something that normally takes milliseconds.
 const within = 20 * time.Second
 
-// patience is the session timeout of applications: where a server is started
-// again on a busy machine, they are still registered.
+// patience is the session timeout of applications: long enough to survive a server's
+// restart on a busy machine.
 const patience = 30 * time.Second
 
-// stage is one daemon with its proxy, and an application's session in ZooKeeper.
+// stage is one daemon with its proxy, and an application's ZooKeeper session.
 type stage struct {
 	t        *testing.T
 	config   *rig.SeedConfig
@@ -37,22 +37,23 @@ type stage struct {
 	binary   string
 }
 
-// onEveryHAProxy runs a test on each installed HAProxy, on several beside each
-// other: they share the ZooKeeper alone, where each has a path of its own.
+// onEveryHAProxy runs a test with each installed HAProxy, in parallel with others,
+// since tests mostly wait: they only share the ZooKeeper, where each has its own path.
+// Call it once per test.
 func onEveryHAProxy(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 	t.Helper()
-	for _, h := range shared.haproxies {
-		t.Run(h.Name, func(t *testing.T) {
-			t.Parallel()
-			test(t, h)
-		})
-	}
+	t.Parallel()
+	inTurn(t, func(t *testing.T, h rig.HAProxy) {
+		t.Parallel()
+		test(t, h)
+	})
 }
 
-// onSomeHAProxy is onEveryHAProxy for a test of a minute and more: it runs on one,
-// and with E2E_LONG on every.
+// onSomeHAProxy is onEveryHAProxy for tests of a minute and more: with one HAProxy, and
+// with E2E_LONG with every one.
 func onSomeHAProxy(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 	t.Helper()
+	t.Parallel()
 	haproxies := shared.haproxies
 	if os.Getenv("E2E_LONG") == "" {
 		haproxies = haproxies[:1]
@@ -65,7 +66,8 @@ func onSomeHAProxy(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 	}
 }
 
-// inTurn is onEveryHAProxy for a test whose runs would disturb each other.
+// inTurn is onEveryHAProxy for tests that measure durations or would disturb others:
+// nothing else runs in parallel.
 func inTurn(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 	t.Helper()
 	for _, h := range shared.haproxies {
@@ -73,11 +75,22 @@ func inTurn(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 	}
 }
 
-// onEverySet runs a test of processes on each installed HAProxy with the seed's
-// two workers and, where they are processes, with one; with four too by E2E_LONG.
+// onEverySet runs a test of processes with each installed HAProxy with the seed's two
+// workers and, if they are processes, with one; with E2E_LONG with four too.
 func onEverySet(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 	t.Helper()
-	onEveryHAProxy(t, test)
+	t.Parallel()
+	eachSet(t, func(t *testing.T, h rig.HAProxy) {
+		t.Parallel()
+		test(t, h)
+	})
+}
+
+// eachSet is onEverySet for tests that measure durations: nothing else runs in
+// parallel.
+func eachSet(t *testing.T, test func(*testing.T, rig.HAProxy)) {
+	t.Helper()
+	inTurn(t, test)
 	sizes := []int{1}
 	if os.Getenv("E2E_LONG") != "" {
 		sizes = append(sizes, 4)
@@ -85,20 +98,17 @@ func onEverySet(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 	for _, h := range shared.haproxies {
 		for _, n := range sizes {
 			if h.Workers = n; h.Nbproc {
-				t.Run(fmt.Sprintf("%s-nbproc-%d", h.Name, n), func(t *testing.T) {
-					t.Parallel()
-					test(t, h)
-				})
+				t.Run(fmt.Sprintf("%s-nbproc-%d", h.Name, n), func(t *testing.T) { test(t, h) })
 			}
 		}
 	}
 }
 
-// newStage prepares the seed's configuration, changed by change, in a home and
-// on a ZooKeeper path of its own. Nothing is started.
+// newStage prepares the seed's configuration, modified by change, with its own home and
+// ZooKeeper path. It starts nothing.
 func newStage(t *testing.T, h rig.HAProxy, change func(*rig.SeedConfig)) *stage {
 	t.Helper()
-	// Not t.TempDir: a unix socket's path has at most 97 bytes for HAProxy.
+	// Not t.TempDir: HAProxy limits the path of a unix socket to 97 bytes.
 	home, err := os.MkdirTemp("", "hz-")
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +138,7 @@ func (s *stage) port() int {
 	return port
 }
 
-// start starts the daemon; the configuration is written again.
+// start writes the configuration and starts the daemon.
 func (s *stage) start() {
 	s.t.Helper()
 	file, err := s.config.Write(s.home)
@@ -138,7 +148,7 @@ func (s *stage) start() {
 	s.launch(file)
 }
 
-// launch starts the daemon with a configuration file as it is.
+// launch starts the daemon with an existing configuration file.
 func (s *stage) launch(file string) {
 	s.t.Helper()
 	s.run("CONFIG=" + file)
@@ -150,7 +160,7 @@ func (s *stage) run(env ...string) {
 	s.runAs(rig.DaemonOptions{Env: env})
 }
 
-// runAs starts the daemon with options, of which it fills in the others.
+// runAs starts the daemon with options, filling in the others.
 func (s *stage) runAs(o rig.DaemonOptions) {
 	s.t.Helper()
 	var err error
@@ -180,7 +190,7 @@ func (s *stage) connect() {
 	s.use(registry, err)
 }
 
-// use makes a session the applications'.
+// use makes a session that of the applications.
 func (s *stage) use(registry *rig.Registry, err error) {
 	s.t.Helper()
 	if err != nil {
@@ -190,7 +200,7 @@ func (s *stage) use(registry *rig.Registry, err error) {
 	s.t.Cleanup(registry.Close)
 }
 
-// begin prepares, starts and waits until the daemon is ready.
+// begin prepares the stage, starts the daemon and waits until it is ready.
 func begin(t *testing.T, h rig.HAProxy, change func(*rig.SeedConfig)) *stage {
 	t.Helper()
 	s := newStage(t, h, change)
@@ -217,7 +227,7 @@ func (s *stage) ready() {
 	})
 }
 
-// get asks the daemon's HTTP port; code 0 is no answer.
+// get requests a path from the daemon's HTTP port; code 0 means no answer.
 func (s *stage) get(path string) (int, string) {
 	client := http.Client{Timeout: 5 * time.Second}
 	defer client.CloseIdleConnections()
@@ -233,7 +243,7 @@ func (s *stage) get(path string) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-// node is the ZooKeeper path of a group.
+// node returns the ZooKeeper path of a group.
 func (s *stage) node(group string) string {
 	return strings.ReplaceAll(s.config.ZKPath, "${group}", group)
 }
@@ -262,8 +272,17 @@ func (s *stage) unregistered(group string) *rig.App {
 	return app
 }
 
-// replace takes one instance out and puts another in, in one transaction: the
-// daemon's watch fires once for both.
+// retire removes an instance from a group, and stops it when no worker sends it
+// requests any more.
+func (s *stage) retire(group string, app *rig.App) {
+	s.t.Helper()
+	if err := app.Retire(s.t.Context(), 100*time.Millisecond, func() error { return s.config.Left(group, app.Addr()) }); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// replace replaces one instance by another in one transaction: the daemon's watch fires
+// once for both.
 func (s *stage) replace(group string, old, next *rig.App) {
 	s.t.Helper()
 	results, err := s.registry.Conn().Multi(
@@ -286,8 +305,8 @@ func used(load *rig.Load, apps []*rig.App) error {
 	return nil
 }
 
-// serves waits until exactly these instances serve a group: in every worker and
-// in the query API.
+// serves waits until exactly these instances serve a group: in every worker and in the
+// query API.
 func (s *stage) serves(group string, apps ...*rig.App) {
 	s.t.Helper()
 	want := addrs(apps)
@@ -303,8 +322,7 @@ func addrs(apps []*rig.App) []string {
 	return sorted
 }
 
-// compareWorkers returns nil when exactly these instances serve a group in every
-// worker.
+// compareWorkers returns nil if exactly these instances serve a group in every worker.
 func (s *stage) compareWorkers(group string, apps ...*rig.App) error {
 	return s.inWorkers(group, addrs(apps))
 }
@@ -322,8 +340,8 @@ func (s *stage) inWorkers(group string, want []string) error {
 	return nil
 }
 
-// current returns nil when the workers behind the sockets are those that the
-// daemon knows to serve: while it starts others, theirs are there already.
+// current returns nil if the workers behind the sockets are the serving ones according
+// to the daemon: while it starts others, those may already answer.
 func (s *stage) current() error {
 	condition, err := s.condition()
 	if err != nil || len(condition.Generations) == 0 {
@@ -362,10 +380,12 @@ func (s *stage) compareAnswer(group string, want []string) error {
 	return nil
 }
 
-// condition is what /readyz says of the proxy.
+// condition is the proxy's state in /readyz.
 type condition struct {
-	Problem     string
-	Generations []struct {
+	Problem string
+	// Overrides of instances, by group and address.
+	Agent, Operator map[string]map[string]string
+	Generations     []struct {
 		PIDs     []int
 		Draining bool
 		Since    time.Time
@@ -400,7 +420,7 @@ func (s *stage) load(targets ...rig.Target) *rig.Load {
 	return load
 }
 
-// both is an instance of each of the seed's groups, served and under load.
+// both returns an instance of each of the seed's groups, served and under load.
 func (s *stage) both() (a, b *rig.App, load *rig.Load) {
 	s.t.Helper()
 	a, b = s.app(front), s.app(base)
@@ -419,7 +439,7 @@ func (s *stage) lost(load *rig.Load) rig.Result {
 	return result
 }
 
-// stopped asks the daemon to stop and asserts that it does, with nothing left.
+// stopped stops the daemon and asserts that nothing is left.
 func (s *stage) stopped() {
 	s.t.Helper()
 	if err := s.daemon.Signal(sigterm); err != nil {

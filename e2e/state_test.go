@@ -18,7 +18,7 @@ import (
 
 func (s *stage) stateFile() string { return filepath.Join(s.home, "state", "ngboss.json") }
 
-// keeps waits until the file has exactly these instances, which may be a second.
+// keeps waits until the cache has exactly these instances, which may take a second.
 func (s *stage) keeps(apps ...*rig.App) {
 	s.t.Helper()
 	s.eventually("the file has them", func() error {
@@ -44,7 +44,7 @@ func (s *stage) keeps(apps ...*rig.App) {
 	})
 }
 
-// freshness returns the header that tells stale answers.
+// freshness returns the header that marks stale answers.
 func (s *stage) freshness() string {
 	s.t.Helper()
 	response, err := http.Get("http://" + s.http + "/ngboss")
@@ -55,10 +55,10 @@ func (s *stage) freshness() string {
 	return response.Header.Get("Haproxy-Zk-Stale")
 }
 
-// TestStartFromWhatWasKept without ZooKeeper, after a stop and after a crash of
-// the machine, with groups written out and discovered.
-func TestStartFromWhatWasKept(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+// TestStartFromCache starts without ZooKeeper, after a stop and after a power loss,
+// with configured and discovered groups.
+func TestStartFromCache(t *testing.T) {
+	inTurn(t, func(t *testing.T, h rig.HAProxy) {
 		z := ownZooKeeper(t, rig.ZooKeeperOptions{})
 		for name, change := range map[string]func(*rig.SeedConfig){
 			"written out": func(*rig.SeedConfig) {},
@@ -121,7 +121,7 @@ func TestStartFromWhatWasKept(t *testing.T) {
 	})
 }
 
-// powerLoss ends the daemon and HAProxy as the machine's end does.
+// powerLoss ends the daemon and HAProxy like the end of the machine.
 func (s *stage) powerLoss() {
 	s.t.Helper()
 	s.daemon.Kill()
@@ -130,8 +130,8 @@ func (s *stage) powerLoss() {
 	}
 }
 
-// TestOldListsAreNotServedWhereZooKeeperAnswers starts with an old file.
-func TestOldListsAreNotServedWhereZooKeeperAnswers(t *testing.T) {
+// TestCachedListsAreNotServedWhenZooKeeperAnswers starts with an old cache.
+func TestCachedListsAreNotServedWhenZooKeeperAnswers(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a, b := s.app(front), s.app(base)
@@ -149,14 +149,15 @@ func TestOldListsAreNotServedWhereZooKeeperAnswers(t *testing.T) {
 		s.start()
 		s.ready()
 		s.compareNow(front, c)
-		if strings.Contains(s.daemon.Output(), "serving what was registered last") {
+		if strings.Contains(s.daemon.Output(), "serving cached registrations") {
 			t.Error("old lists were served")
 		}
 	})
 }
 
-// TestStateThatIsOfNoUse is told, and nothing ends by it.
-func TestStateThatIsOfNoUse(t *testing.T) {
+// TestUnusableCacheIsReported: an unusable cache is logged and otherwise ignored.
+func TestUnusableCacheIsReported(t *testing.T) {
+	t.Parallel()
 	z := ownZooKeeper(t, rig.ZooKeeperOptions{})
 	h := shared.haproxies[0]
 	s := newStage(t, h, func(c *rig.SeedConfig) { c.ZKAddr = z.Addr() })
@@ -171,13 +172,13 @@ func TestStateThatIsOfNoUse(t *testing.T) {
 	s.start()
 	s.ready()
 	s.serves(front, a)
-	s.keeps(a) // in its place
-	if !strings.Contains(s.daemon.Output(), "it is damaged") {
-		t.Error("the damaged file was not told of")
+	s.keeps(a) // replacing it
+	if !strings.Contains(s.daemon.Output(), "it is corrupt") {
+		t.Error("the damaged file was not reported")
 	}
 	s.stopped()
 
-	// A folder that cannot be one.
+	// A directory that cannot be created.
 	if err := os.RemoveAll(filepath.Dir(s.stateFile())); err != nil {
 		t.Fatal(err)
 	}
@@ -192,8 +193,8 @@ func TestStateThatIsOfNoUse(t *testing.T) {
 	s.start()
 	s.ready()
 	s.serves(front, a)
-	s.eventually("it is told", func() error {
-		if !strings.Contains(s.daemon.Output(), "what is registered cannot be kept") {
+	s.eventually("it is reported", func() error {
+		if !strings.Contains(s.daemon.Output(), "cannot write the registration cache") {
 			return fmt.Errorf("nothing")
 		}
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -11,8 +12,8 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// talks opens a ZooKeeper session through addr and reads by it: a real protocol
-// over TCP, in which the server is known by what it has.
+// talks opens a ZooKeeper session through addr and reads from it: a real protocol over
+// TCP, in which the data identify the server.
 func talks(ctx context.Context, addr, node, child string) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -82,10 +83,45 @@ func TestEnvironmentAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		response.Body.Close()
-		// Had it been obeyed, this would never come true.
+		// If the request had had an effect, this would never come true.
 		s.eventually("the stats page changes nothing without a user", func() error { return s.answersAt(listener, "/web/x", web) })
 		s.stopped()
 	})
+}
+
+// Our variables have long names beside those of other programs, and take precedence.
+// Variables that Kubernetes sets for a service named admin or listener do not prevent
+// the start.
+func TestUnrelatedEnvironmentVariables(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, shared.haproxies[0], nil)
+	s.connect()
+	listener := s.port()
+	s.run("HAPROXY_ZK_ZK_ADDR="+shared.zookeeper.Addr(), "ZK_ADDR=another.invalid:2181", "HAPROXY_ZK_ZK_PATH="+s.config.ZKPath, "EXEC="+s.config.HAProxy,
+		fmt.Sprintf("HAPROXY_ZK_LISTENER_PORT=%d", listener), "LISTENER_PORT=tcp://10.96.0.1:80", "ADMIN_PORT=tcp://10.96.0.2:80",
+		"ADMIN_SERVICE_HOST=10.96.0.2", "HAPROXY_ZK_PORT=tcp://10.96.0.3:8080", "HAPROXY_ZK_ADMIN_USER=ops", "HAPROXY_ZK_ADMIN_PASSWORD=canary", "HAPROXY_ZK_WORKER=3", "HAPROXY_ZK_PROXY_NAME=ngboss")
+	s.ready()
+	web := s.app("web")
+	s.eventually("the discovered group serves", func() error { return s.answersAt(listener, "/web/x", web) })
+	for _, words := range []string{
+		"LISTENER_PORT: ignored, because it describes a service of Kubernetes", "ADMIN_PORT: ignored, because it describes a service of Kubernetes",
+		"HAPROXY_ZK_WORKER: unknown variable, ignored: did you mean HAPROXY_ZK_WORKERS?",
+	} {
+		if !strings.Contains(s.daemon.Output(), words) {
+			t.Errorf("it does not say %q:\n%s", words, s.daemon.Output())
+		}
+	}
+	condition, err := s.condition()
+	if err != nil || len(condition.Generations) == 0 {
+		t.Fatalf("generations %v, %v", condition.Generations, err)
+	}
+	for _, pid := range condition.Generations[0].PIDs {
+		environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		if err != nil || strings.Contains(string(environment), "canary") || !strings.Contains(string(environment), "ADMIN_SERVICE_HOST") {
+			t.Errorf("HAProxy's environment: %v %q", err, environment)
+		}
+	}
+	s.stopped()
 }
 
 func TestEnvironmentTCP(t *testing.T) {
@@ -106,6 +142,7 @@ func TestEnvironmentTCP(t *testing.T) {
 }
 
 func TestWrongEnvironmentNamesTheVariables(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, shared.haproxies[0], nil)
 	s.run("LISTENER_PORT=high", "WORKERS=0")
 	s.exits(2)
@@ -117,6 +154,7 @@ func TestWrongEnvironmentNamesTheVariables(t *testing.T) {
 }
 
 func TestFileAndEnvironmentTogether(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, shared.haproxies[0], nil)
 	file, err := s.config.Write(s.home)
 	if err != nil {

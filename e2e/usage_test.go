@@ -11,12 +11,12 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-func TestWhatCannotWorkEndsWithAReason(t *testing.T) {
+func TestStartupErrorsNameTheReason(t *testing.T) {
 	occupied, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer occupied.Close()
+	t.Cleanup(func() { occupied.Close() }) // the runs on each HAProxy outlive this function
 	port := occupied.Addr().(*net.TCPAddr).Port
 
 	for _, test := range []struct {
@@ -44,14 +44,14 @@ func TestWhatCannotWorkEndsWithAReason(t *testing.T) {
 			exit: 2, says: []string{"ngboss.groups.web-basecentre.server-template", "one-to-many"},
 		},
 		{
-			name:   "HAProxy is not there",
+			name:   "HAProxy is missing",
 			change: func(c *rig.SeedConfig) { c.Extra = map[string]any{"exec": "/nowhere/haproxy"} },
 			exit:   2, says: []string{"ngboss.exec", "/nowhere/haproxy"},
 		},
 		{
-			name:   "it is no HAProxy",
+			name:   "another program than HAProxy",
 			change: func(c *rig.SeedConfig) { c.Extra = map[string]any{"exec": "/bin/echo"} },
-			exit:   2, says: []string{"ngboss.exec", "is no HAProxy"},
+			exit:   2, says: []string{"ngboss.exec", "is not HAProxy"},
 		},
 		{
 			name: "HAProxy refuses the rendered file",
@@ -61,12 +61,19 @@ func TestWhatCannotWorkEndsWithAReason(t *testing.T) {
 			exit: 2, says: []string{"refuses the configuration", "unknown option 'httpblog'", ".conf.new:"},
 		},
 		{
+			name: "a name in the template does not resolve",
+			change: func(c *rig.SeedConfig) {
+				c.Template = rig.SeedTemplate + "\nbackend elsewhere\n    server s nowhere.invalid:80\n"
+			},
+			exit: 1, says: []string{"could not resolve address"},
+		},
+		{
 			name:   "a port is in use",
 			change: func(c *rig.SeedConfig) { c.ListenerPort = port },
 			exit:   1, says: []string{"cannot bind socket", strconv.Itoa(port)},
 		},
 		{
-			name: "the configuration is no JSON",
+			name: "the configuration is not JSON",
 			after: func(t *testing.T, s *stage) {
 				if err := os.WriteFile(filepath.Join(s.home, "etc", "web.config.json"), []byte("{\n  \"ngboss\": {,}\n}"), 0o600); err != nil {
 					t.Fatal(err)
@@ -108,6 +115,7 @@ func removeFile(t *testing.T, path string) {
 }
 
 func TestHTTPAddressInUse(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 )
 
-// wrap puts a shell script between the daemon and HAProxy: it gets HAProxy's
-// arguments and the word that the test wrote last with mode.
+// wrap puts a shell script between the daemon and HAProxy: it gets HAProxy's arguments
+// and the last word that the test set with mode.
 func (s *stage) wrap(script string) {
 	s.t.Helper()
 	text := fmt.Sprintf("#!/bin/sh\nhome=%s\nmode=$(cat $home/mode 2>/dev/null)\n%s\nexec %s \"$@\"\n", s.home, script, s.config.HAProxy)

@@ -20,7 +20,7 @@ const (
 	permission = "digest:" + reader + ":" + canary
 )
 
-// guard makes the groups' nodes, which only the user app may read.
+// guard creates the groups' nodes, readable by the user app only.
 func (s *stage) guard(groups ...string) {
 	s.t.Helper()
 	if err := s.registry.Conn().AddAuth("digest", []byte(reader+":"+canary)); err != nil {
@@ -34,7 +34,7 @@ func (s *stage) guard(groups ...string) {
 	}
 }
 
-// allow gives a group's node another ACL.
+// allow sets the ACL of a group's node.
 func (s *stage) allow(group string, acl []zk.ACL) {
 	s.t.Helper()
 	if _, err := s.registry.Conn().SetACL(s.node(group), acl, -1); err != nil {
@@ -42,7 +42,7 @@ func (s *stage) allow(group string, acl []zk.ACL) {
 	}
 }
 
-// secretFile writes a file of the owner's.
+// secretFile writes a file readable by the owner only.
 func (s *stage) secretFile(name, text string) string {
 	s.t.Helper()
 	path := filepath.Join(s.home, name)
@@ -52,7 +52,7 @@ func (s *stage) secretFile(name, text string) string {
 	return path
 }
 
-func TestGroupsThatOnlyAUserMayRead(t *testing.T) {
+func TestGroupsReadableByOneUserOnly(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, func(c *rig.SeedConfig) { c.Extra = map[string]any{"session_timeout": "2s"} })
 		s.connect()
@@ -62,14 +62,14 @@ func TestGroupsThatOnlyAUserMayRead(t *testing.T) {
 		s.start()
 		s.eventually("it says what it may not read, and what to do", func() error {
 			code, body := s.get("/readyz")
-			want := fmt.Sprintf("connected, but no permission to read %s and 1 more (NoAuth): set zk.auth to a user that may", s.node(base))
+			want := fmt.Sprintf("connected, but no permission to read %s and 1 more (NoAuth): set zk.auth to a user with read permission", s.node(base))
 			if code != http.StatusServiceUnavailable || !strings.Contains(body, want) {
 				return fmt.Errorf("%d %s, want %s", code, body, want)
 			}
 			return nil
 		})
 		s.eventually("so does the log", func() error {
-			for _, part := range []string{"cannot read path", s.node(front), "set zk.auth to a user that may"} {
+			for _, part := range []string{"cannot read path", s.node(front), "set zk.auth to a user with read permission"} {
 				if !strings.Contains(s.daemon.Output(), part) {
 					return fmt.Errorf("%q is not in it", part)
 				}
@@ -84,7 +84,7 @@ func TestGroupsThatOnlyAUserMayRead(t *testing.T) {
 			t.Errorf("check --online: exit code %d", code)
 		}
 
-		// With the user, from a file, by HUP and without a restart of HAProxy.
+		// With the user from a file, by SIGHUP and without a restart of HAProxy.
 		s.config.Extra["zk.auth_file"] = s.secretFile("secret", permission+"\n")
 		if code, found := s.findings(s.written(), "--online"); code != 0 {
 			t.Errorf("check --online with zk.auth_file: exit code %d, %v", code, found)
@@ -95,15 +95,15 @@ func TestGroupsThatOnlyAUserMayRead(t *testing.T) {
 		s.serves(front, a)
 		s.serves(base, b)
 		s.ready()
-		s.settled() // the generation before knew no instance, and may still accept
+		s.settled() // the previous generation knew no instance, and may still accept
 
-		// The file's secret is read again by HUP as well.
+		// The file's secret is read again on SIGHUP as well.
 		load := s.load(through()...)
 		s.secretFile("secret", "digest:"+reader+":wrong")
 		if err := s.daemon.Signal(syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}
-		s.eventually("the new user is told of", func() error {
+		s.eventually("the new user is reported", func() error {
 			if !strings.Contains(s.daemon.Output(), "grant read to the user of zk.auth") {
 				return fmt.Errorf("nothing")
 			}
@@ -121,9 +121,9 @@ func TestGroupsThatOnlyAUserMayRead(t *testing.T) {
 	})
 }
 
-// TestUserOfTheEnvironment gives the secret in a variable, in a file that
-// mentions one, and in a file of its own, over a session that is lost.
-func TestUserOfTheEnvironment(t *testing.T) {
+// TestUserFromTheEnvironment gives the secret in a variable, in a file that refers to
+// one, and in its own file, across a lost session.
+func TestUserFromTheEnvironment(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		z := ownZooKeeper(t, rig.ZooKeeperOptions{})
 		for name, env := range map[string]func(s *stage) []string{
@@ -154,7 +154,7 @@ func TestUserOfTheEnvironment(t *testing.T) {
 				}
 				s.eventually("it serves", func() error { return s.answersAt(listener, path, a) })
 
-				// The next connection and the next session know the user, too.
+				// The next connection and the next session authenticate, too.
 				if err := z.Kill(); err != nil {
 					t.Fatal(err)
 				}
@@ -169,7 +169,7 @@ func TestUserOfTheEnvironment(t *testing.T) {
 	})
 }
 
-// secretStays looks for the secret wherever somebody could, and stops.
+// secretStays looks for the secret wherever it might leak, and stops.
 func (s *stage) secretStays() {
 	s.t.Helper()
 	for _, path := range []string{"/", "/readyz", "/healthz", "/metrics"} {
@@ -182,9 +182,10 @@ func (s *stage) secretStays() {
 	leaks(s.t, "the output", s.daemon.Output())
 }
 
-// TestZooKeeperThatTakesNoUser refuses the scheme: nothing is read, the reason is
-// told, and nothing is hurried.
-func TestZooKeeperThatTakesNoUser(t *testing.T) {
+// TestZooKeeperRejectsTheUser rejects the scheme: nothing is read, the reason is
+// logged, and retries back off.
+func TestZooKeeperRejectsTheUser(t *testing.T) {
+	t.Parallel()
 	z := ownZooKeeper(t, rig.ZooKeeperOptions{Lines: []string{"DigestAuthenticationProvider.enabled=false"}})
 	h := shared.haproxies[0]
 	s := newStage(t, h, func(c *rig.SeedConfig) {

@@ -15,14 +15,14 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// promptly bounds how long lists may be wrong after a server accepts connections
+// promptly bounds how long lists may be outdated after a server accepts connections
 // again.
 const promptly = 2 * time.Second
 
-// safetyRead is how long a list may at most go without being read.
+// safetyRead is the maximum time between two reads of a list.
 const safetyRead = 90 * time.Second
 
-// servesBy is serves with a deadline, counted from when a server was there again.
+// servesBy is serves with a deadline, counted from when a server was available again.
 func (s *stage) servesBy(deadline time.Time, group string, apps ...*rig.App) {
 	s.t.Helper()
 	if err := rig.Eventually(s.t.Context(), time.Until(deadline), func() error { return s.compare(group, addrs(apps)) }); err != nil {
@@ -33,16 +33,16 @@ func (s *stage) servesBy(deadline time.Time, group string, apps ...*rig.App) {
 	}
 }
 
-// sessions is how many the daemon has had.
+// sessions returns how many sessions the daemon has had.
 func (s *stage) sessions() string {
 	_, metrics := s.get("/metrics")
 	return regexp.MustCompile(`haproxyzk_zookeeper_sessions_total\{[^}]*\} (\d+)`).FindStringSubmatch(metrics)[1]
 }
 
-// unreachable waits until the daemon tells a problem, and stays ready.
+// unreachable waits until the daemon reports a problem, and stays ready.
 func (s *stage) unreachable(problem string) {
 	s.t.Helper()
-	s.eventually("it tells the problem, and stays ready", func() error {
+	s.eventually("it reports the problem, and stays ready", func() error {
 		if code, body := s.get("/readyz"); code != http.StatusOK || !strings.Contains(body, problem) {
 			return fmt.Errorf("%d %s, want %s", code, body, problem)
 		}
@@ -50,8 +50,8 @@ func (s *stage) unreachable(problem string) {
 	})
 }
 
-// wired is a stage whose daemon reaches ZooKeeper over a wire, and applications
-// that do not need it.
+// wired returns a stage whose daemon reaches ZooKeeper over a wire, unlike the
+// applications.
 func wired(t *testing.T, h rig.HAProxy, timeout string) (*stage, *rig.Wire) {
 	t.Helper()
 	w, err := rig.NewWire(shared.zookeeper.Addr())
@@ -74,18 +74,18 @@ func forward(t *testing.T, w *rig.Wire) (deadline time.Time) {
 	return time.Now().Add(promptly)
 }
 
-// TestConnectionToZooKeeperFails in every way that there is, and instances come
-// and go meanwhile.
-func TestConnectionToZooKeeperFails(t *testing.T) {
+// TestZooKeeperConnectionFailures breaks the connection in every possible way, while
+// instances enter and leave.
+func TestZooKeeperConnectionFailures(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s, w := wired(t, h, "2s")
 		s.start()
 		s.ready()
 		a, b, load := s.both()
 		for _, fault := range []struct {
-			name string
-			fail func()
-			told string // "" when it may be over before it is
+			name     string
+			fail     func()
+			reported string // "" if it may be over before it is reported
 		}{
 			{"cut", w.Cut, ""},
 			{"refused", w.Refuse, "connection refused"},
@@ -94,15 +94,15 @@ func TestConnectionToZooKeeperFails(t *testing.T) {
 		} {
 			t.Log(fault.name)
 			fault.fail()
-			if fault.told != "" {
-				s.unreachable(fault.told)
+			if fault.reported != "" {
+				s.unreachable(fault.reported)
 			}
 			next := s.app(front)
 			if err := a.Unregister(); err != nil {
 				t.Fatal(err)
 			}
-			if fault.told != "" {
-				s.compareNow(front, a) // it stays
+			if fault.reported != "" {
+				s.compareNow(front, a) // it stays that way
 			}
 			deadline := forward(t, w)
 			s.servesBy(deadline, front, next)
@@ -113,7 +113,7 @@ func TestConnectionToZooKeeperFails(t *testing.T) {
 	})
 }
 
-// TestStartBehindASilentNetwork accepts connections and says nothing.
+// TestStartBehindASilentNetwork accepts connections and never answers.
 func TestStartBehindASilentNetwork(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s, w := wired(t, h, "10s")
@@ -127,7 +127,7 @@ func TestStartBehindASilentNetwork(t *testing.T) {
 			}
 			return nil
 		})
-		// HAProxy serves, what is known: nothing.
+		// HAProxy serves the known instances: none.
 		s.workersServe(front)
 		deadline := forward(t, w)
 		s.servesBy(deadline, front, a)
@@ -141,7 +141,7 @@ func TestStartBehindASilentNetwork(t *testing.T) {
 	})
 }
 
-// TestSessionExpires at the server, behind a network that is silent.
+// TestSessionExpires at the server, behind a silent network.
 func TestSessionExpires(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s, w := wired(t, h, "1s")
@@ -172,8 +172,43 @@ func TestSessionExpires(t *testing.T) {
 	})
 }
 
-// TestSessionIsClosedByAnother who knows its id and password: the daemon gets one
-// of its own, without a change of what is served.
+// If ZooKeeper's minSessionTimeout exceeds session_timeout, the latter still determines
+// when a dead connection is given up; the session outlives it.
+func TestMinSessionTimeoutAboveOurs(t *testing.T) {
+	z := ownZooKeeper(t, rig.ZooKeeperOptions{Lines: []string{"minSessionTimeout=60000"}})
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		w, err := rig.NewWire(z.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(w.Close)
+		s := newStage(t, h, func(c *rig.SeedConfig) {
+			c.ZKAddr, c.Extra = w.Addr(), map[string]any{"session_timeout": "2s"}
+		})
+		s.use(rig.ConnectRegistry(t.Context(), z.Addr(), patience))
+		s.start()
+		s.ready()
+		a, b, load := s.both()
+		w.Silence()
+		begun := time.Now()
+		s.unreachable("timed out")
+		if took := time.Since(begun); took > 5*time.Second {
+			t.Errorf("the dead connection was given up after %v", took)
+		}
+		c := s.app(front)
+		deadline := forward(t, w)
+		s.servesBy(deadline, front, a, c)
+		s.servesBy(deadline, base, b)
+		if n := s.sessions(); n != "1" {
+			t.Errorf("%s sessions", n)
+		}
+		s.lost(load)
+		s.stopped()
+	})
+}
+
+// TestSessionIsClosedByAnother closes the session with its id and password: the daemon
+// gets a new one, and what it serves does not change.
 func TestSessionIsClosedByAnother(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s, w := wired(t, h, "10s")
@@ -199,7 +234,7 @@ func TestSessionIsClosedByAnother(t *testing.T) {
 	})
 }
 
-// expired waits until the server knows the daemon's session no more.
+// expired waits until the server has dropped the daemon's session.
 func (s *stage) expired() {
 	s.t.Helper()
 	id := s.session()
@@ -212,18 +247,18 @@ func (s *stage) expired() {
 	})
 }
 
-// session is the id of the daemon's, as it logs it.
+// session returns the id of the daemon's session from its log.
 func (s *stage) session() string {
 	s.t.Helper()
-	found := regexp.MustCompile(`connected to zookeeper.*"session":"(0x[0-9a-f]+)"`).FindAllStringSubmatch(s.daemon.Output(), -1)
+	found := regexp.MustCompile(`connected to ZooKeeper.*"session":"(0x[0-9a-f]+)"`).FindAllStringSubmatch(s.daemon.Output(), -1)
 	if len(found) == 0 {
 		s.t.Fatal("the daemon has logged no session")
 	}
 	return found[len(found)-1][1]
 }
 
-// TestAnswersOfZooKeeperAreSlow by seconds, which is no reason to disconnect.
-func TestAnswersOfZooKeeperAreSlow(t *testing.T) {
+// TestSlowZooKeeper answers seconds late, which is no reason to disconnect.
+func TestSlowZooKeeper(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		const slow = 3 * time.Second
 		s, w := wired(t, h, "10s")
@@ -234,7 +269,7 @@ func TestAnswersOfZooKeeperAreSlow(t *testing.T) {
 		c := s.app(front)
 		// The event and the answer to the read are late.
 		s.servesBy(time.Now().Add(2*slow+promptly), front, a, c)
-		if n := s.sessions(); n != "1" || strings.Contains(s.daemon.Output(), "disconnected from zookeeper") {
+		if n := s.sessions(); n != "1" || strings.Contains(s.daemon.Output(), "disconnected from ZooKeeper") {
 			t.Errorf("it was disconnected, %s sessions", n)
 		}
 		w.Cut() // a handshake is as slow
@@ -243,16 +278,16 @@ func TestAnswersOfZooKeeperAreSlow(t *testing.T) {
 		if n := s.sessions(); n != "1" {
 			t.Errorf("%s sessions", n)
 		}
-		deadline := forward(t, w).Add(slow) // what is on the way comes late
+		deadline := forward(t, w).Add(slow) // what is on the way arrives late
 		d := s.app(front)
 		s.servesBy(deadline, front, a, c, d)
 		s.lost(load)
 	})
 }
 
-// TestAllServersAreAway for some seconds, with E2E_LONG for a minute. Health
-// checks go on deciding.
-func TestAllServersAreAway(t *testing.T) {
+// TestAllZooKeeperServersUnavailable lasts some seconds, with E2E_LONG a minute. Health
+// checks still apply.
+func TestAllZooKeeperServersUnavailable(t *testing.T) {
 	absence := 5 * time.Second
 	if os.Getenv("E2E_LONG") != "" {
 		absence = time.Minute
@@ -295,8 +330,8 @@ func (s *stage) compareNow(group string, apps ...*rig.App) {
 	}
 }
 
-// TestLeaderIsKilled in an ensemble of three, twice: whoever is connected to it
-// goes elsewhere, whoever is not waits for the election.
+// TestLeaderIsKilled in an ensemble of three, twice: clients of the leader reconnect
+// elsewhere, the others wait for the election.
 func TestLeaderIsKilled(t *testing.T) {
 	e, err := rig.StartEnsemble(t.Context(), t.TempDir(), 3)
 	if err != nil {
@@ -336,12 +371,11 @@ func TestLeaderIsKilled(t *testing.T) {
 	})
 }
 
-// TestPermissionIsTakenAway from a path that is being served: what is known
-// stays, that is told, and what is new comes when it is given back. ZooKeeper
-// drops the watch without a word, so that only the safety read finds it, after up
-// to 90 seconds: the test runs once, and on every HAProxy with E2E_LONG.
-func TestPermissionIsTakenAway(t *testing.T) {
-	t.Parallel()
+// TestPermissionIsRevoked on a path that is being served: known instances stay, the
+// problem is reported, and new ones are added once the permission is back. ZooKeeper
+// drops the watch silently, so that only the safety read notices, after up to 90
+// seconds: the test runs once, and on every HAProxy with E2E_LONG.
+func TestPermissionIsRevoked(t *testing.T) {
 	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a, b, load := s.both()
@@ -350,10 +384,10 @@ func TestPermissionIsTakenAway(t *testing.T) {
 		}
 		s.allow(front, zk.DigestACL(zk.PermAll, "owner", "x"))
 		c := s.app(front)
-		told := "connected, but no permission to read " + s.node(front) + " (NoAuth): set zk.auth"
+		reported := "connected, but no permission to read " + s.node(front) + " (NoAuth): set zk.auth"
 		if err := rig.Eventually(t.Context(), safetyRead+within, func() error {
-			if code, body := s.get("/readyz"); code != http.StatusOK || !strings.Contains(body, told) {
-				return fmt.Errorf("%d %s, want %s", code, body, told)
+			if code, body := s.get("/readyz"); code != http.StatusOK || !strings.Contains(body, reported) {
+				return fmt.Errorf("%d %s, want %s", code, body, reported)
 			}
 			return nil
 		}); err != nil {
@@ -363,12 +397,12 @@ func TestPermissionIsTakenAway(t *testing.T) {
 		d := s.app(base) // the others are followed
 		s.serves(base, b, d)
 		if output := s.daemon.Output(); !strings.Contains(output, "cannot read path, the instances known stay") {
-			t.Error("the log does not tell")
+			t.Error("it is not logged")
 		}
 		s.allow(front, zk.WorldACL(zk.PermAll))
 		s.serves(front, a, c)
 		if _, body := s.get("/readyz"); strings.Contains(body, "permission") {
-			t.Errorf("it still tells: %s", body)
+			t.Errorf("it is still reported: %s", body)
 		}
 		s.lost(load)
 	})

@@ -19,9 +19,9 @@ const (
 	opChildren = 12
 )
 
-// TestReadsOfAThousandGroups counts what ZooKeeper is asked when the connection
-// is lost, and when the session is. The daemon is one without the race detector,
-// which has fewer slots than there are goroutines.
+// TestReadsOfAThousandGroups counts the requests to ZooKeeper after the loss of the
+// connection, and of the session. The daemon is built without the race detector, which
+// supports fewer goroutines.
 func TestReadsOfAThousandGroups(t *testing.T) {
 	binary, err := rig.Build(t.Context(), false)
 	if err != nil {
@@ -30,19 +30,30 @@ func TestReadsOfAThousandGroups(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s, w := wired(t, h, "2s")
 		s.binary = binary
-		s.crowd()
+		s.createManyGroups()
 		s.start()
 		s.ready()
 		a, last := s.app("g0"), s.app("g999")
 		s.serves("g0", a)
 		s.serves("g999", last)
 		load := s.load(rig.Target{Path: "/", App: "g0"}, rig.Target{Path: "/g999/x", App: "g999"})
-		asked := func() int { return w.Requests(opChildren) + w.Requests(opExists) }
+		asked := func() int { return w.Requests(opChildren) }
 		asked()
+		examined := 0 // each new instance is read once, for its owner
+		owners := func(want int) {
+			t.Helper()
+			s.eventually("new instances are examined", func() error {
+				if examined += w.Requests(opExists); examined < want {
+					return fmt.Errorf("%d of %d", examined, want)
+				}
+				return nil
+			})
+		}
+		owners(2)
 
-		// The connection, three times: the session and its watches survive. A list
-		// that did not change is read again by the safety read alone, after half a
-		// minute at the earliest.
+		// The connection, three times: the session and its watches survive. An
+		// unchanged list is only read again by the safety read, after half a minute at
+		// the earliest.
 		for range 3 {
 			w.Refuse()
 			s.unreachable("connection refused")
@@ -50,6 +61,7 @@ func TestReadsOfAThousandGroups(t *testing.T) {
 		}
 		b := s.app("g0")
 		s.serves("g0", a, b)
+		owners(3)
 		if n := asked(); n != 1 {
 			t.Errorf("%d reads after reconnects that lost nothing and one change", n)
 		}
@@ -74,12 +86,15 @@ func TestReadsOfAThousandGroups(t *testing.T) {
 		if sum += asked(); sum != many+1 {
 			t.Errorf("%d reads after the session of %d groups was lost, and one change", sum, many)
 		}
+		if owners(6); examined != 6 {
+			t.Errorf("%d instances were examined, of which 6 are new", examined)
+		}
 		s.lost(load)
 	})
 }
 
-// crowd gives the stage a thousand groups, whose paths exist.
-func (s *stage) crowd() {
+// createManyGroups gives the stage a thousand groups, whose paths exist.
+func (s *stage) createManyGroups() {
 	s.t.Helper()
 	parent := "/" + filepath.Base(s.home)
 	s.config.ZKPath, s.config.Groups = parent+"/${group}", nil
@@ -99,7 +114,7 @@ func (s *stage) crowd() {
 	}
 }
 
-// connectedBy waits until the daemon says so.
+// connectedBy waits until the daemon reports a connection.
 func (s *stage) connectedBy(deadline time.Time) {
 	s.t.Helper()
 	if err := rig.Eventually(s.t.Context(), time.Until(deadline), func() error {

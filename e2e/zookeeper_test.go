@@ -67,7 +67,43 @@ func TestStartWithoutZooKeeper(t *testing.T) {
 	})
 }
 
-func TestZooKeeperIsKilledAndComesBack(t *testing.T) {
+// With discovery the list of groups is what is waited for, not a group.
+func TestDiscoveryWithoutZooKeeperIsNotReady(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		z := ownZooKeeper(t, rig.ZooKeeperOptions{})
+		if err := z.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		for _, addr := range []string{z.Addr(), "nowhere.invalid:2181"} {
+			s := newStage(t, h, func(c *rig.SeedConfig) { discovering(c); c.Groups = c.Groups[1:]; c.ZKAddr = addr })
+			file, err := s.config.Write(s.home)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.run("CONFIG="+file, "START_WAIT=1s")
+			s.eventually("HAProxy runs, and it is not ready", func() error {
+				code, body := s.get("/readyz")
+				if code != http.StatusServiceUnavailable || !strings.Contains(body, `"waiting":["*"]`) || !strings.Contains(body, `"generations":[`) {
+					return fmt.Errorf("%d %s", code, body)
+				}
+				return nil
+			})
+			if addr == z.Addr() {
+				if err := z.Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				s.ready()
+				if err := z.Stop(); err != nil {
+					t.Fatal(err)
+				}
+				s.ready() // If ZooKeeper becomes unavailable later, the load balancer stays ready
+			}
+			s.stopped()
+		}
+	})
+}
+
+func TestZooKeeperIsKilledAndRestarted(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		z := ownZooKeeper(t, rig.ZooKeeperOptions{})
 		s := begin(t, h, func(c *rig.SeedConfig) { c.ZKAddr = z.Addr() })
@@ -88,7 +124,7 @@ func TestZooKeeperIsKilledAndComesBack(t *testing.T) {
 	})
 }
 
-// away waits until the daemon knows that ZooKeeper is, and stays ready.
+// away waits until the daemon reports that ZooKeeper is unavailable, and stays ready.
 func (s *stage) away() {
 	s.t.Helper()
 	s.eventually("it knows that ZooKeeper is away, and stays ready", func() error {

@@ -10,7 +10,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// tlsServer is a ZooKeeper that speaks nothing but TLS.
+// tlsServer is a ZooKeeper that only accepts TLS.
 type tlsServer struct {
 	*rig.ZooKeeper
 	*rig.ZooKeeperTLS
@@ -40,7 +40,7 @@ func issue(t *testing.T, a *rig.Authority, name string) rig.Certificate {
 	return c
 }
 
-// stage is one whose daemon speaks TLS with keys, and applications that do.
+// stage returns a stage whose daemon uses TLS with keys, as do its applications.
 func (z tlsServer) stage(t *testing.T, h rig.HAProxy, keys map[string]any) *stage {
 	t.Helper()
 	s := newStage(t, h, func(c *rig.SeedConfig) {
@@ -50,7 +50,7 @@ func (z tlsServer) stage(t *testing.T, h rig.HAProxy, keys map[string]any) *stag
 	return s
 }
 
-func TestZooKeeperThatSpeaksOnlyTLS(t *testing.T) {
+func TestZooKeeperWithTLSOnly(t *testing.T) {
 	open := startTLSServer(t, rig.ZooKeeperTLS{})
 	asking := startTLSServer(t, rig.ZooKeeperTLS{Asks: true})
 	named := startTLSServer(t, rig.ZooKeeperTLS{Hosts: []string{"zk.example"}})
@@ -75,7 +75,7 @@ func TestZooKeeperThatSpeaksOnlyTLS(t *testing.T) {
 				s.serves(front, a)
 				load := s.load(rig.Target{Path: "/", App: front})
 
-				// The next connection is one in TLS as well.
+				// The next connection uses TLS as well.
 				if err := test.server.Kill(); err != nil {
 					t.Fatal(err)
 				}
@@ -101,9 +101,10 @@ func TestZooKeeperThatSpeaksOnlyTLS(t *testing.T) {
 	})
 }
 
-// TestTLSThatIsRefused is told with its reason and remedy, by the daemon and by
-// check, and goes on trying: what mends it is on the other side, or a file.
-func TestTLSThatIsRefused(t *testing.T) {
+// TestRejectedTLSIsReportedAndRetried: the daemon and check report reason and remedy,
+// and the daemon retries: the fix is on the other side, or in a file.
+func TestRejectedTLSIsReportedAndRetried(t *testing.T) {
+	t.Parallel()
 	open := startTLSServer(t, rig.ZooKeeperTLS{})
 	asking := startTLSServer(t, rig.ZooKeeperTLS{Asks: true})
 	named := startTLSServer(t, rig.ZooKeeperTLS{Hosts: []string{"zk.example"}})
@@ -115,12 +116,12 @@ func TestTLSThatIsRefused(t *testing.T) {
 		keys   map[string]any
 		want   string
 	}{
-		"another authority":         {open, map[string]any{"ca": stranger.File}, "name its authority in zk.tls.ca"},
-		"another host":              {named, map[string]any{"ca": named.Authority.File}, "name whom it is for in zk.tls.server_name"},
-		"another name":              {open, map[string]any{"ca": open.Authority.File, "server_name": "zk.example"}, "name whom it is for in zk.tls.server_name"},
-		"no certificate":            {asking, map[string]any{"ca": asking.Authority.File}, "see zk.tls.cert and zk.tls.key"},
-		"a certificate of nobody's": {asking, map[string]any{"ca": asking.Authority.File, "cert": theirs.Cert, "key": theirs.Key}, "see zk.tls.cert and zk.tls.key"},
-		"in the clear":              {open, nil, "connection closed by the server"},
+		"another authority":                     {open, map[string]any{"ca": stranger.File}, "set zk.tls.ca to the authority that signed it"},
+		"another host":                          {named, map[string]any{"ca": named.Authority.File}, "set zk.tls.server_name to a name in the certificate"},
+		"another name":                          {open, map[string]any{"ca": open.Authority.File, "server_name": "zk.example"}, "set zk.tls.server_name to a name in the certificate"},
+		"no certificate":                        {asking, map[string]any{"ca": asking.Authority.File}, "check zk.tls.cert and zk.tls.key"},
+		"a certificate of an unknown authority": {asking, map[string]any{"ca": asking.Authority.File, "cert": theirs.Cert, "key": theirs.Key}, "check zk.tls.cert and zk.tls.key"},
+		"in the clear":                          {open, nil, "connection closed by the server"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := test.server.stage(t, h, test.keys)
@@ -146,15 +147,15 @@ func TestTLSThatIsRefused(t *testing.T) {
 	t.Run("TLS with a server that has none", func(t *testing.T) {
 		s := newStage(t, h, func(c *rig.SeedConfig) { c.Extra = map[string]any{"zk.tls": map[string]any{"ca": stranger.File}} })
 		code, found := s.findings(s.written(), "--online")
-		wants(t, found, "error", "ngboss.zk.addr", "does the server speak TLS on this port?")
+		wants(t, found, "error", "ngboss.zk.addr", "check that the server speaks TLS on this port")
 		if code != 2 {
 			t.Errorf("check --online: exit code %d", code)
 		}
 	})
 }
 
-// TestTLSFiles are wrong at the start, which is an error of the configuration;
-// later they are gone, which is one of the connection, and renewed.
+// TestTLSFiles uses files that are invalid at the start, an error of the configuration,
+// that disappear later, an error of the connection, and that are renewed.
 func TestTLSFiles(t *testing.T) {
 	asking := startTLSServer(t, rig.ZooKeeperTLS{Asks: true})
 	ours := issue(t, asking.Authority, "files")

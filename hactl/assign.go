@@ -1,80 +1,110 @@
 package hactl
 
 import (
-	"context"
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
+	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// assign gives slots to what is registered; what finds none waits for a reload.
-func (c *Controller) assign(ctx context.Context) {
-	unplaced := c.assignAll()
-	if unplaced > 0 && !c.releaseAt.IsZero() {
-		c.release(ctx)
-		unplaced = c.assignAll()
-	}
-	switch {
-	case unplaced > 0 && c.reloadCause == "":
-		c.Logger.Info("more instances than slots, adding some by a reload", "unplaced", unplaced)
-		c.rearrange("slots")
-	case unplaced == 0 && c.reloadCause == "slots" && !c.grown():
-		// While the reload waited, instances left or slots came to rest.
-		c.reloadCause = ""
-		c.setProblem(c.startProblem)
-		c.reloadError = ""
-		c.publish()
-	}
-	if c.releaseAt.IsZero() && c.draining() {
-		c.releaseAt = time.Now().Add(releaseFirst)
-	}
-}
-
-func (c *Controller) assignAll() (unplaced int) {
-	for _, g := range c.laid() {
-		unplaced += g.table.Assign(g.meant)
-		c.tellBeyond(g)
-	}
-	c.settle()
-	c.remember()
-	return unplaced
-}
-
-// tellBeyond tells when a group begins and ends to have more instances than it may
-// have slots.
-func (c *Controller) tellBeyond(g *group) {
-	switch n := g.table.Beyond; {
-	case n > 0 && !g.overfull:
-		c.Logger.Error("a group has more instances than servers, those that serve stay and others wait until one leaves", "group", g.backend.Name, "servers", len(g.table.Slots), "waiting", n)
-	case n == 0 && g.overfull:
-		c.Logger.Info("all instances of the group have servers again", "group", g.backend.Name)
-	}
-	g.overfull = g.table.Beyond > 0
-}
-
-// settle takes out of service whose sessions have had their time.
-func (c *Controller) settle() {
-	c.drainAt = time.Time{}
-	for _, g := range c.groups {
-		g.table.Settle(time.Now(), func(addr netip.AddrPort) bool { return c.servesElsewhere(g, addr) })
-		if ends := g.table.ends; c.drainAt.IsZero() || !ends.IsZero() && ends.Before(c.drainAt) {
-			c.drainAt = ends
+// assign assigns slots to the meant instances. It returns how many wait for a reload
+// that adds slots, and whether an operator's override was restored.
+func (d *desired) assign() (unplaced int, restored bool) {
+	waiting, freeSlots, now := 0, d.freeSlots(), d.opts.clock()
+	for _, g := range d.rendered() {
+		g.table.Limit(freeSlots)
+		unplaced += g.table.Assign(g.members.Meant(), now)
+		d.logBeyond(g)
+		if !g.full() {
+			waiting += g.table.Beyond
 		}
 	}
+	d.logFull(waiting)
+	d.settle()
+	return unplaced, d.remember()
 }
 
-// grown tells whether a table has slots that a worker does not have yet.
-func (c *Controller) grown() bool {
-	return slices.ContainsFunc(c.workers, func(w *worker) bool {
-		return slices.ContainsFunc(c.laid(), func(g *group) bool { return len(w.have[g]) < len(g.table.Slots) })
+// grow assigns slots to all meant instances, growing the tables as far as allowed. Only
+// a reload may call it. It reports whether an operator's override was restored.
+func (d *desired) grow() (restored bool) {
+	freeSlots, now := d.freeSlots(), d.opts.clock()
+	for _, g := range d.rendered() {
+		before := len(g.table.Slots)
+		g.table.Limit(freeSlots)
+		// Slots that still have sessions cannot be reused, so one pass may not be
+		// enough.
+		for unplaced := g.table.Assign(g.members.Meant(), now); unplaced > 0; unplaced = g.table.Assign(g.members.Meant(), now) {
+			g.table.Grow(unplaced)
+		}
+		freeSlots -= len(g.table.Slots) - before
+	}
+	d.settle()
+	return d.remember()
+}
+
+// logBeyond logs when a group starts and stops having more instances than it may have
+// slots.
+func (d *desired) logBeyond(g *group) {
+	n := g.table.Beyond
+	if !g.full() {
+		n = 0
+	}
+	switch {
+	case n > 0 && !g.overfull:
+		d.opts.Logger.Error("group has more instances than servers; instances in service stay, the rest waits until one leaves", "group", g.backend.Name, "servers", len(g.table.Slots), "waiting", n)
+	case n == 0 && g.overfull:
+		d.opts.Logger.Info("all instances of the group have servers again", "group", g.backend.Name)
+	}
+	g.overfull = n > 0
+}
+
+// maxAllSlots bounds the slots of all discovered groups of a proxy, since anyone with
+// write access to ZooKeeper may create groups. Configured groups always have the slots
+// that they were configured with.
+const maxAllSlots = 100_000
+
+// full reports whether the group has reached the maximum number of slots.
+func (g *group) full() bool { return len(g.table.Slots) >= haproxy.MaxSlots }
+
+// logFull logs when instances start and stop waiting because the groups of the proxy
+// together have reached the maximum number of slots.
+func (d *desired) logFull(waiting int) {
+	switch {
+	case waiting > 0 && !d.full:
+		d.opts.Logger.Error("all groups together reached the limit of servers; instances in service stay, the rest waits until servers are free; spread the groups over several proxies, or lower max_server", "servers", d.mostSlots, "waiting", waiting)
+	case waiting == 0 && d.full:
+		d.opts.Logger.Info("all instances have servers again")
+	}
+	d.full = waiting > 0
+}
+
+// freeSlots returns how many more slots the groups may have together.
+func (d *desired) freeSlots() int {
+	freeSlots := d.mostSlots
+	for _, g := range d.rendered() {
+		freeSlots -= len(g.table.Slots)
+	}
+	return max(0, freeSlots)
+}
+
+// settle takes instances out of service whose drain time is over.
+func (d *desired) settle() {
+	d.drainAt = time.Time{}
+	now := d.opts.clock()
+	for _, g := range d.groups {
+		g.table.Settle(now, func(addr netip.AddrPort) bool { return d.servesElsewhere(g, addr) })
+		d.drainAt = earliest(d.drainAt, g.table.Ends())
+	}
+}
+
+// servesElsewhere reports whether an address is in service in another group.
+func (d *desired) servesElsewhere(g *group, addr netip.AddrPort) bool {
+	if in := d.places[addr].Serving; in == 0 || in == 1 && g.inService(registry.Instance{Addr: addr}) {
+		return false
+	}
+	return slices.ContainsFunc(d.groups, func(other *group) bool {
+		return other != g && !other.leftOut() && other.inService(registry.Instance{Addr: addr})
 	})
-}
-
-// runs tells whether every worker has a group.
-func (c *Controller) runs(g *group) bool {
-	return !slices.ContainsFunc(c.workers, func(w *worker) bool { return w.have[g] == nil })
-}
-
-func (c *Controller) draining() bool {
-	return slices.ContainsFunc(c.groups, func(g *group) bool { return c.runs(g) && len(g.table.Draining()) > 0 })
 }

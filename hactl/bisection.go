@@ -5,48 +5,49 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/haproxy-zk/haproxy-zk/hactl/slots"
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// So many who are guilty are looked for in one reload, and at a start that would have
-// nobody else. If there are more it is the configuration.
+// The maximum number of rejected groups that one reload searches for; a start that
+// would otherwise serve nothing searches longer. If there are more, the cause is
+// the configuration.
 const bisections, bisectionsAtStart = 3, 20
 
-// bisection finds out who of the suspects is guilty, that is whom HAProxy does not
-// accept beside the others, and leaves a generation running that has as many of these
-// as it came to. A launch that is refused costs nothing but time.
+// bisection finds the candidates that HAProxy rejects and leaves a generation running
+// that has as many of the others as possible. A rejected launch costs nothing but time.
 type bisection struct {
 	c     *Controller
-	cause string
-	most  int // so many guilty are looked for
+	cause Cause
+	most  int // maximum number of offenders to search for
 
-	left     []*group // those not found guilty; first those that the HAProxy before had
-	ran      int      // so many these are: they are accepted rather, and needed most
-	accepted int      // so many of left are in the generation that was started last
-	guilty   []*group
+	left      []*group // candidates not found to be offenders, those of the previous HAProxy first
+	ran       int      // how many of left the previous HAProxy had: most likely accepted, and needed most
+	accepted  int      // how many of left the last started generation has
+	offenders []*group
 
-	// What started, with the slots of its groups; nil when nothing has.
+	// The started generation and the slots of its groups; nil if none was started.
 	pids   []int
-	tables []*Table
+	tables []*slots.Table
 }
 
-func (c *Controller) bisect(cause string, suspects []*group) *bisection {
+func (c *Controller) bisect(cause Cause, candidates []*group) *bisection {
 	b := &bisection{c: c, cause: cause, most: bisections}
-	b.left = slices.DeleteFunc(slices.Clone(suspects), func(g *group) bool { return !g.ran })
+	b.left = slices.DeleteFunc(slices.Clone(candidates), func(g *group) bool { return !g.ran() })
 	b.ran = len(b.left)
-	b.left = append(b.left, slices.DeleteFunc(slices.Clone(suspects), func(g *group) bool { return g.ran })...)
-	if setAside(b.left, true); !c.serves() {
+	b.left = append(b.left, slices.DeleteFunc(slices.Clone(candidates), func(g *group) bool { return g.ran() })...)
+	if leaveOut(b.left); !c.viable() {
 		b.most = bisectionsAtStart
 	}
 	return b
 }
 
-// run returns an error if nothing was started.
+// run returns an error if no generation was started.
 func (b *bisection) run(ctx context.Context) error {
 	err := b.search(ctx)
 	switch {
 	case b.accepted > 0:
-		b.lay(b.accepted) // whatever failed after it: this is what runs
+		b.include(b.accepted) // the running generation, whatever failed after it was started
 		return nil
 	case err != nil || b.pids != nil:
 		return err
@@ -58,7 +59,8 @@ func (b *bisection) run(ctx context.Context) error {
 	return err
 }
 
-// search finds one after the other, until HAProxy accepts all that are left.
+// search finds one offender after another until HAProxy accepts all remaining
+// candidates.
 func (b *bisection) search(ctx context.Context) error {
 	for range b.most {
 		if err := b.narrow(ctx); err != nil {
@@ -67,7 +69,7 @@ func (b *bisection) search(ctx context.Context) error {
 		if b.accepted == len(b.left) {
 			return nil
 		}
-		b.convict()
+		b.suspendOffender()
 		if b.accepted > 0 && b.accepted == len(b.left) {
 			return nil
 		}
@@ -78,7 +80,7 @@ func (b *bisection) search(ctx context.Context) error {
 	return nil
 }
 
-// narrow halves until the first one behind those that are accepted is the guilty one.
+// narrow bisects until the candidate after the accepted ones is the offender.
 func (b *bisection) narrow(ctx context.Context) error {
 	for refused := len(b.left); refused-b.accepted > 1; {
 		middle := (b.accepted + refused) / 2
@@ -96,20 +98,20 @@ func (b *bisection) narrow(ctx context.Context) error {
 	return nil
 }
 
-// convict takes the guilty one out.
-func (b *bisection) convict() {
+// suspendOffender moves the offender from left to offenders.
+func (b *bisection) suspendOffender() {
 	g := b.left[b.accepted]
-	b.guilty = append(b.guilty, g)
-	g.aside = true
+	b.offenders = append(b.offenders, g)
+	g.suspend()
 	b.left = slices.Delete(b.left, b.accepted, b.accepted+1)
-	if g.ran {
+	if g.ran() {
 		b.ran--
 	}
 }
 
-// try starts a generation with the first n that are left.
+// try starts a generation with the first n remaining candidates.
 func (b *bisection) try(ctx context.Context, n int) (refused bool, err error) {
-	if b.lay(n); !b.c.serves() {
+	if b.include(n); !b.c.viable() {
 		return true, nil
 	}
 	_, pids, tables, err := b.c.start(ctx, b.cause)
@@ -122,8 +124,9 @@ func (b *bisection) try(ctx context.Context, n int) (refused bool, err error) {
 	return false, err
 }
 
-// lay puts the first n that are left into the configuration, and the others aside.
-func (b *bisection) lay(n int) {
-	setAside(b.left[:n], false)
-	setAside(b.left[n:], true)
+// include puts the first n remaining candidates into the configuration and leaves out
+// the others.
+func (b *bisection) include(n int) {
+	letIn(b.left[:n])
+	leaveOut(b.left[n:])
 }

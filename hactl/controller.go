@@ -3,225 +3,117 @@ package hactl
 import (
 	"context"
 	"errors"
-	"log/slog"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// Reloader makes configurations the running ones.
-type Reloader interface {
-	// Reload starts HAProxy with a configuration, in place of the generation
-	// that runs, and returns the pids of its workers once all of them answer.
-	// On error whatever ran before still runs.
-	Reload(ctx context.Context, launch registry.Launch) (pids []int, err error)
-	// Died gives the pid of a worker that ended although nobody told it to.
-	Died() <-chan int
-	// Crowded tells whether so many earlier generations still finish their
-	// connections that a reload that is not urgent should wait.
-	Crowded() bool
-}
-
-// Options of a [Controller].
-type Options struct {
-	Proxy    string
-	Template *Template
-	Frame    Frame
-	Backends []Backend
-	// Discover makes the backend of a group that is discovered; nil is that none
-	// is. Its error says why the name cannot be a group's.
-	Discover func(name string) (Backend, error)
-	Reloader Reloader
-	// StartWait is how long HAProxy's start waits for the groups to be read.
-	StartWait time.Duration
-	// Sweep is how often every worker's real state is compared with the desired one.
-	Sweep time.Duration
-	// Beat is how often every worker is asked for a sign of life.
-	Beat time.Duration
-	// Timeout bounds one request to a stats socket.
-	Timeout time.Duration
-	Logger  *slog.Logger
-	Metrics *Metrics
-}
-
-// Controller keeps the servers of every worker of one proxy equal to what is
-// registered.
+// Controller keeps the servers of every worker of one proxy equal to the registered
+// instances.
 type Controller struct {
-	Options
+	opts   Options // never changes
+	in     *inbox
+	status atomic.Pointer[status]
 
-	inbox    *inbox
-	requests requests
-	deaths   *deaths
-	snapshot atomic.Pointer[registry.Snapshot]
-	problem  atomic.Pointer[string]
+	// Owned by Run.
 
-	// What follows belongs to Run.
-
-	groups  []*group // in the order of the rendered file
-	workers []*worker
-	// seen is when the oldest change that is not applied yet was seen.
-	seen time.Time
-
-	sweepAt   time.Time
-	beatAt    time.Time
-	releaseAt time.Time // zero: no slot is draining
-	retryAt   time.Time // zero: no worker is stale
-	retireAt  time.Time // zero: no discovered group is empty
-	holdAt    time.Time // zero: nobody is held
-	enterAt   time.Time // zero: nobody waits to enter
-	drainAt   time.Time // zero: nobody who left keeps its sessions
-
-	// listed is true once it is known which groups there are to discover.
-	listed bool
-	// older is true while that is what was kept: HAProxy may have others.
-	older bool
-	// recalled is what an HAProxy that ran already had, of groups not read yet.
-	recalled map[string]map[netip.AddrPort]Slot
-	// refused are the discovered names that cannot be groups, logged once.
-	refused map[string]bool
-
-	// unread is what workers of this generation that failed to answer were asked
-	// for: it may wait on their sockets.
-	unread late
-	// short is true while there is no descriptor to ask the workers with.
-	short bool
-
-	change   *Source // nil: the layout is to stay
-	changeAt time.Time
-
-	reloadCause string // empty: none is wanted
-	reloadAt    time.Time
-	urgent      bool   // it replaces workers
-	postponed   bool   // and was told so
-	failing     string // why the last reload failed, without digits
-	reloadError string // why, while what ran before serves on
-	// startProblem is why it is not ready since the start; empty is that it was.
-	startProblem string
-	reloaded     time.Time
-	backoff      *backoff.ExponentialBackOff
+	desired *desired
+	fleet   *fleet
+	reloads schedule
 }
 
-const (
-	// A reload that adds slots or groups waits this long after the one before.
-	reloadGap = time.Second
-	// While earlier generations crowd it waits so long, and then goes on: nothing
-	// waits for a client that never leaves.
-	crowdedGap   = time.Minute
-	crowdedRetry = time.Second
-	// A generation that lived longer than this starts the backoff anew.
-	settled = 10 * time.Second
-	// So many failures in a row of one worker ask for its replacement.
-	maxFailures = 2
-
-	releaseFirst = 200 * time.Millisecond
-	releaseEvery = time.Second
-	retryAfter   = 100 * time.Millisecond
-	adoptWithin  = 5 * time.Second
-	// A sign of life takes no work: one that is late is reason to look closer.
-	beatWithin = time.Second
-)
-
-// New returns a controller that waits to be run. Its template and frame must
-// have passed [Template.Validate].
+// New returns a controller; call [Controller.Run] to start it. Its template and frame
+// must have passed [haproxy.Template.Validate].
 func New(o Options) *Controller {
-	c := &Controller{Options: o, inbox: newInbox(), deaths: newDeaths()}
-	c.backoff = backoff.NewExponentialBackOff()
-	// Half as much more or less is at random: 30 s at most.
-	c.backoff.InitialInterval, c.backoff.MaxInterval, c.backoff.Multiplier = 100*time.Millisecond, 20*time.Second, 2
-	for _, b := range o.Backends {
-		c.groups = append(c.groups, newGroup(b, false))
+	if o.clock == nil {
+		o.clock = time.Now
 	}
-	c.listed = o.Discover == nil
-	c.setProblem("the instances have not been read yet")
+	c := &Controller{opts: o, in: newInbox(o.clock), reloads: newSchedule()}
+	c.desired, c.fleet = newDesired(&c.opts), newFleet(&c.opts)
+	c.status.Store(&status{problem: "the instances have not been read yet"})
 	c.publish()
 	return c
 }
 
-// SetGroups tells which groups are discovered now. Like [Controller.SetGroup] it
-// does not block.
-func (c *Controller) SetGroups(d registry.Discovered) { c.own(func() { c.inbox.list(d) }) }
+// SetGroups sets the discovered groups. Like [Controller.SetGroup] it does not block.
+func (c *Controller) SetGroups(d registry.Discovered) { c.own(func() { c.in.list(d) }) }
 
-// SetGroup tells what is registered in a group now; of a discovered one after
-// SetGroups named it. It does not block; of
-// several lists of one group that come while Run is busy the last counts.
-func (c *Controller) SetGroup(g registry.Group) { c.own(func() { c.inbox.put(g) }) }
+// SetGroup sets the instances registered in a group; a discovered group must have been
+// named by SetGroups first. It does not block. If several lists of one group arrive
+// while Run is busy, the last one wins.
+func (c *Controller) SetGroup(g registry.Group) { c.own(func() { c.in.put(g) }) }
 
-// own does what stands only while no [Source] has taken the controller's place.
+// own calls do unless a [Source] has replaced the controller as the source of lists.
 func (c *Controller) own(do func()) {
-	c.requests.mu.Lock()
-	defer c.requests.mu.Unlock()
-	if c.requests.source == nil {
+	c.in.requests.mu.Lock()
+	defer c.in.requests.mu.Unlock()
+	if c.in.requests.source == nil {
 		do()
 	}
 }
 
-// Snapshot is what the proxy means to serve.
-func (c *Controller) Snapshot() *registry.Snapshot { return c.snapshot.Load() }
+// Snapshot returns what the proxy is meant to serve.
+func (c *Controller) Snapshot() *registry.Snapshot { return c.status.Load().snapshot }
 
-// Ready returns nil when every worker answers and is as it should be.
+// Ready returns nil if every worker answers and is up to date.
 func (c *Controller) Ready() error {
-	if p := c.problem.Load(); p != nil {
-		return errors.New(*p)
+	if p := c.status.Load().problem; p != "" {
+		return errors.New(p)
 	}
 	return nil
 }
 
-func (c *Controller) setProblem(text string) {
-	if text == "" {
-		c.problem.Store(nil)
-		return
-	}
-	c.problem.Store(&text)
-}
-
-// Run starts HAProxy and keeps it right until ctx is done; then it returns nil.
-// It calls started once HAProxy serves; that it cannot start is the only error.
+// Run starts HAProxy and keeps its workers up to date until ctx is done; then it
+// returns nil. It calls started once HAProxy serves. It returns an error only if
+// HAProxy cannot be started.
 func (c *Controller) Run(ctx context.Context, started func()) error {
-	defer c.Metrics.forget(c.Proxy)
+	c.opts.Metrics.add(c.opts.Proxy)
+	defer c.opts.Metrics.forget(c.opts.Proxy)
+	defer c.fleet.changed.sum()
 	var hearing sync.WaitGroup
 	defer hearing.Wait()
 	listening, cancel := context.WithCancel(ctx)
 	defer cancel()
-	died := c.Reloader.Died()
-	hearing.Go(func() { c.deaths.hear(listening, died) })
+	died := c.opts.Reloader.Died()
+	hearing.Go(func() { c.fleet.deaths.collect(listening, died) })
 	if !c.awaitGroups(ctx) {
 		return nil
 	}
-	c.recall(ctx)
-	emptied := c.doubt()
-	if c.retain() {
+	states := c.takeOver(ctx)
+	c.desired.servedBefore(states)
+	emptied := c.desired.deferEmptied()
+	if c.desired.retain() {
 		c.protect(ctx)
 		c.publish()
 	}
-	if err := c.reload(ctx, "start"); err != nil {
-		if ctx.Err() != nil {
-			return nil
+	if !c.resume(ctx, states) {
+		if err := c.replaceGeneration(ctx, CauseStart); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
 		}
-		return err
 	}
+	c.desired.measure()
 	started()
-	c.measure()
-	for g, told := range emptied {
-		g.see(told, time.Now())
+	for g, list := range emptied {
+		g.see(list, c.opts.clock())
 	}
-	if c.requests.waiting() || len(emptied) > 0 {
-		c.inbox.nudge()
+	if c.in.requests.waiting() || len(emptied) > 0 {
+		c.in.nudge()
 	}
-	c.sweepAt, c.beatAt = time.Now().Add(c.Sweep), time.Now().Add(c.Beat)
+	c.fleet.begin()
 	for {
-		timer := time.NewTimer(time.Until(c.next()))
+		timer := time.NewTimer(c.next().Sub(c.opts.clock()))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return nil
-		case <-c.inbox.wake:
-		case pid := <-c.deaths.heard:
-			c.bury(pid)
+		case <-c.in.wake:
+		case pid := <-c.fleet.deaths.heard:
+			c.replaceDead(pid)
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -229,83 +121,82 @@ func (c *Controller) Run(ctx context.Context, started func()) error {
 	}
 }
 
-// awaitGroups returns true when every group was read once, or StartWait is over.
+// awaitGroups returns true once every group was read, or when StartWait is over.
 func (c *Controller) awaitGroups(ctx context.Context) bool {
-	timer := time.NewTimer(c.StartWait)
+	timer := time.NewTimer(c.opts.StartWait)
 	defer timer.Stop()
-	for !c.complete() {
+	for !c.desired.complete() {
 		select {
 		case <-ctx.Done():
 			return false
-		case <-c.inbox.wake:
+		case <-c.in.wake:
 			c.absorb(ctx)
-			if c.change != nil {
-				c.install(ctx, c.change)
-				c.change = nil
+			if c.desired.change != nil {
+				c.install(ctx, c.desired.change)
+				c.desired.change = nil
+				c.reloads.withdraw(CauseConfiguration)
 				c.publish()
 			}
 		case <-timer.C:
-			c.absorb(ctx) // what has come by now
-			if c.complete() {
+			c.absorb(ctx) // whatever has arrived so far
+			if c.desired.complete() {
 				break
 			}
-			c.Logger.Warn("starting HAProxy without all groups read, they have no servers yet", "waiting", c.Snapshot().Waiting)
+			c.opts.Logger.Warn("starting HAProxy before all groups were read, the others have no servers yet", "waiting", c.Snapshot().Waiting)
 			return true
 		}
 	}
 	return ctx.Err() == nil
 }
 
-// next is when there is something to do, whatever comes in.
+// next returns when the loop has something to do, even if nothing arrives.
 func (c *Controller) next() time.Time {
-	at := c.sweepAt
-	for _, t := range []time.Time{c.beatAt, c.releaseAt, c.retryAt, c.retireAt, c.holdAt, c.enterAt, c.drainAt} {
-		if !t.IsZero() && t.Before(at) {
-			at = t
-		}
-	}
-	if c.reloadCause != "" && c.reloadAt.Before(at) {
-		at = c.reloadAt
-	}
-	if c.change != nil && c.changeAt.Before(at) {
-		at = c.changeAt
-	}
-	return at
+	return earliest(c.desired.next(), c.fleet.next(), c.reloads.next())
 }
 
 func (c *Controller) step(ctx context.Context) {
-	now := time.Now()
-	if !c.sweepAt.After(now) {
-		c.sweep(ctx)
-		c.sweepAt = time.Now().Add(c.Sweep)
+	now := c.opts.clock()
+	if !c.fleet.resyncAt.After(now) {
+		cost := c.resync(ctx)
+		c.fleet.resyncAt = c.opts.clock().Add(c.fleet.cadence.next(cost, c.opts.Resync))
 	}
-	if !c.beatAt.After(now) {
-		c.beat(ctx)
-		c.beatAt = time.Now().Add(c.Beat)
+	if !c.fleet.heartbeatAt.After(now) {
+		c.fleet.heartbeat(ctx)
+		c.fleet.heartbeatAt = c.opts.clock().Add(c.opts.Heartbeat)
 	}
-	if !c.releaseAt.IsZero() && !c.releaseAt.After(now) {
-		c.release(ctx)
+	if at := c.fleet.countAt; !at.IsZero() && !at.After(now) {
+		c.fleet.freeSlots(ctx, c.desired.groups)
 	}
 	c.absorb(ctx)
 	c.retire()
 	c.assign(ctx)
 	c.apply(ctx)
-	if c.change != nil && c.due(&c.changeAt) && ctx.Err() == nil {
-		c.convert(ctx)
-	}
-	if c.reloadCause != "" && c.due(&c.reloadAt) && ctx.Err() == nil {
-		// An error is logged, and the reload wanted again.
-		_ = c.reload(ctx, c.reloadCause)
-		c.publish()
-	}
-	c.measure()
+	c.reloadDue(ctx)
+	c.report()
 }
 
-// absorb takes in what was asked and registered since.
+// report updates the metrics and logs outages of the groups.
+func (c *Controller) report() {
+	c.desired.measure()
+	c.desired.logOutages()
+	if due := c.fleet.changed.due(); !due.IsZero() && !due.After(c.opts.clock()) {
+		c.fleet.changed.sum()
+	}
+}
+
+// retire requests a reload without the discovered groups that are gone.
+func (c *Controller) retire() {
+	if c.desired.retire() && len(c.fleet.workers) > 0 {
+		c.reloads.ask(CauseGroups, c.opts.clock())
+	}
+}
+
+// absorb applies the requests and lists that have arrived.
 func (c *Controller) absorb(ctx context.Context) {
-	// Who is released is let go before what has come since is taken in.
-	changed := c.hear() && c.protect(ctx)
-	mail := c.inbox.take()
+	// Released instances are dropped before the lists that arrived in the meantime are
+	// applied.
+	changed := c.takeRequests() && c.protect(ctx)
+	mail := c.in.take()
 	if !mail.empty() {
 		c.read(mail)
 	}
@@ -315,20 +206,37 @@ func (c *Controller) absorb(ctx context.Context) {
 }
 
 func (c *Controller) read(mail mail) {
-	if c.change != nil {
-		c.change.absorb(mail)
+	added := c.desired.read(mail)
+	if len(c.fleet.workers) > 0 && added > 0 {
+		c.opts.Logger.Info("groups discovered, reloading HAProxy to add their backends", "groups", added)
+		c.reloads.ask(CauseGroups, c.opts.clock())
 	}
-	if c.seen.IsZero() {
-		c.seen = mail.since
+}
+
+// assign assigns slots to the meant instances; those without a slot wait for a reload.
+func (c *Controller) assign(ctx context.Context) {
+	unplaced := c.assignAll()
+	if unplaced > 0 && !c.fleet.countAt.IsZero() {
+		c.fleet.freeSlots(ctx, c.desired.groups)
+		unplaced = c.assignAll()
 	}
-	if mail.listed && c.Discover != nil {
-		c.older = mail.found.Recalled
-		c.discover(mail.found.Names)
+	switch {
+	case unplaced > 0 && c.reloads.cause == "":
+		c.opts.Logger.Info("more instances than slots, reloading HAProxy to add slots", "unplaced", unplaced)
+		c.reloads.ask(CauseSlots, c.opts.clock())
+	case unplaced == 0 && c.reloads.cause == CauseSlots && !c.fleet.grown(c.desired.rendered()):
+		// Instances left or slots became free while the reload waited.
+		c.reloads.withdraw(CauseSlots)
+		c.setProblem(c.desired.startProblem)
+		c.publish()
 	}
-	for _, g := range c.groups {
-		// What comes of a group that is gone was read before it went.
-		if seen, changed := mail.groups[g.backend.Name]; changed && g.listed {
-			g.see(seen, time.Now())
-		}
+	c.fleet.awaitRest(c.desired.groups)
+}
+
+func (c *Controller) assignAll() (unplaced int) {
+	unplaced, recalled := c.desired.assign()
+	if recalled {
+		c.publish()
 	}
+	return unplaced
 }

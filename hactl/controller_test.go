@@ -6,52 +6,79 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/haproxy-zk/haproxy-zk/hactl/membership"
+	"github.com/haproxy-zk/haproxy-zk/hactl/slots"
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// story is a controller with two fake workers. Its timers are far away: a story
-// sets those that it is about before it begins.
+// story is a controller with two fake workers. All timers are far in the future; a test
+// sets those it is about before the story begins.
 type story struct {
 	*Controller
+	options Options
 	ha      *fakeHAProxy
 	reg     *prometheus.Registry
 	started chan struct{} // closed once HAProxy serves
 	cancel  context.CancelFunc
 	over    chan struct{} // closed when Run has returned err
 	err     error
+	passed  atomic.Int64 // how far the story's clock is ahead, in nanoseconds
 }
 
-func newStory(tb testing.TB, backends ...Backend) *story {
+func newStory(tb testing.TB, backends ...haproxy.Backend) *story {
 	tb.Helper()
-	template, err := ParseTemplate(Builtin{Mode: "http", Version: Version{Major: 2, Minor: 6}}.Text())
+	template, err := haproxy.Builtin{Mode: "http", Version: haproxy.Version{Major: 2, Minor: 6}}.Template()
 	if err != nil {
 		tb.Fatal(err)
 	}
 	s := &story{ha: newFakeHAProxy(tb, 2), reg: prometheus.NewRegistry(), started: make(chan struct{}), over: make(chan struct{})}
-	frame := Frame{Version: Version{Major: 2, Minor: 2}}
+	frame := haproxy.Frame{Version: haproxy.Version{Major: 2, Minor: 2}}
 	for _, socket := range s.ha.sockets {
 		frame.Sockets = append(frame.Sockets, socket.path)
 	}
-	s.Controller = New(Options{
+	s.options = Options{
 		Proxy: "ngboss", Template: template, Frame: frame, Backends: backends, Reloader: s.ha,
-		StartWait: time.Hour, Sweep: time.Hour, Beat: time.Hour, Timeout: 5 * time.Second,
-		Logger: slog.New(slog.DiscardHandler), Metrics: NewMetrics(s.reg),
-	})
+		StartWait: time.Hour, Resync: time.Hour, Heartbeat: time.Hour, Timeout: 5 * time.Second,
+		Logger: slog.New(slog.DiscardHandler), Metrics: NewMetrics(s.reg), clock: s.time,
+	}
+	s.Controller = New(s.options)
 	return s
 }
 
-func backendOf(name string, slots int) Backend {
-	return Backend{Name: name, Mode: "http", Balance: "roundrobin", Servers: ServerTemplate{Prefix: name, First: 1, Last: slots, Free: "0.0.0.0:0", Params: []string{"check"}}}
+// with changes the options of the controller before it begins.
+func (s *story) with(change func(*Options)) {
+	change(&s.options)
+	s.Controller = New(s.options)
+}
+
+func (s *story) time() time.Time { return time.Now().Add(time.Duration(s.passed.Load())) }
+
+// passes advances the controller's clock.
+func (s *story) passes(d time.Duration) { s.passed.Add(int64(d)) }
+
+// wanted returns the cause of the reload that is wanted; empty if none is.
+func (s *story) wanted() Cause { return s.reloads.cause }
+
+// table returns the table of the group rendered at index i.
+func (s *story) table(i int) *slots.Table { return s.desired.groups[i].table }
+
+// members returns the members of the group rendered at index i.
+func (s *story) members(i int) *membership.Group { return s.desired.groups[i].members }
+
+func backendOf(name string, slots int) haproxy.Backend {
+	return haproxy.Backend{Name: name, Mode: "http", Balance: "roundrobin", Servers: haproxy.ServerTemplate{Prefix: name, First: 1, Last: slots, Free: "0.0.0.0:0", Params: []string{"check"}}}
 }
 
 func (s *story) set(group string, last ...int) {
-	s.SetGroup(registry.Group{Name: group, Instances: instances(last...)})
+	s.SetGroup(registry.Group{Name: group, Instances: registry.Sort(instances(last...))})
 }
 
 // begin runs the controller.
@@ -66,13 +93,12 @@ func (s *story) begin(tb testing.TB) {
 	tb.Cleanup(func() { cancel(); <-s.over })
 }
 
-// launch starts HAProxy with what has come, without Run: the story goes on step by
-// step.
+// launch starts HAProxy without Run, so that the test calls each step itself.
 func (s *story) launch(tb testing.TB) {
 	tb.Helper()
 	s.absorb(tb.Context())
-	s.sweepAt, s.beatAt = time.Now().Add(s.Sweep), time.Now().Add(s.Beat)
-	if err := s.reload(tb.Context(), "start"); err != nil {
+	s.fleet.begin()
+	if err := s.replaceGeneration(tb.Context(), "start"); err != nil {
 		tb.Fatal(err)
 	}
 }
@@ -81,10 +107,10 @@ func (s *story) launch(tb testing.TB) {
 func (s *story) serve(tb testing.TB) {
 	tb.Helper()
 	s.begin(tb)
-	awaited(tb, "HAProxy serves", s.started)
+	awaited(tb, "HAProxy is serving", s.started)
 }
 
-// end stops the controller, whose fields may be read from then on.
+// end stops the controller; its fields may be read from then on.
 func (s *story) end(tb testing.TB) {
 	tb.Helper()
 	s.cancel()
@@ -94,8 +120,8 @@ func (s *story) end(tb testing.TB) {
 	}
 }
 
-// What brings an instance of 10.0.0.n:80 into a server, what takes one out, and
-// the write that they make.
+// The commands that put instance 10.0.0.n:80 into a server, the ones that take an
+// instance out, and the write that they make.
 func enters(server string, n int) []string {
 	return []string{fmt.Sprintf("set server %s addr 10.0.0.%d port 80", server, n), "set server " + server + " state ready"}
 }
@@ -104,12 +130,12 @@ func leaves(server string) []string {
 	return []string{"set server " + server + " state maint", "set server " + server + " weight 0%"}
 }
 
-// returns is what brings an instance back into a server that has its address.
+// returns has the commands that put an instance back into a server with its address.
 func returns(server string) []string {
 	return []string{"set server " + server + " weight 100%", "set server " + server + " state ready"}
 }
 
-// follows is what brings one into a server that another has left.
+// follows has the commands that put an instance into a server that another has left.
 func follows(server string, n int) []string {
 	return append(enters(server, n)[:1], returns(server)...)
 }
@@ -127,7 +153,7 @@ func awaited(tb testing.TB, what string, done <-chan struct{}) {
 	}
 }
 
-// becomes waits until get gives want.
+// becomes waits until get returns want.
 func becomes[T any](tb testing.TB, what string, want T, get func() T) {
 	tb.Helper()
 	again := time.NewTicker(time.Millisecond)
@@ -150,29 +176,25 @@ func same[T any](tb testing.TB, what string, want, got T) {
 	}
 }
 
-// serves waits until both workers have a backend's servers so.
+// serves waits until both workers have these servers in a backend.
 func (s *story) serves(tb testing.TB, what, backend string, want ...int) {
 	tb.Helper()
 	becomes(tb, what, [][]int{want, want}, func() [][]int { return s.ha.serving(backend) })
 }
 
-// endsWith ends the story and compares why HAProxy was started and reloaded.
+// endsWith ends the story and compares the causes of the starts and reloads of HAProxy.
 func (s *story) endsWith(tb testing.TB, causes ...string) {
 	tb.Helper()
-	s.set("nobody's")
-	becomes(tb, "the loop takes in what came", 0, func() int {
-		s.inbox.mu.Lock()
-		defer s.inbox.mu.Unlock()
-		return len(s.inbox.mail.groups)
-	})
+	s.set("unknown")
+	becomes(tb, "the loop takes in what came", 0, func() int { return len(s.in.lists()) })
 	s.end(tb)
 	same(tb, "reloads", causes, s.ha.causes())
-	if s.reloadCause != "" {
-		tb.Errorf("one more reload is wanted: %s", s.reloadCause)
+	if s.wanted() != "" {
+		tb.Errorf("one more reload is wanted: %s", s.wanted())
 	}
 }
 
-// isReady tells whether Ready is nil.
+// isReady reports whether Ready is nil.
 func (s *story) isReady() bool { return s.Ready() == nil }
 
 func TestStartAwaitsEveryGroup(t *testing.T) {
@@ -186,10 +208,10 @@ func TestStartAwaitsEveryGroup(t *testing.T) {
 	if s.isReady() {
 		t.Error("ready before HAProxy runs")
 	}
-	s.set("api") // nobody is registered: it was read all the same
-	awaited(t, "HAProxy serves", s.started)
+	s.set("api") // an empty list counts as read
+	awaited(t, "HAProxy is serving", s.started)
 	s.serves(t, "as registered", "web", 1, 2, 0, 0, 0)
-	s.serves(t, "nobody", "api", 0, 0)
+	s.serves(t, "no instance", "api", 0, 0)
 	same(t, "ready", nil, s.Ready())
 	same(t, "waiting for", nil, s.Snapshot().Waiting)
 	s.endsWith(t, "start")
@@ -201,18 +223,18 @@ func TestStartAwaitsEveryGroup(t *testing.T) {
 func TestStartWaitsNoLongerThanStartWait(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3), backendOf("api", 2))
-	s.StartWait = 20 * time.Millisecond
+	s.with(func(o *Options) { o.StartWait = 20 * time.Millisecond })
 	s.set("web", 1)
 	s.serve(t)
 	same(t, "waiting for", []string{"api"}, s.Snapshot().Waiting)
-	s.serves(t, "what is known", "web", 1, 0, 0)
+	s.serves(t, "known group", "web", 1, 0, 0)
 	s.set("api", 7)
 	s.serves(t, "what became known later", "api", 7, 0)
 	same(t, "waiting for", nil, s.Snapshot().Waiting)
 	s.endsWith(t, "start")
 }
 
-func TestRunReturnsWhyHAProxyDoesNotStart(t *testing.T) {
+func TestRunReturnsStartError(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
 	s.ha.fail = errors.New("no such file")
@@ -251,12 +273,12 @@ func TestRunReturnsPromptly(t *testing.T) {
 			s.begin(t)
 			becomes(t, "an older one answers", true, func() bool { return s.ha.sockets[0].left() < 1<<30-1 })
 		}},
-		{"nothing happens", func(t *testing.T, s *story) {
+		{"no event", func(t *testing.T, s *story) {
 			s.set("web", 1)
 			s.serve(t)
 		}},
 		{"a worker hangs", func(t *testing.T, s *story) {
-			s.Timeout = time.Hour
+			s.with(func(o *Options) { o.Timeout = time.Hour })
 			s.set("web", 1)
 			s.serve(t)
 			s.ha.worker(1).stopAnswering(false)
@@ -291,7 +313,7 @@ func TestRunReturnsPromptly(t *testing.T) {
 	}
 }
 
-func TestInstancesComeAndGoInOneWrite(t *testing.T) {
+func TestInstancesEnterAndLeaveInOneWrite(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 5))
 	s.set("web", 1, 2)
@@ -314,9 +336,9 @@ func TestInstancesComeAndGoInOneWrite(t *testing.T) {
 	s.endsWith(t, "start")
 }
 
-// busy makes the loop wait for a worker until release is called: what is
-// registered meanwhile is taken in at once.
-func (s *story) busy(tb testing.TB, group string, last ...int) (release func()) {
+// busy makes the loop wait for a worker until unblock is called: all lists that arrive
+// in the meantime are applied together.
+func (s *story) busy(tb testing.TB, group string, last ...int) (unblock func()) {
 	tb.Helper()
 	w := s.ha.worker(0)
 	before := w.hanging()
@@ -353,9 +375,10 @@ func TestBurstBecomesOneWrite(t *testing.T) {
 	s.endsWith(t, "start")
 }
 
-func TestAddressThatMovesNeverServesTwoGroups(t *testing.T) {
+func TestMovingAddressNeverServesTwoGroups(t *testing.T) {
 	t.Parallel()
-	// It enters the first backend and leaves the second: their order is not what decides.
+	// The instance enters the first backend and leaves the second: their order does not
+	// matter.
 	s := newStory(t, backendOf("api", 3), backendOf("web", 3))
 	s.set("api")
 	s.set("web", 1, 2)
@@ -367,35 +390,42 @@ func TestAddressThatMovesNeverServesTwoGroups(t *testing.T) {
 	s.serves(t, "it entered", "api", 1, 0, 0)
 	s.serves(t, "it left", "web", 0, 2, 3)
 	for i := range 2 {
-		// Every worker has let it go before any lets it in.
+		// Every worker removes the address before any worker adds it.
 		writes := s.ha.worker(i).changes()
 		same(t, "the last writes to a worker", [][]string{write(leaves("web/web1")), write(enters("api/api1", 1))}, writes[len(writes)-2:])
 	}
 }
 
-func TestMoreInstancesThanSlots(t *testing.T) {
+func TestReloadAddsMissingSlots(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 5))
 	s.set("web", 1, 2, 3)
 	s.serve(t)
 	release := s.ha.holdReload()
 	s.set("web", 1, 2, 3, 4, 5, 6, 7)
-	s.serves(t, "those that find a slot serve at once", "web", 1, 2, 3, 4, 5)
+	s.serves(t, "instances with a slot serve at once", "web", 1, 2, 3, 4, 5)
 	becomes(t, "reloads", []string{"start", "slots"}, s.ha.causes)
 	applied := func() float64 { return s.metric(t, "haproxyzk_apply_duration_seconds") }
 	same(t, "applied", 1, applied())
-	s.set("web", 1, 3, 4, 5, 6, 7, 8) // while it runs
+	s.set("web", 1, 3, 4, 5, 6, 7, 8) // during the reload
+	s.serves(t, "instance leaving during reload is out", "web", 1, 0, 3, 4, 5)
 	release()
 	s.serves(t, "the doubled table, with what came and left meanwhile", "web", 1, 0, 3, 4, 5, 6, 7, 8, 0, 0)
-	becomes(t, "applied", 3, applied)
-	same(t, "the last to enter before the reload", "server web7 10.0.0.7:80 check", s.ha.rendered("web7"))
+	becomes(t, "applied", 2, applied)
+	same(t, "the last to enter before the reload", "server web7 10.0.0.7:80 check", s.ha.renderedLine("web7"))
 	for i := range 2 {
-		same(t, "writes to a new worker", [][]string{write(enters("web/web8", 8), leaves("web/web2"))}, s.ha.worker(i).changes())
+		// The departed instance may be taken out before the reload ends, in a write of
+		// its own, and again afterwards.
+		commands := slices.Concat(s.ha.worker(i).changes()...)
+		slices.Sort(commands)
+		want := write(enters("web/web8", 8), leaves("web/web2"))
+		slices.Sort(want)
+		same(t, "commands to a new worker", want, slices.Compact(commands))
 	}
 	s.endsWith(t, "start", "slots")
 }
 
-func TestMoreInstancesThanSlotsAtTheStart(t *testing.T) {
+func TestStartHasSlotsForAllInstances(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 5))
 	s.set("web", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
@@ -408,7 +438,7 @@ func TestMoreInstancesThanSlotsAtTheStart(t *testing.T) {
 	s.endsWith(t, "start")
 }
 
-func TestSlotWithSessionsIsNobodyElses(t *testing.T) {
+func TestSlotWithSessionsIsNotReused(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 2))
 	s.set("web", 1, 2)
@@ -448,7 +478,7 @@ func TestSlotIsReusedOnceItsSessionsEnded(t *testing.T) {
 	s.endsWith(t, "start")
 }
 
-func TestSlotIsNotGivenAwayInTheWriteThatRetiresIt(t *testing.T) {
+func TestSlotIsNotReusedInTheWriteThatDrainsIt(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
 	s.set("web", 1, 2, 3)
@@ -466,7 +496,7 @@ func TestSlotIsNotGivenAwayInTheWriteThatRetiresIt(t *testing.T) {
 	s.endsWith(t, "start", "slots")
 }
 
-func TestSessionsAreCountedAgain(t *testing.T) {
+func TestSessionsAreCountedUntilNoneRemain(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 2))
 	s.set("web", 1, 2)
@@ -479,14 +509,14 @@ func TestSessionsAreCountedAgain(t *testing.T) {
 	w.setSessions("web/web1", 0)
 	becomes(t, "counts", 2, counts)
 	s.endsWith(t, "start")
-	same(t, "draining", nil, s.groups[0].table.Draining())
-	if !s.releaseAt.IsZero() {
+	same(t, "draining", nil, s.table(0).Draining())
+	if !s.fleet.countAt.IsZero() {
 		t.Error("sessions are still to be counted")
 	}
 }
 
 func BenchmarkApply(b *testing.B) {
-	var backends []Backend
+	var backends []haproxy.Backend
 	for i := range 1000 {
 		backends = append(backends, backendOf(fmt.Sprintf("web%d-", i), 20))
 	}
@@ -501,8 +531,7 @@ func BenchmarkApply(b *testing.B) {
 		s.set(group, in...)
 		in, out = out, in
 		s.step(b.Context())
-		s.releaseAt = time.Time{}
-		s.groups[500].damper = damper{} // it would not let it in any more
+		s.rests()
 	}
 	if n := len(s.ha.worker(0).changes()); n != b.N {
 		b.Errorf("%d writes for %d changes", n, b.N)
@@ -512,7 +541,7 @@ func BenchmarkApply(b *testing.B) {
 	}
 }
 
-func TestAddressMovesOnceAllWorkersHaveLetItGo(t *testing.T) {
+func TestAddressEntersNewGroupAfterAllWorkersDropIt(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("api", 3), backendOf("web", 3))
 	s.set("api")

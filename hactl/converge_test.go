@@ -6,10 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-func TestWrongReplyIsReadBackAndSentAgain(t *testing.T) {
+func TestUnexpectedReplyIsReadBackAndRetried(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 5))
 	s.set("web", 1)
@@ -25,7 +26,7 @@ func TestWrongReplyIsReadBackAndSentAgain(t *testing.T) {
 	s.endsWith(t, "start")
 }
 
-func TestWorkerThatGoesOnRefusingIsReplaced(t *testing.T) {
+func TestWorkerRejectingCommandsIsReplaced(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
 	s.set("web", 1)
@@ -39,12 +40,11 @@ func TestWorkerThatGoesOnRefusingIsReplaced(t *testing.T) {
 	s.endsWith(t, "start", "worker does not answer")
 }
 
-// What was asked of the one that hung waits on its socket, which the next one is
-// given.
-func TestCommandsThatComeLateAreUndone(t *testing.T) {
+// Commands sent to the hung worker wait on its socket, which the next worker inherits.
+func TestLateCommandsAreUndone(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
-	s.Timeout = 100 * time.Millisecond
+	s.with(func(o *Options) { o.Timeout = 100 * time.Millisecond })
 	s.set("web", 1, 2)
 	s.serve(t)
 	s.ha.meet(func() { s.ha.unread = leaves("web/web1") })
@@ -52,22 +52,22 @@ func TestCommandsThatComeLateAreUndone(t *testing.T) {
 	s.set("web", 1, 2, 3)
 	becomes(t, "reloads", []string{"start", "worker does not answer"}, s.ha.causes)
 	s.serves(t, "all workers", "web", 1, 2, 3)
-	same(t, "nobody's wish", 0, len(s.Snapshot().Remarks))
+	same(t, "no override", 0, len(s.Snapshot().Remarks))
 	s.endsWith(t, "start", "worker does not answer")
 }
 
-func TestCommandsThatComeLateAreUndoneWhateverTheReloadIsFor(t *testing.T) {
+func TestLateCommandsAreUndoneForEveryReloadCause(t *testing.T) {
 	t.Parallel()
 	for cause, reload := range map[string]func(*testing.T, *story){
 		"configuration": func(t *testing.T, s *story) {
-			staged := s.Stage(Layout{Template: s.Template, Frame: s.Frame, Backends: []Backend{backendOf("web", 5)}})
+			staged := s.Stage(Layout{Template: s.options.Template, Frame: s.options.Frame, Backends: []haproxy.Backend{backendOf("web", 5)}})
 			staged.SetGroup(registry.Group{Name: "web", Instances: instances(1, 2, 3)})
-			s.hear()
+			s.takeRequests()
 			s.convert(t.Context())
 		},
 		"worker died": func(t *testing.T, s *story) {
-			s.bury(s.workers[0].pid)
-			if err := s.reload(t.Context(), s.reloadCause); err != nil {
+			s.replaceDead(s.fleet.workers[0].pid)
+			if err := s.replaceGeneration(t.Context(), s.wanted()); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -75,7 +75,7 @@ func TestCommandsThatComeLateAreUndoneWhateverTheReloadIsFor(t *testing.T) {
 		t.Run(cause, func(t *testing.T) {
 			t.Parallel()
 			s := newStory(t, backendOf("web", 3))
-			s.Timeout = 100 * time.Millisecond
+			s.with(func(o *Options) { o.Timeout = 100 * time.Millisecond })
 			s.set("web", 1, 2)
 			s.launch(t)
 			s.ha.meet(func() { s.ha.unread = leaves("web/web1") })
@@ -85,13 +85,14 @@ func TestCommandsThatComeLateAreUndoneWhateverTheReloadIsFor(t *testing.T) {
 			reload(t, s)
 			same(t, "reloads", []string{"start", cause}, s.ha.causes())
 			same(t, "serving", []int{1, 2, 3}, s.ha.serving("web")[0][:3])
-			same(t, "nobody's wish", 0, len(s.Snapshot().Remarks))
+			same(t, "no override", 0, len(s.Snapshot().Remarks))
 		})
 	}
 }
 
-// The mark that tells ours from an operator's may be gone by the time they are found.
-func TestCommandsThatComeLateAreNobodysWish(t *testing.T) {
+// The weight that marks our maintenance may be overwritten by the time the late
+// commands are found.
+func TestLateCommandsAreNotOperatorOverrides(t *testing.T) {
 	t.Parallel()
 	for name, unmarked := range map[string][]string{
 		"maint":  {"set server web/web1 weight 100%"},
@@ -100,7 +101,7 @@ func TestCommandsThatComeLateAreNobodysWish(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStory(t, backendOf("web", 3))
-			s.Timeout = 100 * time.Millisecond
+			s.with(func(o *Options) { o.Timeout = 100 * time.Millisecond })
 			s.set("web", 1, 2)
 			s.launch(t)
 			s.ha.meet(func() { s.ha.unread = append(leaves("web/web1"), unmarked...) })
@@ -109,22 +110,22 @@ func TestCommandsThatComeLateAreNobodysWish(t *testing.T) {
 				s.set("web", registered...)
 				s.takeIn(t)
 			}
-			if err := s.reload(t.Context(), s.reloadCause); err != nil {
+			if err := s.replaceGeneration(t.Context(), s.wanted()); err != nil {
 				t.Fatal(err)
 			}
 			same(t, "reloads", []string{"start", "worker does not answer"}, s.ha.causes())
 			same(t, "serving", []int{1, 2, 0}, s.ha.serving("web")[0])
-			same(t, "weight", Weight(0), s.groups[0].table.Slots[0].Weight)
-			same(t, "nobody's wish", 0, len(s.Snapshot().Remarks))
+			same(t, "weight", haproxy.Weight(0), s.table(0).Slots[0].Weight)
+			same(t, "no override", 0, len(s.Snapshot().Remarks))
 		})
 	}
 }
 
-// What an operator did to others than those stays his.
-func TestOperatorsWishBesideCommandsThatComeLate(t *testing.T) {
+// An operator's override of other servers is kept.
+func TestOperatorOverrideBesideLateCommandsIsKept(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
-	s.Timeout = 100 * time.Millisecond
+	s.with(func(o *Options) { o.Timeout = 100 * time.Millisecond })
 	s.set("web", 1, 2)
 	s.serve(t)
 	s.ha.meet(func() { s.ha.unread = append(leaves("web/web3"), "set server web/web2 state maint") })
@@ -134,16 +135,16 @@ func TestOperatorsWishBesideCommandsThatComeLate(t *testing.T) {
 	becomes(t, "ready", true, s.isReady)
 	for i := range 2 {
 		w := s.ha.worker(i)
-		becomes(t, "his wish", "10.0.0.2:80 maint", func() string { return w.show("web/web2") })
+		becomes(t, "override", "10.0.0.2:80 maint", func() string { return w.show("web/web2") })
 		becomes(t, "ours", "10.0.0.3:80 ready", func() string { return w.show("web/web3") })
 	}
 	s.endsWith(t, "start", "worker does not answer")
 }
 
-func TestWorkerThatHangsIsReplaced(t *testing.T) {
+func TestHungWorkerIsReplaced(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
-	s.Timeout = 100 * time.Millisecond
+	s.with(func(o *Options) { o.Timeout = 100 * time.Millisecond })
 	s.set("web", 1)
 	s.serve(t)
 	release := s.ha.holdReload()
@@ -165,17 +166,16 @@ func TestWorkerThatHangsIsReplaced(t *testing.T) {
 	s.endsWith(t, "start", "worker does not answer")
 }
 
-func TestWorkerThatHangsIsFoundWhileNothingChanges(t *testing.T) {
+func TestHeartbeatFindsHungWorker(t *testing.T) {
 	t.Parallel()
-	for name, often := range map[string]func(*story) *time.Duration{
-		"by the sweep": func(s *story) *time.Duration { return &s.Sweep },
-		"by its beat":  func(s *story) *time.Duration { return &s.Beat },
+	for name, often := range map[string]func(*Options) *time.Duration{
+		"by the resync":    func(o *Options) *time.Duration { return &o.Resync },
+		"by the heartbeat": func(o *Options) *time.Duration { return &o.Heartbeat },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStory(t, backendOf("web", 3))
-			s.Timeout = 500 * time.Millisecond
-			*often(s) = 20 * time.Millisecond
+			s.with(func(o *Options) { o.Timeout, *often(o) = 500*time.Millisecond, 20*time.Millisecond })
 			s.set("web", 1)
 			s.serve(t)
 			s.ha.worker(1).stopAnswering(false)
@@ -186,24 +186,24 @@ func TestWorkerThatHangsIsFoundWhileNothingChanges(t *testing.T) {
 	}
 }
 
-func TestSweepWaitsForAWorkerOnce(t *testing.T) {
+func TestResyncWaitsForHungWorkerOnce(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
-	s.Timeout = 100 * time.Millisecond
+	s.with(func(o *Options) { o.Timeout = 100 * time.Millisecond })
 	s.set("web", 1)
 	s.launch(t)
 	w := s.ha.worker(0)
 	w.stopAnswering(false)
-	s.sweep(t.Context())
-	s.beat(t.Context())
+	s.resync(t.Context())
+	s.fleet.heartbeat(t.Context())
 	becomes(t, "connections that hung", 1, w.hanging)
 }
 
 // One beat that is missed is not held against a worker.
-func TestBeatThatIsMissed(t *testing.T) {
+func TestSingleMissedHeartbeatIsTolerated(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
-	s.Beat, s.Timeout = 20*time.Millisecond, 500*time.Millisecond
+	s.with(func(o *Options) { o.Heartbeat, o.Timeout = 20*time.Millisecond, 500*time.Millisecond })
 	s.set("web", 1)
 	s.serve(t)
 	w := s.ha.worker(1)
@@ -211,16 +211,16 @@ func TestBeatThatIsMissed(t *testing.T) {
 	becomes(t, "hangs", 1, w.hanging)
 	reads := w.asked("show servers state")
 	release()
-	becomes(t, "it is looked at", true, func() bool { return w.asked("show servers state") > reads })
+	becomes(t, "read again", true, func() bool { return w.asked("show servers state") > reads })
 	s.set("web", 1, 2)
-	s.serves(t, "it goes on", "web", 1, 2, 0)
+	s.serves(t, "still serving", "web", 1, 2, 0)
 	s.endsWith(t, "start")
 }
 
-func TestWorkerThatHungOnceIsBroughtUpToDate(t *testing.T) {
+func TestRecoveredWorkerIsBroughtUpToDate(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
-	s.Timeout = 500 * time.Millisecond
+	s.with(func(o *Options) { o.Timeout = 500 * time.Millisecond })
 	s.set("web", 1)
 	s.serve(t)
 	w := s.ha.worker(1)
@@ -229,14 +229,14 @@ func TestWorkerThatHungOnceIsBroughtUpToDate(t *testing.T) {
 	becomes(t, "hangs", 1, w.hanging)
 	release()
 	s.set("web", 2, 3)
-	s.serves(t, "what is registered now", "web", 0, 2, 3)
+	s.serves(t, "latest registrations", "web", 0, 2, 3)
 	s.endsWith(t, "start")
 }
 
-func TestNothingIsBelievedOfAnOlderProcess(t *testing.T) {
+func TestReplyOfAnOlderProcessIsIgnored(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
-	s.ha.shared = 2 // a stranger, at the start
+	s.ha.shared = 2 // a foreign process answers at the start
 	s.set("web", 1)
 	s.serve(t)
 	socket, older := s.ha.sockets[0], newFakeWorker(7, []byte("backend web\n server web1 10.0.0.1:80 disabled\n server-template web 2-3 10.0.0.9:80"))
@@ -248,7 +248,7 @@ func TestNothingIsBelievedOfAnOlderProcess(t *testing.T) {
 	same(t, "its commands", 1, len(older.changes()))
 
 	reads := older.asked("show servers state")
-	// What it has looks like an operator's maint and like drift.
+	// Its state looks like an operator's maintenance, and like drift.
 	socket.lend(older, 1)
 	s.ha.meet(func() { s.ha.shared = 3 })
 	s.ha.kill(1)
@@ -259,10 +259,10 @@ func TestNothingIsBelievedOfAnOlderProcess(t *testing.T) {
 	s.endsWith(t, "start", "worker died")
 }
 
-func TestSweepRepairsDrift(t *testing.T) {
+func TestResyncRepairsDrift(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
-	s.Sweep = 20 * time.Millisecond
+	s.with(func(o *Options) { o.Resync = 20 * time.Millisecond })
 	s.set("web", 1, 2)
 	s.serve(t)
 	w := s.ha.worker(0)
@@ -275,13 +275,13 @@ func TestSweepRepairsDrift(t *testing.T) {
 	s.endsWith(t, "start")
 }
 
-func TestOperatorsStateIsKept(t *testing.T) {
+func TestOperatorStateIsKept(t *testing.T) {
 	t.Parallel()
 	for _, state := range []string{"drain", "maint"} {
 		t.Run(state, func(t *testing.T) {
 			t.Parallel()
 			s := newStory(t, backendOf("web", 3))
-			s.Sweep = 20 * time.Millisecond
+			s.with(func(o *Options) { o.Resync = 20 * time.Millisecond })
 			s.set("web", 1, 2)
 			s.serve(t)
 			one := func(want string, commands ...string) {
@@ -302,13 +302,13 @@ func TestOperatorsStateIsKept(t *testing.T) {
 
 			s.ha.kill(0)
 			becomes(t, "reloads", []string{"start", "worker died"}, s.ha.causes)
-			same(t, "rendered", "server web1 10.0.0.1:80 check disabled", s.ha.rendered("web1"))
+			same(t, "rendered", "server web1 10.0.0.1:80 check disabled", s.ha.renderedLine("web1"))
 			if state == "drain" {
 				one(state, "set server web/web1 state drain")
 			} else {
 				one(state)
 			}
-			s.serves(t, "the others go on", "web", 0, 2, 0)
+			s.serves(t, "others still serve", "web", 0, 2, 0)
 
 			before := len(s.ha.worker(1).changes())
 			s.ha.worker(0).do("set server web/web1 state ready")
@@ -317,17 +317,17 @@ func TestOperatorsStateIsKept(t *testing.T) {
 			same(t, "drift", 0, s.metric(t, "haproxyzk_drift_repaired_total"))
 			s.ha.kill(1)
 			becomes(t, "reloads", 3, func() int { return len(s.ha.causes()) })
-			same(t, "rendered", "server web1 10.0.0.1:80 check", s.ha.rendered("web1"))
-			s.serves(t, "nothing is left of it", "web", 1, 2, 0)
+			same(t, "rendered", "server web1 10.0.0.1:80 check", s.ha.renderedLine("web1"))
+			s.serves(t, "fully undone", "web", 1, 2, 0)
 			s.endsWith(t, "start", "worker died", "worker died")
 		})
 	}
 }
 
-func TestOperatorsStateIsNotInherited(t *testing.T) {
+func TestOperatorStateIsNotInheritedByNextInstance(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 1))
-	s.Sweep = 20 * time.Millisecond
+	s.with(func(o *Options) { o.Resync = 20 * time.Millisecond })
 	s.set("web", 1)
 	s.serve(t)
 	leave := func() {
@@ -348,10 +348,10 @@ func TestOperatorsStateIsNotInherited(t *testing.T) {
 	s.endsWith(t, "start")
 }
 
-func TestOperatorsWeightLeavesWithTheInstance(t *testing.T) {
+func TestOperatorWeightEndsWithTheInstance(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
-	s.Sweep = 20 * time.Millisecond
+	s.with(func(o *Options) { o.Resync = 20 * time.Millisecond })
 	s.set("web", 1)
 	s.serve(t)
 	w := s.ha.worker(0)
@@ -367,31 +367,31 @@ func TestOperatorsWeightLeavesWithTheInstance(t *testing.T) {
 	s.endsWith(t, "start")
 }
 
-// Who was doubted when its group was lost, and is registered again, is nobody who
-// was found dead: no reload keeps it from its first check for ever.
-func TestReloadBelievesWhoIsRegisteredAgain(t *testing.T) {
+// An instance that was unverified when its group was lost, and has registered again,
+// was not found down: reloads must not delay its first check forever.
+func TestReloadDoesNotDelayReregisteredInstance(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
 	s.set("web", 1, 2, 3)
 	s.launch(t)
-	table := s.groups[0].table
-	table.Assign(instances(2, 3))
-	table.doubted = map[registry.Instance]bool{instances(1)[0]: true}
-	table.Assign(instances(1, 2, 3))
-	rendered := func(what, first string) {
+	table := s.table(0)
+	table.Assign(instances(2, 3), time.Now())
+	table.Unverified = map[registry.Instance]bool{instances(1)[0]: true}
+	table.Assign(instances(1, 2, 3), time.Now())
+	rendersFirst := func(what, first string) {
 		t.Helper()
 		for i := range 2 {
-			s.ha.worker(i).do("set server web/web1 health down", "set server web/web2 health down") // as it begins, and as found
+			s.ha.worker(i).do("set server web/web1 health down", "set server web/web2 health down") // initially, and as found
 		}
-		if err := s.reload(t.Context(), "signal"); err != nil {
+		if err := s.replaceGeneration(t.Context(), "signal"); err != nil {
 			t.Fatal(err)
 		}
-		same(t, what, first, s.ha.rendered("web1"))
-		same(t, "found dead", "none", s.ha.rendered("web2"))
+		same(t, what, first, s.ha.renderedLine("web1"))
+		same(t, "found dead", "none", s.ha.renderedLine("web2"))
 	}
-	rendered("while it is held", "none")
-	table.doubted = nil
-	rendered("when it is registered", "server web1 10.0.0.1:80 check")
+	rendersFirst("while it is held", "none")
+	table.Unverified = nil
+	rendersFirst("when it is registered", "server web1 10.0.0.1:80 check")
 }
 
 func TestReloadDoesNotReviveTheDead(t *testing.T) {
@@ -402,11 +402,11 @@ func TestReloadDoesNotReviveTheDead(t *testing.T) {
 	for i := range 2 {
 		s.ha.worker(i).do("set server web/web1 health down")
 	}
-	s.ha.worker(0).do("set server web/web2 health down") // alive for the other one
+	s.ha.worker(0).do("set server web/web2 health down") // up in the other worker
 	s.set("web", 1, 2, 3, 4)
 	s.serves(t, "all", "web", 1, 2, 3, 4, 0, 0)
-	same(t, "rendered, dead for all", "none", s.ha.rendered("web1"))
-	same(t, "rendered, dead for one", "server web2 10.0.0.2:80 check", s.ha.rendered("web2"))
+	same(t, "rendered, dead for all", "none", s.ha.renderedLine("web1"))
+	same(t, "rendered, dead for one", "server web2 10.0.0.2:80 check", s.ha.renderedLine("web2"))
 	for i := range 2 {
 		w := s.ha.worker(i)
 		same(t, "dead for all", "10.0.0.1:80 down", w.show("web/web1"))
@@ -416,8 +416,8 @@ func TestReloadDoesNotReviveTheDead(t *testing.T) {
 	s.endsWith(t, "start", "slots")
 }
 
-// A daemon that ends before it has told new workers who is dead leaves nothing
-// that the next one takes for an operator's.
+// A daemon that ends before it has sent new workers the health of their servers leaves
+// nothing that the next daemon takes for an operator's override.
 func TestTakeoverRightAfterAReload(t *testing.T) {
 	t.Parallel()
 	first := newStory(t, backendOf("web", 3))
@@ -426,7 +426,7 @@ func TestTakeoverRightAfterAReload(t *testing.T) {
 	for i := range 2 {
 		first.ha.worker(i).do("set server web/web1 health down")
 	}
-	if err := first.reload(t.Context(), "signal"); err != nil {
+	if err := first.replaceGeneration(t.Context(), "signal"); err != nil {
 		t.Fatal(err)
 	}
 	s := newStory(t, backendOf("web", 3))
@@ -434,32 +434,32 @@ func TestTakeoverRightAfterAReload(t *testing.T) {
 	s.set("web", 1, 2)
 	s.serve(t)
 	s.serves(t, "both", "web", 1, 2, 0)
-	same(t, "nobody's wish", 0, len(s.Snapshot().Remarks))
+	same(t, "no override", 0, len(s.Snapshot().Remarks))
 	s.endsWith(t, "start")
 }
 
-func TestHealthIsThatOfTheWorkersThatAnswer(t *testing.T) {
+func TestHealthComesFromAnsweringWorkers(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
 	s.set("web", 1, 2)
 	s.launch(t)
 	s.ha.worker(1).do("set server web/web1 health down")
-	s.workers[0].failures = maxFailures // it was alive when it was last heard
-	if err := s.reload(t.Context(), "worker does not answer"); err != nil {
+	s.fleet.workers[0].failures = maxFailures // it was up when it last answered
+	if err := s.replaceGeneration(t.Context(), "worker does not answer"); err != nil {
 		t.Fatal(err)
 	}
-	same(t, "rendered", "none", s.ha.rendered("web1"))
+	same(t, "rendered", "none", s.ha.renderedLine("web1"))
 }
 
-func TestNewInstanceWaitsForItsCheck(t *testing.T) {
+func TestNewInstanceWaitsForFirstHealthCheck(t *testing.T) {
 	t.Parallel()
 	b := backendOf("web", 3)
 	b.WaitCheck = true
 	s := newStory(t, b)
-	s.Sweep = 20 * time.Millisecond
+	s.with(func(o *Options) { o.Resync = 20 * time.Millisecond })
 	s.set("web", 1)
 	s.serve(t)
-	same(t, "rendered", "none", s.ha.rendered("web1"))
+	same(t, "rendered", "none", s.ha.renderedLine("web1"))
 	s.set("web", 1, 2)
 	s.serves(t, "both", "web", 1, 2, 0)
 	for i := range 2 {
@@ -470,45 +470,45 @@ func TestNewInstanceWaitsForItsCheck(t *testing.T) {
 		}, w.changes())
 		same(t, "until its check", "10.0.0.2:80 down", w.show("web/web2"))
 	}
-	s.ha.worker(0).do("set server web/web2 health up") // the check was good
-	becomes(t, "swept", true, func() bool { return s.ha.worker(1).asked("show servers state") > 1 })
+	s.ha.worker(0).do("set server web/web2 health up") // the check succeeded
+	becomes(t, "resynced", true, func() bool { return s.ha.worker(1).asked("show servers state") > 1 })
 	seen := s.ha.worker(0).asked("show servers state")
-	becomes(t, "swept again", true, func() bool { return s.ha.worker(0).asked("show servers state") > seen+1 })
+	becomes(t, "resynced again", true, func() bool { return s.ha.worker(0).asked("show servers state") > seen+1 })
 	s.ha.kill(1)
 	becomes(t, "reloads", []string{"start", "worker died"}, s.ha.causes)
-	same(t, "rendered, still to be checked", "none", s.ha.rendered("web1"))
-	same(t, "rendered, alive", "server web2 10.0.0.2:80 check", s.ha.rendered("web2"))
+	same(t, "rendered, still to be checked", "none", s.ha.renderedLine("web1"))
+	same(t, "rendered, alive", "server web2 10.0.0.2:80 check", s.ha.renderedLine("web2"))
 }
 
-func TestCountingSessionsWaitsForAWorkerOnce(t *testing.T) {
+func TestCountingSessionsWaitsForHungWorkerOnce(t *testing.T) {
 	t.Parallel()
-	var backends []Backend
+	var backends []haproxy.Backend
 	for name := range strings.SplitSeq("abcdefghij", "") {
 		backends = append(backends, backendOf(name, 2))
 	}
 	s := newStory(t, backends...)
-	s.Timeout = 100 * time.Millisecond
-	if err := s.reload(t.Context(), "start"); err != nil {
+	s.with(func(o *Options) { o.Timeout = 100 * time.Millisecond })
+	if err := s.replaceGeneration(t.Context(), "start"); err != nil {
 		t.Fatal(err)
 	}
-	for _, g := range s.groups {
-		g.table.Assign(instances(1))
-		g.table.Assign(nil)
+	for _, g := range s.desired.groups {
+		g.table.Assign(instances(1), time.Now())
+		g.table.Assign(nil, time.Now())
 	}
 	w := s.ha.worker(0)
 	w.stopAnswering(false)
-	s.release(t.Context())
+	s.fleet.freeSlots(t.Context(), s.desired.groups)
 	becomes(t, "connections that hung", 1, w.hanging)
-	same(t, "draining: not known to be at rest", []int{0}, s.groups[0].table.Draining())
-	if s.releaseAt.IsZero() {
+	same(t, "draining: not known to be at rest", []int{0}, s.table(0).Draining())
+	if s.fleet.countAt.IsZero() {
 		t.Error("sessions are not to be counted again")
 	}
 }
 
-func TestWorkerThatComesBackIsServedWhileReloadsFail(t *testing.T) {
+func TestRecoveredWorkerIsUpdatedWhileReloadsFail(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
-	s.Timeout = 100 * time.Millisecond
+	s.with(func(o *Options) { o.Timeout = 100 * time.Millisecond })
 	s.set("web", 1)
 	s.serve(t)
 	w := s.ha.worker(0)
@@ -523,14 +523,14 @@ func TestWorkerThatComesBackIsServedWhileReloadsFail(t *testing.T) {
 	}
 }
 
-func TestOperatorsStateThatIsFoundOnAWorkerThatHungIsKept(t *testing.T) {
+func TestOperatorStateFoundOnRecoveredWorkerIsKept(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
-	s.Timeout = 500 * time.Millisecond
+	s.with(func(o *Options) { o.Timeout = 500 * time.Millisecond })
 	s.set("web", 1, 2)
 	s.serve(t)
 	w := s.ha.worker(1)
-	w.do("set server web/web1 state drain") // nobody has swept since
+	w.do("set server web/web1 state drain") // no resync since
 	release := w.stopAnswering(true)
 	s.set("web", 1, 2, 3)
 	becomes(t, "hangs", 1, w.hanging)
@@ -538,16 +538,16 @@ func TestOperatorsStateThatIsFoundOnAWorkerThatHungIsKept(t *testing.T) {
 	for i := range 2 {
 		worker := s.ha.worker(i)
 		becomes(t, "the operator's server", "10.0.0.1:80 drain", func() string { return worker.show("web/web1") })
-		becomes(t, "who entered", "10.0.0.3:80 ready", func() string { return worker.show("web/web3") })
+		becomes(t, "entered", "10.0.0.3:80 ready", func() string { return worker.show("web/web3") })
 	}
-	becomes(t, "told", 1, func() int { return len(s.Snapshot().Remarks) })
+	becomes(t, "logged", 1, func() int { return len(s.Snapshot().Remarks) })
 	s.endsWith(t, "start")
 }
 
-func TestOperatorsWeightReachesAllWorkers(t *testing.T) {
+func TestOperatorWeightReachesAllWorkers(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
-	s.Sweep = 20 * time.Millisecond
+	s.with(func(o *Options) { o.Resync = 20 * time.Millisecond })
 	s.set("web", 1, 2, 3)
 	s.serve(t)
 	weigh := func(server string, want int) {
@@ -563,8 +563,8 @@ func TestOperatorsWeightReachesAllWorkers(t *testing.T) {
 	same(t, "writes to the operator's worker", nil, s.ha.worker(1).changes())
 	s.ha.kill(0)
 	becomes(t, "reloads", []string{"start", "worker died"}, s.ha.causes)
-	same(t, "rendered, with another weight", "server web1 10.0.0.1:80 check", s.ha.rendered("web1"))
-	same(t, "rendered, without any", "server web2 10.0.0.2:80 check disabled", s.ha.rendered("web2"))
+	same(t, "rendered, with another weight", "server web1 10.0.0.1:80 check", s.ha.renderedLine("web1"))
+	same(t, "rendered, without any", "server web2 10.0.0.2:80 check disabled", s.ha.renderedLine("web2"))
 	weigh("web/web1", 30)
 	weigh("web/web2", 0)
 	s.serves(t, "all are in service", "web", 1, 2, 3)
@@ -572,24 +572,72 @@ func TestOperatorsWeightReachesAllWorkers(t *testing.T) {
 	weigh("web/web1", 1)
 	weigh("web/web2", 1)
 	same(t, "drift", 0, s.metric(t, "haproxyzk_drift_repaired_total"))
-	becomes(t, "told", 0, func() int { return len(s.Snapshot().Remarks) })
+	becomes(t, "remarks", 0, func() int { return len(s.Snapshot().Remarks) })
 	s.endsWith(t, "start", "worker died")
 }
 
-func TestAgentsWeightIsNobodysWish(t *testing.T) {
-	t.Parallel()
+// storyWithAgents begins with one instance, whose servers have agent checks.
+func storyWithAgents(t *testing.T) *story {
+	t.Helper()
 	b := backendOf("web", 2)
 	b.Servers.Params = append(b.Servers.Params, "agent-check", "agent-port", "8000")
 	s := newStory(t, b)
-	s.Sweep = 20 * time.Millisecond
+	s.with(func(o *Options) { o.Resync = 20 * time.Millisecond })
 	s.set("web", 1)
 	s.serve(t)
+	return s
+}
+
+func TestAgentWeightIsNotAnOperatorOverride(t *testing.T) {
+	t.Parallel()
+	s := storyWithAgents(t)
 	s.ha.worker(1).do("set server web/web1 weight 30")
 	before := s.ha.worker(0).asked("show servers state")
-	becomes(t, "swept", true, func() bool { return s.ha.worker(0).asked("show servers state") > before+1 })
+	becomes(t, "resynced", true, func() bool { return s.ha.worker(0).asked("show servers state") > before+1 })
 	s.set("web", 1, 2)
 	s.serves(t, "another one enters", "web", 1, 2)
 	same(t, "weight", 1, s.ha.worker(0).weight("web/web1"))
 	same(t, "weight of the agent", 30, s.ha.worker(1).weight("web/web1"))
 	s.endsWith(t, "start")
+}
+
+// HAProxy does not say whether an agent check or an operator has changed a server.
+func TestAgentStateIsNotAnOperatorOverride(t *testing.T) {
+	t.Parallel()
+	s := storyWithAgents(t)
+	remarks := func(want ...string) {
+		t.Helper()
+		becomes(t, "remarks", want, func() (kinds []string) {
+			for _, r := range s.Snapshot().Remarks {
+				kinds = append(kinds, string(r.Kind)+": "+r.Text)
+			}
+			return kinds
+		})
+	}
+	s.ha.worker(0).do("set server web/web1 state drain")
+	remarks("agent: drain")
+	s.ha.kill(0)
+	becomes(t, "reloads", []string{"start", "worker died"}, s.ha.causes)
+	for i := range 2 {
+		becomes(t, "after a reload", "10.0.0.1:80 drain", func() string { return s.ha.worker(i).show("web/web1") })
+	}
+	remarks("agent: drain")
+	s.ha.worker(0).do("set server web/web1 state ready")
+	remarks()
+	s.ha.worker(0).do("disable agent web/web1")
+	remarks("operator: agent disabled")
+	s.ha.worker(1).do("set server web/web1 state drain")
+	remarks("operator: drain agent disabled")
+	same(t, "drift", 0, s.metric(t, "haproxyzk_drift_repaired_total"))
+	s.endsWith(t, "start", "worker died")
+}
+
+// HAProxy itself changes a server that tracks another one.
+func TestInheritedMaintenanceIsDown(t *testing.T) {
+	text := "1\n# be_name srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_agent_state srv_port\nweb web1 10.0.0.1 0 2 1 1 0 80\n"
+	state, err := haproxy.ParseServersState(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "as if its check had failed", true, state["web"]["web1"] == haproxy.Server{Addr: addr1, Admin: haproxy.Ready, Down: true})
 }

@@ -6,17 +6,17 @@ import (
 	"sync"
 )
 
-// errDied is why a worker is not waited for any more.
+// errDied is the cancellation cause of requests to a dead worker.
 var errDied = errors.New("the worker has died")
 
-// maxHeard is how many deaths wait to be taken in; a generation has at most 64
+// maxHeard is the capacity of the queue of deaths; a generation has at most 64
 // processes.
 const maxHeard = 256
 
-// deaths hears of workers that died also while the controller waits for an answer,
-// and ends the waiting: the socket of a dead worker may still accept, and hang.
+// deaths receives the deaths of workers even while the controller waits for a reply,
+// and ends that wait: the socket of a dead worker may still accept and then hang.
 type deaths struct {
-	heard chan int // their pids
+	heard chan int // pids of dead workers
 
 	mu    sync.Mutex
 	lives map[int]context.CancelCauseFunc
@@ -24,8 +24,8 @@ type deaths struct {
 
 func newDeaths() *deaths { return &deaths{heard: make(chan int, maxHeard)} }
 
-// hear listens until ctx is done.
-func (d *deaths) hear(ctx context.Context, died <-chan int) {
+// collect receives deaths until ctx is done.
+func (d *deaths) collect(ctx context.Context, died <-chan int) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -49,9 +49,8 @@ func (d *deaths) end(pid int) {
 	}
 }
 
-// watch returns a context for each of the pids of a generation that is new, done
-// with the cause errDied once that process has died. Those of the generation before
-// are watched no longer.
+// watch returns a context for each pid of a new generation, canceled with errDied when
+// that process dies. The pids of the previous generation are no longer watched.
 func (d *deaths) watch(pids []int) map[int]context.Context {
 	d.mu.Lock()
 	defer d.mu.Unlock()

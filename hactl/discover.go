@@ -5,137 +5,149 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// emptyFor is how long a discovered group that disappeared stays without an
-// instance before its backend is dropped: a release may delete and create it.
+// emptyFor is how long a deleted group must have had no instance before its backend is
+// dropped: a deployment may delete and recreate it.
 const emptyFor = 60 * time.Second
 
-// complete tells whether all that is registered has been read once.
-func (c *Controller) complete() bool {
-	return c.listed && !slices.ContainsFunc(c.groups, func(g *group) bool { return !g.filled })
+// complete reports whether all groups have been read once.
+func (d *desired) complete() bool {
+	return d.listed && !slices.ContainsFunc(d.groups, func(g *group) bool { return !g.members.Read() })
 }
 
-// discover takes in which groups there are. A new one needs a backend, which
-// only a reload brings; names written out in the configuration stay as they are.
-func (c *Controller) discover(names []string) {
-	c.listed = true
+// unlisted reports whether no list of groups is known: none from ZooKeeper, none from
+// the cache, and none from a previous HAProxy.
+func (d *desired) unlisted() bool {
+	return !d.listed && !slices.ContainsFunc(d.groups, func(g *group) bool { return g.discovered && g.members.Read() })
+}
+
+// setDiscovered sets the discovered groups. It returns how many need a backend that HAProxy
+// lacks. Names of configured groups are ignored.
+func (d *desired) setDiscovered(names []string) (added int) {
+	d.listed = true
 	there := make(map[string]bool, len(names))
 	for _, name := range names {
 		there[name] = true
 	}
-	known := make(map[string]*group, len(c.groups))
-	added := 0
-	for _, g := range c.groups {
+	known := make(map[string]*group, len(d.groups))
+	var made []*group
+	freeSlots := d.freeSlots()
+	for _, g := range d.groups {
 		known[g.backend.Name] = g
 		listed := !g.discovered || there[g.backend.Name]
-		if listed && !g.listed && g.banned {
-			g.aside, g.banned = false, false // it was created anew
+		if listed && !g.listed && g.state == quarantined {
+			g.reset() // recreated
 			added++
 		}
 		g.listed = listed
 		if !g.listed {
-			g.see(registry.Group{Name: g.backend.Name}, time.Now())
+			g.see(registry.Group{Name: g.backend.Name}, d.opts.clock())
 		}
 	}
 	for _, name := range names {
 		if known[name] != nil {
 			continue
 		}
-		b, err := c.backend(name)
+		b, err := d.backend(name)
 		if err != nil {
-			c.refuse(name, err)
+			d.refuse(name, err)
 			continue
 		}
-		g := newGroup(b, true)
-		c.groups, known[name] = append(c.groups, g), g
+		g := d.newDiscovered(b, freeSlots)
+		freeSlots = max(0, freeSlots-len(g.table.Slots))
+		d.groups, known[name], made = append(d.groups, g), g, append(made, g)
+	}
+	d.groups = slices.DeleteFunc(d.groups, func(g *group) bool { return g.shadowed && !g.listed }) // HAProxy has no backend for these
+	if d.shadow() {
 		added++
 	}
-	if added == 0 {
-		return
+	for _, g := range made {
+		if !g.shadowed {
+			added++
+		}
 	}
-	arrange(c.groups)
-	if len(c.workers) > 0 {
-		c.Logger.Info("groups discovered, adding their backends by a reload", "groups", added)
-		c.rearrange("groups")
+	if len(made)+added > 0 {
+		inOrder(d.groups)
 	}
+	return added
 }
 
-// backend makes the backend of a discovered group. The error tells why the name
-// cannot be a group's.
-func (c *Controller) backend(name string) (Backend, error) {
-	b, err := c.Discover(name)
+// newDiscovered returns a group with its configured number of slots, but at most room
+// and at least one.
+func (d *desired) newDiscovered(b haproxy.Backend, freeSlots int) *group {
+	g := newGroup(b, true, min(b.Servers.Size(), max(1, freeSlots)), d.places)
+	d.births++
+	g.born, g.emptied = d.births, d.opts.clock()
+	return g
+}
+
+// backend returns the backend of a discovered group. The error says why the name cannot
+// be a group.
+func (d *desired) backend(name string) (haproxy.Backend, error) {
+	b, err := d.layout.Discover(name)
 	if err == nil {
-		err = c.Template.Validate(c.Frame, []Backend{b})
+		err = d.layout.Template.Validate(d.layout.Frame, []haproxy.Backend{b})
 	}
 	return b, err
 }
 
-// maxRefused bounds what is remembered of names that cannot be groups.
+// maxRefused bounds the number of remembered names that cannot be groups.
 const maxRefused = 1000
 
-// refuse logs a name that cannot be a group's, once.
-func (c *Controller) refuse(name string, why error) {
-	if c.refused[name] || len(c.refused) >= maxRefused {
+// refuse logs a name that cannot be a group, once.
+func (d *desired) refuse(name string, why error) {
+	if d.refused[name] || len(d.refused) >= maxRefused {
 		return
 	}
-	if c.refused == nil {
-		c.refused = make(map[string]bool)
+	if d.refused == nil {
+		d.refused = make(map[string]bool)
 	}
-	c.refused[name] = true
-	c.Metrics.refused.WithLabelValues(c.Proxy).Inc()
-	c.Logger.Warn("a discovered name cannot be a group's, it is not served", "name", strconv.QuoteToASCII(name[:min(len(name), 100)]), "reason", why)
+	d.refused[name] = true
+	d.opts.Metrics.refused.WithLabelValues(d.opts.Proxy).Inc()
+	d.opts.Logger.Warn("discovered name cannot be a group name, not serving it", "name", strconv.QuoteToASCII(name[:min(len(name), 100)]), "reason", why)
 }
 
-// retire asks for a reload without the discovered groups that are gone.
-func (c *Controller) retire() {
-	c.retireAt = time.Time{}
-	for _, g := range c.groups {
+// retire reports whether any discovered group has been gone long enough to be dropped.
+func (d *desired) retire() (due bool) {
+	d.retireAt = time.Time{}
+	for _, g := range d.groups {
 		if !g.gone() {
 			continue
 		}
-		due := g.emptied.Add(emptyFor)
-		if !due.After(time.Now()) {
-			if c.reloadCause == "" && len(c.workers) > 0 {
-				c.rearrange("groups")
-			}
-			continue
-		}
-		if c.retireAt.IsZero() || due.Before(c.retireAt) {
-			c.retireAt = due
+		if end := g.emptied.Add(emptyFor); end.After(d.opts.clock()) {
+			d.retireAt = earliest(d.retireAt, end)
+		} else {
+			due = true
 		}
 	}
+	return due
 }
 
-// gone tells whether a discovered group has disappeared and serves nobody, not even
+// gone reports whether a discovered group was deleted and serves nothing, not even
 // sticky sessions.
 func (g *group) gone() bool {
-	return g.discovered && !g.listed && len(g.meant) == 0 && g.table.Leaving() == 0
+	return g.discovered && !g.listed && len(g.members.Meant()) == 0 && g.table.Leaving() == 0
 }
 
-// dropEmptied drops the discovered groups that were gone for long enough.
-func (c *Controller) dropEmptied() {
-	before := len(c.groups)
-	c.groups = slices.DeleteFunc(c.groups, func(g *group) bool {
-		drop := g.gone() && time.Since(g.emptied) >= emptyFor
+// dropEmptied drops the discovered groups that have been gone long enough, and reports
+// whether there were any.
+func (d *desired) dropEmptied() bool {
+	before := len(d.groups)
+	d.groups = slices.DeleteFunc(d.groups, func(g *group) bool {
+		drop := g.gone() && d.opts.clock().Sub(g.emptied) >= emptyFor
 		if drop {
-			c.Logger.Info("a discovered group is gone, dropping its backend", "group", g.backend.Name)
-			c.Metrics.forgetGroup(c.Proxy, g.backend.Name)
+			g.table.Assign(nil, d.opts.clock()) // of a group left out of the configuration
+			d.opts.Logger.Info("discovered group was deleted, removing its backend", "group", g.backend.Name)
+			d.opts.Metrics.forgetGroup(d.opts.Proxy, g.backend.Name)
 		}
 		return drop
 	})
-	if len(c.groups) < before {
-		c.publish()
+	if len(d.groups) == before {
+		return false
 	}
-}
-
-// rearrange asks for a reload that is not urgent: those that wait become one.
-func (c *Controller) rearrange(cause string) {
-	if c.reloadCause == "" {
-		c.reloadCause, c.reloadAt = cause, time.Now()
-		if soonest := c.reloaded.Add(reloadGap); soonest.After(c.reloadAt) {
-			c.reloadAt = soonest
-		}
-	}
+	d.shadow()
+	return true
 }

@@ -1,11 +1,11 @@
-// Package hactl speaks HAProxy's languages: the text of its configuration, the
-// commands and replies of its stats socket, and the differences between its
-// versions. It keeps the slot tables and runs the loop that makes every worker
-// equal to what is registered.
+// Package hactl runs the loop that keeps the servers of every HAProxy worker equal to
+// the registered instances, and reloads HAProxy for changes that no command can make.
 //
-// Data goes one way. What is desired comes in by [Controller.SetGroup]; what
-// is, is read from the workers; the difference is a list of commands. What no
-// command can do is asked of a [Reloader].
+// Data flows one way. Lists of instances arrive through [Controller.SetGroup]; package
+// membership decides which instances are meant to serve, and package slots assigns them
+// servers: this is the desired state. The actual state is read from the workers, which
+// form the fleet. The difference between the two is a list of commands. A schedule
+// decides when the next reload is due; a [Reloader] performs it.
 //
-// It never forks and never talks to ZooKeeper.
+// The package never forks and never talks to ZooKeeper.
 package hactl

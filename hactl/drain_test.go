@@ -1,64 +1,22 @@
 package hactl
 
 import (
-	"net/netip"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
 )
 
-func draining(name string, slots int, d time.Duration) Backend {
+func draining(name string, slots int, d time.Duration) haproxy.Backend {
 	b := backendOf(name, slots)
 	b.DrainTimeout = d
 	return b
 }
 
-func TestTableKeepsTheSessionsOfWhoLeaves(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		table := NewTable(3, false)
-		table.drain = time.Minute
-		staying := func(netip.AddrPort) bool { return false }
-		settle := func(what string, leaving int, admin ...Admin) {
-			t.Helper()
-			table.Settle(time.Now(), staying)
-			same(t, what+": leaving", leaving, table.Leaving())
-			var got []Admin
-			for _, s := range table.Slots {
-				got = append(got, s.admin())
-			}
-			same(t, what, admin, got)
-		}
-		table.Assign(instances(1, 2))
-		settle("two serve", 0, Ready, Ready, Maint)
-		table.Assign(instances(2))
-		settle("one leaves", 1, Drain, Ready, Maint)
-		<-time.After(30 * time.Second)
-		table.Slots[0].Down = true
-		table.Assign(instances(1, 2))
-		settle("it returns, and is as well as it was", 0, Ready, Ready, Maint)
-		same(t, "down", true, table.Slots[0].Down)
-		table.Assign(nil)
-		settle("both leave", 2, Drain, Drain, Maint)
-		<-time.After(59 * time.Second)
-		settle("their time is not over", 2, Drain, Drain, Maint)
-		same(t, "nobody counts their sessions", nil, table.Draining())
-		table.Renew()
-		settle("a reload keeps them", 2, Drain, Drain, Maint)
-		<-time.After(time.Second)
-		settle("it is", 0, Maint, Maint, Maint)
-		same(t, "their sessions are counted", []int{0, 1}, table.Draining())
-
-		table.Assign(instances(1))
-		table.Slots[0].Operator = Maint
-		table.Assign(nil)
-		settle("an operator has ended its sessions before", 0, Maint, Maint, Maint)
-	})
-}
-
-func TestWhoLeavesKeepsItsSessions(t *testing.T) {
+func TestLeavingInstanceKeepsStickySessions(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, draining("web", 3, time.Hour), draining("api", 2, time.Hour))
-	s.Sweep = 20 * time.Millisecond
+	s.with(func(o *Options) { o.Resync = 20 * time.Millisecond })
 	s.set("web", 1, 2)
 	s.set("api", 7)
 	s.serve(t)
@@ -66,7 +24,7 @@ func TestWhoLeavesKeepsItsSessions(t *testing.T) {
 		t.Helper()
 		for i := range 2 {
 			w := s.ha.worker(i)
-			becomes(t, "who left", "10.0.0.1:80 "+want, func() string { return w.show("web/web1") })
+			becomes(t, "departed", "10.0.0.1:80 "+want, func() string { return w.show("web/web1") })
 		}
 	}
 	s.set("web", 2)
@@ -78,10 +36,10 @@ func TestWhoLeavesKeepsItsSessions(t *testing.T) {
 	same(t, "served", []int{2}, lastOf(s.Snapshot().Groups[0].Instances))
 
 	s.set("web", 2, 3)
-	s.serves(t, "its slot is nobody else's", "web", 0, 2, 3)
+	s.serves(t, "its slot is not reused", "web", 0, 2, 3)
 	s.ha.kill(0)
 	becomes(t, "reloads", []string{"start", "worker died"}, s.ha.causes)
-	same(t, "rendered", "server web1 10.0.0.1:80 check", s.ha.rendered("web1"))
+	same(t, "rendered", "server web1 10.0.0.1:80 check", s.ha.renderedLine("web1"))
 	is("drain")
 
 	s.ha.worker(0).do("set server web/web1 state ready")
@@ -100,7 +58,7 @@ func TestWhoLeavesKeepsItsSessions(t *testing.T) {
 	s.endsWith(t, "start", "worker died")
 }
 
-func TestSessionsOfWhoLeavesEnd(t *testing.T) {
+func TestStickySessionsOfLeavingInstanceEnd(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, draining("web", 2, 300*time.Millisecond))
 	s.set("web", 1, 2)
@@ -115,10 +73,10 @@ func TestSessionsOfWhoLeavesEnd(t *testing.T) {
 	s.endsWith(t, "start")
 }
 
-func TestOperatorEndsTheSessionsOfWhoLeaves(t *testing.T) {
+func TestOperatorEndsSessionsOfLeavingInstance(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, draining("web", 2, time.Hour))
-	s.Sweep = 20 * time.Millisecond
+	s.with(func(o *Options) { o.Resync = 20 * time.Millisecond })
 	s.set("web", 1, 2)
 	s.serve(t)
 	s.set("web", 2)

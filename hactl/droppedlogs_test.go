@@ -2,7 +2,6 @@ package hactl
 
 import (
 	"testing"
-	"time"
 )
 
 func TestDroppedLogsAreCounted(t *testing.T) {
@@ -13,16 +12,15 @@ func TestDroppedLogsAreCounted(t *testing.T) {
 	dropped := func(first, second int) {
 		s.ha.worker(0).drop(first)
 		s.ha.worker(1).drop(second)
-		s.sweep(t.Context())
+		s.resync(t.Context())
 	}
-	counted := func() float64 { return s.metric(t, "haproxy_process_dropped_logs_total", "ngboss") }
+	counted := func() float64 { return s.metric(t, "haproxyzk_haproxy_log_lines_dropped_total", "ngboss") }
 	dropped(3, 0)
 	dropped(3, 4)
 	dropped(5, 4)
 	same(t, "counted", 9.0, counted())
 	s.ha.worker(0).drop(6)
-	s.reloaded = time.Time{}
-	if err := s.reload(t.Context(), "signal"); err != nil { // asks the old ones, before they end
+	if err := s.replaceGeneration(t.Context(), "signal"); err != nil { // asks the old workers before they end
 		t.Fatal(err)
 	}
 	dropped(1, 1)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,16 +15,18 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
 )
 
 // fakeSocket is a listener that generations hand over to each other.
 type fakeSocket struct {
 	path string
 
-	mu     sync.Mutex
-	worker *fakeWorker
-	elder  *fakeWorker // answers the next lent connections
-	lent   int
+	mu       sync.Mutex
+	worker   *fakeWorker
+	previous *fakeWorker // answers the lent connections
+	lent     int
 }
 
 func newFakeSocket(tb testing.TB, path string) *fakeSocket {
@@ -54,7 +57,7 @@ func (s *fakeSocket) take() *fakeWorker {
 	defer s.mu.Unlock()
 	if s.lent > 0 {
 		s.lent--
-		return s.elder
+		return s.previous
 	}
 	return s.worker
 }
@@ -62,49 +65,61 @@ func (s *fakeSocket) take() *fakeWorker {
 func (s *fakeSocket) handOver(w *fakeWorker, shared int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.elder, s.worker, s.lent = s.worker, w, shared
+	s.previous, s.worker, s.lent = s.worker, w, shared
 }
 
-// lend lets elder answer the next n connections.
-func (s *fakeSocket) lend(elder *fakeWorker, n int) {
+// lend lets previous answer the next n connections.
+func (s *fakeSocket) lend(previous *fakeWorker, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.elder, s.lent = elder, n
+	s.previous, s.lent = previous, n
 }
 
-// left is how many connections are still to reach the elder.
+// left returns how many connections the previous worker will still answer.
 func (s *fakeSocket) left() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lent
 }
 
-// fakeWorker is one process.
+// fakeWorker is one HAProxy process.
 type fakeWorker struct {
 	pid int
 
 	mu       sync.Mutex
-	names    []string // backend/server, in the configuration's order
+	names    []string // backend/server, in the order of the configuration
 	servers  map[string]*fakeServer
 	backends map[string]bool
-	writes   [][]string // what it was asked, one entry a connection
+	writes   [][]string // requests received, one entry per connection
 
-	hang     chan struct{} // not nil: no answer before it is closed
-	obeys    bool          // it carries out what it is asked although it hangs
-	hung     int           // connections that it let hang, but for probes
-	refused  string        // requests that contain it get a wrong reply
-	refusals int           // so many times
-	dropped  int           // lines of its log
+	hang     chan struct{} // if not nil, replies wait until it is closed
+	executes bool          // it executes commands even while it hangs
+	hung     int           // connections left without a reply, except for probes
+	refused  string        // requests containing it get an unexpected reply
+	refusals int           // how many times
+	dropped  int           // dropped log lines
 }
+
+// Bits of srv_admin_state and srv_agent_state.
+const (
+	forcedMaint     = 1
+	configuredMaint = 4
+	forcedDrain     = 8
+
+	agentThere   = 2
+	agentOn      = 4
+	agentIsAgent = 16
+)
 
 type fakeServer struct {
 	ip       netip.Addr
 	port     int
 	admin    int
 	up       bool
-	weight   int // of 1 in the configuration
+	weight   int // relative to 1 in the configuration
+	agent    int // srv_agent_state
 	sessions int
-	late     int // as many more begin just before it goes to maint
+	late     int // this many sessions begin just before it goes to maint
 }
 
 func newFakeWorker(pid int, config []byte) *fakeWorker {
@@ -117,11 +132,11 @@ func newFakeWorker(pid int, config []byte) *fakeWorker {
 		case len(words) > 2 && words[0] == "server":
 			w.add(backend, words[1], words[2], words)
 		case len(words) > 3 && words[0] == "server-template":
-			first, last, err := parseRange(words[2])
+			t, err := haproxy.ParseServerTemplate(strings.Join(words[1:], " "), "", 0)
 			if err != nil {
 				panic(err)
 			}
-			for i := first; i <= last; i++ {
+			for i := t.First; i <= t.Last; i++ {
 				w.add(backend, words[1]+strconv.Itoa(i), words[3], words)
 			}
 		}
@@ -133,7 +148,10 @@ func (w *fakeWorker) add(backend, name, address string, words []string) {
 	addr := netip.MustParseAddrPort(address)
 	s := &fakeServer{ip: addr.Addr(), port: int(addr.Port()), up: true, weight: 1}
 	if slices.Contains(words, "disabled") {
-		s.admin, s.up = adminForcedMaint|4, false
+		s.admin, s.up = forcedMaint|configuredMaint, false
+	}
+	if slices.Contains(words, "agent-check") {
+		s.agent = agentIsAgent | agentThere | agentOn
 	}
 	w.backends[backend] = true
 	name = backend + "/" + name
@@ -147,14 +165,14 @@ func (w *fakeWorker) serve(ctx context.Context, conn net.Conn) {
 		return
 	}
 	w.mu.Lock()
-	hang, obeys := w.hang, w.obeys
+	hang, executes := w.hang, w.executes
 	w.mu.Unlock()
 	var reply string
-	if hang == nil || obeys {
+	if hang == nil || executes {
 		reply = w.answer(line)
 	}
 	if hang == nil {
-		io.WriteString(conn, reply) //nolint:errcheck // who does not wait for it does not want it
+		io.WriteString(conn, reply) //nolint:errcheck // the client may be gone
 		return
 	}
 	if line != "show info\n" { // a probe may be late
@@ -168,7 +186,7 @@ func (w *fakeWorker) serve(ctx context.Context, conn net.Conn) {
 	}
 }
 
-// answer carries out one write.
+// answer executes one write.
 func (w *fakeWorker) answer(line string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -191,7 +209,7 @@ func (w *fakeWorker) answer(line string) string {
 	return out.String()
 }
 
-// drop makes it so many lines of its log that it has dropped.
+// drop adds to the number of dropped log lines.
 func (w *fakeWorker) drop(lines int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -214,6 +232,8 @@ func (w *fakeWorker) run(request string) string {
 		return w.stat(words[2], words[4])
 	case len(words) > 4 && strings.HasPrefix(request, "set server "):
 		return w.set(words[2], words[3], words[4:])
+	case len(words) == 3 && words[1] == "agent" && w.servers[words[2]] != nil:
+		return w.servers[words[2]].setAgent(words[0] == "enable")
 	}
 	return "Unknown command. Please enter one of the following commands only :"
 }
@@ -230,7 +250,7 @@ func (w *fakeWorker) state(of string) string {
 		if of != "" && of != backend {
 			continue
 		}
-		fmt.Fprintf(&lines, "\n3 %s %d %s %s %d %d %d 1 0 1 0 0 14 0 0 0 - %d -", backend, i+1, server, s.ip, up, s.admin, s.weight, s.port)
+		fmt.Fprintf(&lines, "\n3 %s %d %s %s %d %d %d 1 0 1 0 0 14 %d 0 0 - %d -", backend, i+1, server, s.ip, up, s.admin, s.weight, s.agent, s.port)
 	}
 	return out + lines.String()
 }
@@ -275,8 +295,13 @@ func (w *fakeWorker) set(name, verb string, values []string) string {
 		}
 		s.weight = n
 		return ""
+	case verb == "agent":
+		if s.agent&agentOn == 0 {
+			return "agent checks are not enabled on this server."
+		}
+		return ""
 	case verb == "health":
-		if s.admin&adminForcedMaint == 0 {
+		if s.admin&forcedMaint == 0 {
 			s.up = values[0] == "up"
 		}
 		return ""
@@ -314,17 +339,29 @@ func (s *fakeServer) setAddr(values []string) string {
 	return reply + by
 }
 
+func (s *fakeServer) setAgent(on bool) string {
+	switch {
+	case !on:
+		s.agent &^= agentOn
+	case s.agent&agentThere == 0:
+		return "Agent was not configured on this server, cannot enable."
+	default:
+		s.agent |= agentOn
+	}
+	return ""
+}
+
 func (s *fakeServer) setState(state string) string {
-	out := s.admin&adminForcedMaint != 0
-	switch Admin(state) {
-	case Ready:
-		s.admin &^= adminForcedMaint | adminForcedDrain
+	out := s.admin&forcedMaint != 0
+	switch haproxy.Admin(state) {
+	case haproxy.Ready:
+		s.admin &^= forcedMaint | forcedDrain
 		s.up = s.up || out
-	case Drain:
-		s.admin = s.admin&^adminForcedMaint | adminForcedDrain
+	case haproxy.Drain:
+		s.admin = s.admin&^forcedMaint | forcedDrain
 		s.up = s.up || out
-	case Maint:
-		s.admin = s.admin&^adminForcedDrain | adminForcedMaint
+	case haproxy.Maint:
+		s.admin = s.admin&^forcedDrain | forcedMaint
 		s.up = false
 		s.sessions, s.late = s.sessions+s.late, 0
 	default:
@@ -333,7 +370,7 @@ func (s *fakeServer) setState(state string) string {
 	return ""
 }
 
-// do changes the worker behind our back.
+// do changes the worker without going through the controller.
 func (w *fakeWorker) do(requests ...string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -363,20 +400,20 @@ func (w *fakeWorker) weight(server string) int {
 	return w.servers[server].weight
 }
 
-// refuse gives n requests that contain part a wrong reply.
+// refuse gives n requests that contain part an unexpected reply.
 func (w *fakeWorker) refuse(part string, n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.refused, w.refusals = part, n
 }
 
-// stopAnswering makes the worker hang until release is called: connections of
-// that time get no answer. With obeys it carries out what it is asked.
-func (w *fakeWorker) stopAnswering(obeys bool) (release func()) {
+// stopAnswering makes the worker hang until unblock is called: connections of that time
+// get no reply. With executes it still executes commands.
+func (w *fakeWorker) stopAnswering(executes bool) (unblock func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	hang := make(chan struct{})
-	w.hang, w.obeys = hang, obeys
+	w.hang, w.executes = hang, executes
 	return func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -385,31 +422,31 @@ func (w *fakeWorker) stopAnswering(obeys bool) (release func()) {
 	}
 }
 
-// hanging is how many connections it let hang so far.
+// hanging returns how many connections got no reply so far.
 func (w *fakeWorker) hanging() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.hung
 }
 
-// changes are the writes that changed something, in order.
+// changes returns the writes that changed something, in order.
 func (w *fakeWorker) changes() (writes [][]string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, requests := range w.writes {
-		if strings.HasPrefix(requests[0], "set ") {
+		if !strings.HasPrefix(requests[0], "show ") {
 			writes = append(writes, requests)
 		}
 	}
 	return writes
 }
 
-// asked counts how often it was asked something.
+// asked counts the occurrences of a request.
 func (w *fakeWorker) asked(request string) int {
 	return w.count(func(r string) bool { return r == request })
 }
 
-// counted tells how often the sessions of a backend's servers were asked for.
+// counted counts how often the sessions of a backend's servers were requested.
 func (w *fakeWorker) counted(backend string) int {
 	return w.count(func(r string) bool { return strings.HasPrefix(r, "show stat "+backend+" 4 ") })
 }
@@ -427,15 +464,15 @@ func (w *fakeWorker) count(is func(request string) bool) (n int) {
 	return n
 }
 
-// serving shows a backend as the last number of each server's address, 0 where
-// it is not in service.
+// serving returns the last number of each server's address in a backend, 0 if it is not
+// in service.
 func (w *fakeWorker) serving(backend string) (numbers []int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, name := range w.names {
 		if s := w.servers[name]; strings.HasPrefix(name, backend+"/") {
 			n := 0
-			if s.admin&(adminForcedMaint|adminForcedDrain) == 0 {
+			if s.admin&(forcedMaint|forcedDrain) == 0 {
 				n = int(s.ip.As4()[3])
 			}
 			numbers = append(numbers, n)
@@ -444,27 +481,36 @@ func (w *fakeWorker) serving(backend string) (numbers []int) {
 	return numbers
 }
 
-// show describes a server: its address and its state, `down` when that is ready
-// and the health check found it dead.
+// show describes a server: its address and state, `down` if that is ready and the
+// health check failed.
 func (w *fakeWorker) show(server string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.servers[server]
-	state := Ready
+	state := haproxy.Ready
 	switch {
-	case s.admin&adminForcedMaint != 0:
-		state = Maint
-	case s.admin&adminForcedDrain != 0:
-		state = Drain
+	case s.admin&forcedMaint != 0:
+		state = haproxy.Maint
+	case s.admin&forcedDrain != 0:
+		state = haproxy.Drain
 	case !s.up:
 		state = "down"
 	}
 	return fmt.Sprintf("%s %s", net.JoinHostPort(s.ip.String(), strconv.Itoa(s.port)), state)
 }
 
-func TestFakeAnswersAsHAProxyDid(t *testing.T) {
+func recorded(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestFakeAnswersLikeHAProxy(t *testing.T) {
 	w := newFakeWorker(22930, []byte("backend web\n server-template web 1-2 0.0.0.0:0 disabled\n server web3 [::1]:9001\n server-template web 4-6 0.0.0.0:0 disabled\n"))
-	for exchange := range strings.SplitSeq("\n"+golden(t, "testdata/2.2/replies.txt"), "\n> ") {
+	for exchange := range strings.SplitSeq("\n"+recorded(t, "../haproxy/testdata/2.2/replies.txt"), "\n> ") {
 		request, reply, _ := strings.Cut(exchange, "\n")
 		if request == "" {
 			continue
@@ -473,17 +519,17 @@ func TestFakeAnswersAsHAProxyDid(t *testing.T) {
 			t.Errorf("%s: %q, HAProxy answered %q", request, got, want)
 		}
 	}
-	parse := func(text string) ServersState {
-		state, err := ParseServersState(strings.TrimRight(text, "\n") + "\n")
+	parse := func(text string) haproxy.ServersState {
+		state, err := haproxy.ParseServersState(strings.TrimRight(text, "\n") + "\n")
 		if err != nil {
 			t.Fatal(err)
 		}
 		return state
 	}
-	if diff := cmp.Diff(parse(golden(t, "testdata/2.2/state.txt")), parse(w.answer("show servers state\n")), cmpAddr); diff != "" {
+	if diff := cmp.Diff(parse(recorded(t, "../haproxy/testdata/2.2/state.txt")), parse(w.answer("show servers state\n")), cmpAddr); diff != "" {
 		t.Errorf("show servers state: -HAProxy +fake\n%s", diff)
 	}
-	sessions, err := ParseSessions(strings.TrimRight(w.answer("show stat web 4 -1\n"), "\n") + "\n")
+	sessions, err := haproxy.ParseSessions(strings.TrimRight(w.answer("show stat web 4 -1\n"), "\n") + "\n")
 	if err != nil || len(sessions) != 6 {
 		t.Errorf("show stat: %v, %v", sessions, err)
 	}

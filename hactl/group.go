@@ -2,101 +2,121 @@ package hactl
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 	"time"
 
+	"github.com/haproxy-zk/haproxy-zk/hactl/membership"
+	"github.com/haproxy-zk/haproxy-zk/hactl/slots"
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// group is one application: its backend, its slots, and what is registered.
+// group is one application: its backend, its instances and their slots.
 type group struct {
-	backend Backend
-	table   *Table
-	// seen is what was registered last; its name is the backend's.
-	seen registry.Group
-	// meant is who is to be in service: who is registered and not damped, and who
-	// is held.
-	meant  []registry.Instance
-	guard  guard
-	damper damper
-	// arriving wait until it is clear that they have left another group.
-	arriving arrivals
-	// begun is true between a loss that is too much and the review of it, told
-	// while the log's last word is that somebody is held.
-	begun, told bool
-	// touched is true while an operator's wish may stand in a slot.
-	touched bool
-	// overfull is true while it has more instances than it may have slots.
-	overfull bool
-	// filled is true once it was read.
-	filled bool
-	shown  *figures
-	// discovered groups come and go.
-	discovered bool
-	// listed is true while a discovered group's path is there.
-	listed bool
+	backend haproxy.Backend
+	members *membership.Group
+	table   *slots.Table
+	places  slots.Places // of the instances of all groups
 	// running is how many of its slots the running generation has.
 	running int
-	// ran is true of one that the HAProxy before had, accepted once HAProxy runs with
-	// it. aside is true while it is left out of the configuration, in case HAProxy does
-	// not accept it, banned once it is known that HAProxy does not.
-	ran, accepted, aside, banned bool
-	// emptied is since when a discovered group has had no instance.
-	emptied time.Time
+	// touched is true while a slot may have an operator's override.
+	touched   bool
+	available availability
+	standing
+	discovery
+	reported
 }
 
-func newGroup(b Backend, discovered bool) *group {
+// discovery has the fields that only a discovered group uses.
+type discovery struct {
+	discovered bool
+	// listed is true while the group's path exists.
+	listed bool
+	// emptied is since when the group has had no instance.
+	emptied time.Time
+	// born is smaller for groups discovered earlier; shadowed is true while another
+	// group takes the requests of this one.
+	born     int
+	shadowed bool
+}
+
+// reported is the last logged, remarked and measured state of a group.
+type reported struct {
+	// holdLogged is true once it was logged that instances are held, overfull once it
+	// was logged that there are more instances than the group may have slots; both
+	// until the end of that is logged.
+	holdLogged, overfull bool
+	// served has the last logged state of the instances, at loggedOf. heard is when the
+	// first list arrived whose changes are not applied yet; zero if there is none.
+	served   map[netip.AddrPort]served
+	loggedOf loggedOf
+	heard    time.Time
+	// remarks are those of remarked.
+	remarks  []registry.Remark
+	remarked remarked
+	shown    *figures
+}
+
+// newGroup returns a group with size slots.
+func newGroup(b haproxy.Backend, discovered bool, size int, all slots.Places) *group {
 	g := &group{
-		backend:    b,
-		seen:       registry.Group{Name: b.Name},
-		discovered: discovered,
-		listed:     true,
-		emptied:    time.Now(),
-		guard:      guard{share: b.LossGuard},
+		backend:   b,
+		members:   membership.New(b.Name, b.LossGuard),
+		places:    all,
+		discovery: discovery{discovered: discovered, listed: true},
+		reported:  reported{served: make(map[netip.AddrPort]served)},
 	}
-	g.table = NewTable(b.Servers.size(), b.WaitCheck && g.checked())
-	g.table.drain = b.DrainTimeout
+	g.table = slots.New(slots.Options{Size: size, Wait: b.WaitCheck && g.checked(), Drain: b.DrainTimeout, Places: all})
 	return g
 }
 
-// see takes in what is registered now.
+// see sets the registered instances.
 func (g *group) see(now registry.Group, at time.Time) {
-	g.guard.see(g.seen.Instances, g.meant, now.Instances, g.up, now.Since, at)
-	if !g.filled {
-		g.guard.came = nil // they were there before
-	}
-	g.seen, g.filled = now, true
+	g.counting(func() { g.members.See(now, g.up, at) })
 }
 
-// checked tells whether HAProxy checks the health of the group's servers.
+// counting calls change, which modifies the list of members, and keeps places up to
+// date.
+func (g *group) counting(change func()) {
+	before := g.registered()
+	change()
+	if after := g.registered(); !registry.SameList(before, after) {
+		g.places.Register(before, after)
+	}
+}
+
+// registered returns the registered instances.
+func (g *group) registered() []registry.Instance { return g.members.Registered().Instances }
+
+// addresses returns the set of the instances' addresses.
+func addresses(instances []registry.Instance) map[netip.AddrPort]bool {
+	set := make(map[netip.AddrPort]bool, len(instances))
+	for _, i := range instances {
+		set[i.Addr] = true
+	}
+	return set
+}
+
+// checked reports whether HAProxy health-checks the group's servers.
 func (g *group) checked() bool { return slices.Contains(g.backend.Servers.Params, "check") }
 
-// heed is what counts of a server as a worker has it: an agent's weights are
-// nobody's wish.
-func (g *group) heed(actual, believed Server) Server {
-	if slices.Contains(g.backend.Servers.Params, "agent-check") {
-		actual.Weight = believed.Weight
+// withoutAgentWeight returns a worker's server without a weight set by an agent check,
+// which is not an operator's override.
+func withoutAgentWeight(actual, known haproxy.Server) haproxy.Server {
+	if actual.Agent != haproxy.NoAgent {
+		actual.Weight = known.Weight
 	}
 	return actual
 }
 
-// inService tells whether an instance occupies a slot.
-func (g *group) inService(i registry.Instance) bool { return g.table.find(i) != nil }
+// server returns BACKEND/SERVER for the slot at index i.
+func (g *group) server(i int) string { return slots.ServerName(&g.backend, i) }
 
-// up tells whether an instance is in service and was alive when its health was
-// last heard.
-func (g *group) up(i registry.Instance) bool {
-	s := g.table.find(i)
-	return s != nil && !s.Down && s.Operator != Maint
-}
-
-// name of the slot at index i, with the backend's.
-func (g *group) server(i int) string { return g.backend.Name + "/" + g.backend.Servers.name(i) }
-
-// arrange puts groups in the order of the rendered file, which is that of the
-// first match: those written out as they are, then the discovered ones, longer
-// names first, so that the ACLs of `web` do not take what is for `web-admin`.
-func arrange(groups []*group) {
+// inOrder sorts groups in the order of the rendered file, in which HAProxy takes the
+// first match: configured groups in their order, then discovered groups with longer
+// names first, so that the ACLs of `web` do not match requests for `web-admin`.
+func inOrder(groups []*group) {
 	slices.SortStableFunc(groups, func(a, b *group) int {
 		switch {
 		case a.discovered != b.discovered:

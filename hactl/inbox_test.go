@@ -8,7 +8,7 @@ import (
 )
 
 func TestInbox(t *testing.T) {
-	in := newInbox()
+	in := newInbox(time.Now)
 	if m := in.take(); !m.empty() {
 		t.Errorf("nothing was put in, out came %v", m)
 	}

@@ -1,18 +1,22 @@
 package hactl
 
-import "maps"
+import (
+	"maps"
 
-// late is whose commands a worker may still run although they were given up: it had
-// not read them, and whoever is given its socket reads them first. The zero value
-// is nobody's.
+	"github.com/haproxy-zk/haproxy-zk/hactl/slots"
+)
+
+// late has the servers whose commands a worker may still run although we gave them up:
+// the worker had not read them, and the next worker to own the socket reads them first.
+// The zero value has none.
 type late struct {
 	servers map[string]bool // BACKEND/SERVER
-	all     bool            // they are not known
+	all     bool            // unknown, so it may be any server
 }
 
-func (l *late) add(operations []operation) {
+func (l *late) add(operations []slots.Operation) {
 	for _, op := range operations {
-		l.put(op.group.server(op.slot))
+		l.put(op.Server)
 	}
 }
 
@@ -23,7 +27,7 @@ func (l *late) put(server string) {
 	l.servers[server] = true
 }
 
-// merge adds those of another.
+// merge adds the servers of o.
 func (l *late) merge(o late) {
 	l.all = l.all || o.all
 	for server := range o.servers {

@@ -6,49 +6,63 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// publish makes what is served visible, if it changed.
+// status is the state of a [Controller] that other goroutines may read while it runs.
+type status struct {
+	snapshot *registry.Snapshot
+	problem  string // why it is not ready; empty if it is
+}
+
+// setProblem publishes why the proxy is not ready.
+func (c *Controller) setProblem(text string) {
+	c.status.Store(&status{snapshot: c.Snapshot(), problem: text})
+}
+
+// publish publishes the snapshot if it changed.
 func (c *Controller) publish() {
-	old := c.snapshot.Load()
-	s := &registry.Snapshot{Proxy: c.Proxy, ReloadError: c.reloadError}
-	for _, g := range c.laid() {
-		shown := g.seen
-		shown.Instances = g.meant
+	old := c.Snapshot()
+	s := &registry.Snapshot{Proxy: c.opts.Proxy, ReloadError: c.reloads.failure}
+	if c.desired.unlisted() {
+		s.Waiting = append(s.Waiting, registry.AllGroups)
+	}
+	for _, g := range c.desired.rendered() {
+		shown := g.members.Registered()
+		shown.Instances = g.members.Meant()
 		s.Groups = append(s.Groups, shown)
-		s.Remarks = g.remark(s.Remarks)
-		if !g.filled {
-			s.Waiting = append(s.Waiting, g.seen.Name)
+		s.Remarks = append(s.Remarks, g.remark()...)
+		if !g.members.Read() {
+			s.Waiting = append(s.Waiting, g.backend.Name)
+		}
+		if g.isDown() {
+			s.Down = append(s.Down, g.backend.Name)
 		}
 	}
-	if old == nil || !slices.EqualFunc(old.Groups, s.Groups, sameGroup) || !slices.Equal(old.Remarks, s.Remarks) || !slices.Equal(old.Waiting, s.Waiting) || old.ReloadError != s.ReloadError {
-		c.snapshot.Store(s)
+	if old == nil || !slices.EqualFunc(old.Groups, s.Groups, sameGroup) || !slices.Equal(old.Remarks, s.Remarks) || !slices.Equal(old.Waiting, s.Waiting) || !slices.Equal(old.Down, s.Down) || old.ReloadError != s.ReloadError {
+		c.status.Store(&status{snapshot: s, problem: c.status.Load().problem})
 	}
 }
 
 func sameGroup(a, b registry.Group) bool {
-	return a.Name == b.Name && sameList(a.Instances, b.Instances)
-}
-
-// sameList tells whether two lists, which are immutable, are one and the same.
-func sameList(a, b []registry.Instance) bool {
-	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+	return a.Name == b.Name && registry.SameList(a.Instances, b.Instances)
 }
 
 // figures are the gauges of one group.
-type figures struct{ registered, serving, held, damped, draining, skipped, free int }
+type figures struct{ registered, serving, up, held, damped, draining, skipped, waiting, free int }
 
 // measure sets the gauges of the groups whose figures changed.
-func (c *Controller) measure() {
-	for _, g := range c.laid() {
+func (d *desired) measure() {
+	for _, g := range d.rendered() {
 		name, used := g.backend.Name, g.table.Used()
-		now := figures{registered: len(g.seen.Instances), serving: used, held: len(g.guard.holding()), damped: g.damper.waiting, draining: g.table.Leaving(), skipped: g.seen.Skipped, free: len(g.table.Slots) - used}
+		g.available.noteUsed(used)
+		now := figures{registered: len(g.registered()), serving: used, up: g.available.up, held: g.members.HeldCount(), damped: g.members.Damped(), draining: g.table.Leaving(), skipped: g.members.Registered().Skipped, waiting: g.table.Beyond, free: len(g.table.Slots) - used}
 		if g.shown != nil && *g.shown == now {
 			continue
 		}
 		g.shown = &now
-		for state, n := range map[string]int{"registered": now.registered, "serving": now.serving, "held": now.held, "damped": now.damped, "draining": now.draining, "skipped": now.skipped} {
-			c.Metrics.instances.WithLabelValues(c.Proxy, name, state).Set(float64(n))
+		for state, n := range map[string]int{"registered": now.registered, "serving": now.serving, "held": now.held, "damped": now.damped, "draining": now.draining, "skipped": now.skipped, "waiting": now.waiting} {
+			d.opts.Metrics.instances.WithLabelValues(d.opts.Proxy, name, state).Set(float64(n))
 		}
-		c.Metrics.slots.WithLabelValues(c.Proxy, name, "used").Set(float64(now.serving))
-		c.Metrics.slots.WithLabelValues(c.Proxy, name, "free").Set(float64(now.free))
+		d.opts.Metrics.up.WithLabelValues(d.opts.Proxy, name).Set(float64(now.up))
+		d.opts.Metrics.slots.WithLabelValues(d.opts.Proxy, name, "used").Set(float64(now.serving))
+		d.opts.Metrics.slots.WithLabelValues(d.opts.Proxy, name, "free").Set(float64(now.free))
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// metric is the value of the first series with these label values; of a
-// histogram, how much it observed.
+// metric returns the value of the first series with these label values; for a
+// histogram, the number of observations.
 func (s *story) metric(tb testing.TB, name string, labels ...string) float64 {
 	tb.Helper()
 	families, err := s.reg.Gather()
@@ -38,7 +38,7 @@ func (s *story) metric(tb testing.TB, name string, labels ...string) float64 {
 	return 0
 }
 
-func TestSnapshotIsNewOnlyWhenSomethingIs(t *testing.T) {
+func TestSnapshotIsReplacedOnlyOnChange(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3), backendOf("api", 3))
 	last := s.Snapshot()
@@ -55,13 +55,13 @@ func TestSnapshotIsNewOnlyWhenSomethingIs(t *testing.T) {
 	same(t, "before anything was read", &registry.Snapshot{
 		Proxy: "ngboss", Groups: []registry.Group{{Name: "web"}, {Name: "api"}}, Waiting: []string{"web", "api"},
 	}, last)
-	step("nobody's group", false, registry.Group{Name: "other", Instances: instances(1)})
-	step("a group is read, it has nobody", true, registry.Group{Name: "api"})
+	step("unknown group", false, registry.Group{Name: "other", Instances: instances(1)})
+	step("empty group is read", true, registry.Group{Name: "api"})
 	same(t, "waiting for", []string{"web"}, last.Waiting)
 	list := instances(1, 2)
 	step("the other one", true, registry.Group{Name: "web", Instances: list})
 	step("the same list", false, registry.Group{Name: "web", Instances: list})
-	step("nobody again", false, registry.Group{Name: "api"})
+	step("still empty", false, registry.Group{Name: "api"})
 	step("one enters", true, registry.Group{Name: "api", Instances: instances(3)})
 	var names, registered []string
 	for _, g := range last.Groups {
@@ -101,7 +101,7 @@ func TestMetrics(t *testing.T) {
 	becomes(t, "figures", map[string]float64{
 		"web registered": 2, "web serving": 2, "web held": 0, "web skipped": 3, "web used": 2, "web free": 3,
 		"api registered": 1, "api serving": 1, "api held": 0, "api skipped": 0, "api used": 1, "api free": 1,
-		// Two for each worker; the refused one counts when it is sent again.
+		// Two for each worker; the rejected command counts again when it is retried.
 		"applied": 2, "commands": 4, "errors": 0,
 	}, figures)
 	s.ha.worker(0).refuse("state maint", 2)

@@ -14,12 +14,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/haproxy-zk/haproxy-zk/hactl/slots"
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// fakeHAProxy is a [Reloader] whose workers are goroutines. They answer on real
-// stats sockets what HAProxy 2.2 answers, and have the servers of the
-// configuration that they were launched with.
+// fakeHAProxy is a [Reloader] whose workers are goroutines. They answer on real stats
+// sockets like HAProxy 2.2, and have the servers of the configuration that they were
+// launched with.
 type fakeHAProxy struct {
 	sockets []*fakeSocket
 	died    chan int
@@ -27,15 +29,16 @@ type fakeHAProxy struct {
 
 	mu       sync.Mutex
 	launches []fakeLaunch
-	workers  []*fakeWorker // of the generation that serves, one a socket
-	// What the next Reload meets.
-	fail   error
-	failAt int           // so many launches from now on, fail meets one; 0 is all
-	refuse []string      // configurations with one of these are not accepted
-	tells  bool          // in which line one was
-	hold   chan struct{} // not nil: it waits until this is closed
-	shared int           // so many connections of each socket still reach the generation before
-	unread []string      // what waits on the first socket, for the new worker to run
+	workers  []*fakeWorker // of the serving generation, one per socket
+	// The behavior of the next Reload.
+	fail        error
+	failAt      int           // fail affects the launch after this many; 0 means all
+	refuse      []string      // configurations containing one of these are rejected
+	alertsLines bool          // errors name the line
+	hold        chan struct{} // if not nil, it waits until this is closed
+	shared      int           // this many connections of each socket still reach the previous generation
+	shape       string        // of a running HAProxy; empty if unknown
+	unread      []string      // waits on the first socket for the new worker to run
 }
 
 type fakeLaunch struct {
@@ -56,6 +59,22 @@ func newFakeHAProxy(tb testing.TB, sockets int) *fakeHAProxy {
 func (ha *fakeHAProxy) Died() <-chan int { return ha.died }
 
 func (ha *fakeHAProxy) Crowded() bool { return ha.crowded.Load() }
+
+// Adopt adopts running workers of a matching shape.
+func (ha *fakeHAProxy) Adopt(_ context.Context, launch registry.Launch) (pids []int, err error) {
+	ha.mu.Lock()
+	defer ha.mu.Unlock()
+	if ha.shape == "" || launch.Shape != ha.shape {
+		return nil, errors.New("it is of another shape")
+	}
+	ha.workers = nil
+	for _, s := range ha.sockets {
+		w := s.take()
+		ha.workers = append(ha.workers, w)
+		pids = append(pids, w.pid)
+	}
+	return pids, nil
+}
 
 func (ha *fakeHAProxy) Reload(ctx context.Context, launch registry.Launch) (pids []int, err error) {
 	ha.mu.Lock()
@@ -98,8 +117,8 @@ func (ha *fakeHAProxy) failure() error {
 	return ha.fail
 }
 
-// complain says what it does not accept of a configuration; where it tells the lines
-// it warns of every backend besides.
+// complain returns the error for a rejected configuration; with alertsLines it also
+// warns about every backend.
 func (ha *fakeHAProxy) complain(config string) string {
 	wrong := func(text string) bool {
 		return slices.ContainsFunc(ha.refuse, func(part string) bool { return strings.Contains(text, part) })
@@ -107,14 +126,14 @@ func (ha *fakeHAProxy) complain(config string) string {
 	switch {
 	case !wrong(config):
 		return ""
-	case !ha.tells:
+	case !ha.alertsLines:
 		return "something"
 	}
 	var said strings.Builder
 	for i, line := range strings.Split(config, "\n") {
 		switch {
 		case wrong(line):
-			fmt.Fprintf(&said, "[ALERT] : parsing [/run/x.conf.new:%d] : this\n", i+1)
+			fmt.Fprintf(&said, "[ALERT]    (4711) : config : parsing [/run/x.conf.new:%d] : this\n", i+1)
 		case strings.HasPrefix(line, "backend"):
 			fmt.Fprintf(&said, "[WARNING] : parsing [/run/x.conf.new:%d] : hiding headers\n", i+1)
 		}
@@ -122,15 +141,15 @@ func (ha *fakeHAProxy) complain(config string) string {
 	return said.String()
 }
 
-// meet says what the next Reload meets.
+// meet sets the behavior of the next Reload.
 func (ha *fakeHAProxy) meet(change func()) {
 	ha.mu.Lock()
 	defer ha.mu.Unlock()
 	change()
 }
 
-// holdReload makes Reload wait until release is called.
-func (ha *fakeHAProxy) holdReload() (release func()) {
+// holdReload makes Reload wait until unblock is called.
+func (ha *fakeHAProxy) holdReload() (unblock func()) {
 	hold := make(chan struct{})
 	ha.meet(func() { ha.hold = hold })
 	return func() {
@@ -139,7 +158,7 @@ func (ha *fakeHAProxy) holdReload() (release func()) {
 	}
 }
 
-// kill ends a worker that nobody told to end.
+// kill ends a worker unexpectedly.
 func (ha *fakeHAProxy) kill(i int) { ha.died <- ha.worker(i).pid }
 
 func (ha *fakeHAProxy) worker(i int) *fakeWorker {
@@ -157,12 +176,17 @@ func (ha *fakeHAProxy) causes() (causes []string) {
 	return causes
 }
 
-// rendered is the line of a server, or of the template it is part of, in the
-// last configuration.
-func (ha *fakeHAProxy) rendered(server string) string {
+// lastConfig returns the configuration of the last launch.
+func (ha *fakeHAProxy) lastConfig() []byte {
 	ha.mu.Lock()
 	defer ha.mu.Unlock()
-	for line := range strings.Lines(string(ha.launches[len(ha.launches)-1].Config)) {
+	return ha.launches[len(ha.launches)-1].Config
+}
+
+// renderedLine returns the line of a server, or of the template that it belongs to, in the
+// last configuration.
+func (ha *fakeHAProxy) renderedLine(server string) string {
+	for line := range strings.Lines(string(ha.lastConfig())) {
 		if words := strings.Fields(line); len(words) > 1 && words[0] == "server" && words[1] == server {
 			return strings.Join(words, " ")
 		}
@@ -170,7 +194,7 @@ func (ha *fakeHAProxy) rendered(server string) string {
 	return "none"
 }
 
-// serving tells of each worker what [fakeWorker.serving] does.
+// serving returns [fakeWorker.serving] of each worker.
 func (ha *fakeHAProxy) serving(backend string) (all [][]int) {
 	ha.mu.Lock()
 	defer ha.mu.Unlock()
@@ -180,7 +204,7 @@ func (ha *fakeHAProxy) serving(backend string) (all [][]int) {
 	return all
 }
 
-func TestWorkerThatDiedIsReplaced(t *testing.T) {
+func TestDeadWorkerIsReplaced(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
 	s.set("web", 1)
@@ -196,11 +220,11 @@ func TestWorkerThatDiedIsReplaced(t *testing.T) {
 	release()
 	s.serves(t, "all workers", "web", 1, 2, 0)
 	becomes(t, "ready", true, s.isReady)
-	s.ha.died <- dead.pid // which nobody misses
+	s.ha.died <- dead.pid // already replaced
 	s.endsWith(t, "start", "worker died")
 }
 
-func TestWorkersThatDieTogetherAreReplacedByOneReload(t *testing.T) {
+func TestWorkersDyingTogetherAreReplacedByOneReload(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
 	s.set("web", 1)
@@ -214,9 +238,9 @@ func TestWorkersThatDieTogetherAreReplacedByOneReload(t *testing.T) {
 	s.endsWith(t, "start", "worker died")
 }
 
-// A worker that dies between its start and the first question is no reason to
-// wait until the question's time is over, and the others are updated meanwhile.
-func TestWorkerThatDiesBeforeItIsAskedIsReplacedAtOnce(t *testing.T) {
+// If a worker dies between its start and the first query, the query's timeout is not
+// awaited, and the other workers are updated in the meantime.
+func TestWorkerDyingBeforeFirstQueryIsReplacedAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
 	s.set("web", 1)
@@ -228,11 +252,11 @@ func TestWorkerThatDiesBeforeItIsAskedIsReplacedAtOnce(t *testing.T) {
 	s.ha.meet(func() { s.ha.shared = 0 })
 	release := s.ha.holdReload()
 	begun := time.Now()
-	s.ha.died <- before.pid // of the generation before: nobody's loss
+	s.ha.died <- before.pid // of the previous generation, already replaced
 	s.ha.worker(0).stopAnswering(false)
 	s.ha.kill(0)
 	for _, socket := range s.ha.sockets {
-		socket.lend(nil, 0) // the generation before has stopped listening
+		socket.lend(nil, 0) // the previous generation has stopped listening
 	}
 	other := s.ha.worker(1)
 	s.set("web", 1, 2)
@@ -248,8 +272,8 @@ func TestWorkerThatDiesBeforeItIsAskedIsReplacedAtOnce(t *testing.T) {
 	s.endsWith(t, "start", "signal", "worker died")
 }
 
-// Without a worker that lives there is nobody to ask, and nothing to wait for.
-func TestWorkersThatAllDieBeforeTheyAreAsked(t *testing.T) {
+// Without a living worker there is nothing to wait for.
+func TestWorkersAllDyingBeforeFirstQueryAreReplacedAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
 	s.set("web", 1)
@@ -264,8 +288,8 @@ func TestWorkersThatAllDieBeforeTheyAreAsked(t *testing.T) {
 	s.endsWith(t, "start", "worker died")
 }
 
-// The socket of a worker that has died may accept, and hang.
-func TestWorkerThatDiesWhileItIsAskedIsReplacedAtOnce(t *testing.T) {
+// The socket of a dead worker may accept and then hang.
+func TestWorkerDyingDuringQueryIsReplacedAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
 	s.set("web", 1)
@@ -277,15 +301,15 @@ func TestWorkerThatDiesWhileItIsAskedIsReplacedAtOnce(t *testing.T) {
 	begun := time.Now()
 	s.ha.kill(0)
 	s.serves(t, "all workers", "web", 1, 2, 0)
-	if took := time.Since(begun); took > s.Timeout/2 {
+	if took := time.Since(begun); took > s.options.Timeout/2 {
 		t.Errorf("it was replaced after %v", took)
 	}
-	// What it was asked is run by whoever is given its socket.
+	// Commands sent to it are executed by the next owner of its socket.
 	becomes(t, "the next one is read", true, func() bool { return s.ha.worker(0).asked("show servers state") > 0 })
 	s.endsWith(t, "start", "worker died")
 }
 
-func TestReloadsThatFailAreTriedMoreAndMoreRarely(t *testing.T) {
+func TestFailedReloadsBackOff(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
 	s.set("web", 1)
@@ -302,15 +326,15 @@ func TestReloadsThatFailAreTriedMoreAndMoreRarely(t *testing.T) {
 		return err != nil && strings.Contains(err.Error(), "cannot bind socket")
 	})
 	s.set("web", 2, 3)
-	becomes(t, "what runs goes on", []int{0, 2, 3}, func() []int { return other.serving("web") })
+	becomes(t, "running generation unchanged", []int{0, 2, 3}, func() []int { return other.serving("web") })
 	same(t, "writes to the dead one", nil, dead.changes())
 	becomes(t, "reloads", 4, func() int { return len(s.ha.causes()) })
 	s.ha.meet(func() { s.ha.fail = nil })
 	s.serves(t, "all workers", "web", 0, 2, 3)
 	becomes(t, "ready", true, s.isReady)
 	s.endsWith(t, "start", "worker died", "worker died", "worker died", "worker died")
-	// The backoff begins with the death of so young a worker: 100 ms, then twice
-	// as long each time, half as much more or less.
+	// The backoff starts with the death of so young a worker: 100 ms, doubled each
+	// time, ±50 %.
 	for i, atLeast := range []time.Duration{50, 100, 200, 400} {
 		if gap := s.ha.launches[i+1].at.Sub(s.ha.launches[i].at); gap < atLeast*time.Millisecond {
 			t.Errorf("reload %d followed after %v", i+1, gap)
@@ -324,19 +348,19 @@ func TestWorkerOfASettledGenerationIsReplacedAtOnce(t *testing.T) {
 	s.set("web", 1)
 	s.launch(t)
 	for range 10 {
-		s.backoff.NextBackOff() // it had been hard to start
+		s.reloads.backoff.NextBackOff() // several starts had failed
 	}
-	s.reloaded = time.Now().Add(-settled)
-	s.bury(s.ha.worker(1).pid)
+	s.passes(settled)
+	s.replaceDead(s.ha.worker(1).pid)
 	s.step(t.Context())
 	same(t, "reloads", []string{"start", "worker died"}, s.ha.causes())
-	s.bury(s.ha.worker(1).pid)
-	if wait := time.Until(s.reloadAt); wait > time.Second {
+	s.replaceDead(s.ha.worker(1).pid)
+	if wait := s.next().Sub(s.time()); wait > time.Second {
 		t.Errorf("the backoff did not begin anew: %v", wait)
 	}
 }
 
-func TestReloadMakesRoomForAllAtOnce(t *testing.T) {
+func TestOneReloadAddsAllMissingSlots(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 4))
 	s.set("web", 1, 2, 3, 4)
@@ -345,50 +369,48 @@ func TestReloadMakesRoomForAllAtOnce(t *testing.T) {
 	w.setSessions("web/web1", 1)
 	w.setSessions("web/web2", 1)
 	s.set("web", 3, 4)
-	s.serves(t, "two have left, their sessions go on", "web", 0, 0, 3, 4)
+	s.serves(t, "two have left, their sessions remain", "web", 0, 0, 3, 4)
 	s.set("web", 3, 4, 5, 6, 7, 8, 9)
 	s.serves(t, "five enter", "web", 0, 0, 3, 4, 5, 6, 7, 8, 9, 0, 0, 0, 0, 0, 0, 0)
 	s.endsWith(t, "start", "slots")
 }
 
-func TestReloadForSlotsIsWantedOnlyWhileTheyAreMissing(t *testing.T) {
+func TestReloadForSlotsIsWantedOnlyWhileSlotsAreMissing(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 2))
-	step := func(what, cause string, last ...int) {
+	step := func(what string, cause Cause, last ...int) {
 		t.Helper()
 		s.set("web", last...)
 		s.step(t.Context())
-		same(t, what, cause, s.reloadCause)
+		same(t, what, cause, s.wanted())
 	}
-	s.sweepAt, s.beatAt = time.Now().Add(time.Hour), time.Now().Add(time.Hour)
-	if err := s.reload(t.Context(), "start"); err != nil {
-		t.Fatal(err)
-	}
-	s.reloaded = time.Now().Add(time.Hour)
+	s.launch(t)
+	s.ha.crowded.Store(true)
 	step("one too many", "slots", 1, 2, 3)
 	step("it has left", "", 1, 2)
-	s.reloaded = time.Now().Add(-time.Hour)
+	s.ha.crowded.Store(false)
+	s.passes(crowdedRetry)
 	s.ha.fail = errors.New("refused")
 	step("one too many, and the reload fails", "slots", 1, 2, 3)
 	step("it has left, but the table has grown", "slots", 1, 2)
-	same(t, "what is told", "the last reload (slots) did not succeed: refused", s.Snapshot().ReloadError)
-	same(t, "ready: what ran before serves on", true, s.isReady())
+	same(t, "reload error", "the last reload (slots) did not succeed: refused", s.Snapshot().ReloadError)
+	same(t, "ready: the previous generation still serves", true, s.isReady())
 }
 
-// HAProxy's words have pids and times in them, which are no news.
-func TestReloadThatGoesOnFailingIsToldOnce(t *testing.T) {
+// HAProxy's messages contain pids and times, which are ignored when comparing them.
+func TestRepeatedReloadFailureIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 2))
-	var told strings.Builder
-	s.Logger = slog.New(slog.NewTextHandler(&told, nil))
+	var logged strings.Builder
+	s.with(func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&logged, nil)) })
 	try := func(failure error) {
 		t.Helper()
 		s.ha.fail = failure
-		if err := s.reload(t.Context(), "slots"); (err == nil) != (failure == nil) {
+		if err := s.replaceGeneration(t.Context(), "slots"); (err == nil) != (failure == nil) {
 			t.Errorf("reload: %v", err)
 		}
 	}
-	count := func(words string) int { return strings.Count(told.String(), words) }
+	count := func(words string) int { return strings.Count(logged.String(), words) }
 	try(nil)
 	for range 2 {
 		for pid := range 5 {
@@ -404,7 +426,7 @@ func TestReloadThatGoesOnFailingIsToldOnce(t *testing.T) {
 	same(t, "the end", 2, count("reloads succeed again"))
 }
 
-func TestCrowdedReloadWaitsUnlessItIsUrgent(t *testing.T) {
+func TestReloadWaitsForDrainingGenerationsUnlessUrgent(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 2))
 	s.set("web", 1)
@@ -414,37 +436,46 @@ func TestCrowdedReloadWaitsUnlessItIsUrgent(t *testing.T) {
 		s.step(t.Context())
 		same(t, what, causes, s.ha.causes())
 	}
-	long := func(ago time.Duration) { s.reloaded = time.Now().Add(-ago) }
 	s.ha.crowded.Store(true)
-	long(crowdedGap / 2)
+	s.passes(crowdedGap / 2)
 	s.set("web", 1, 2, 3)
 	step("slots wait", "start")
-	if wait := time.Until(s.next()); wait <= 0 || wait > crowdedRetry {
+	if wait := s.next().Sub(s.time()); wait <= 0 || wait > crowdedRetry {
 		t.Errorf("it is tried again in %v", wait)
 	}
-	s.reloadAt = time.Now()
-	long(crowdedGap)
+	s.passes(crowdedGap / 2)
 	step("but no longer than a minute", "start", "slots")
 
-	long(crowdedGap / 2)
+	s.passes(crowdedGap / 2)
 	s.Reload("signal")
-	step("what is asked for waits", "start", "slots")
-	s.bury(s.ha.worker(0).pid)
+	step("requested reload waits", "start", "slots")
+	s.replaceDead(s.ha.worker(0).pid)
 	step("a worker's death does not", "start", "slots", "worker died")
 
-	long(crowdedGap / 2)
+	s.passes(crowdedGap / 2)
 	s.Reload("signal")
 	step("and the next one waits again", "start", "slots", "worker died")
 	s.ha.crowded.Store(false)
-	s.reloadAt = time.Now()
-	step("until there is room", "start", "slots", "worker died", "signal")
+	s.passes(crowdedRetry)
+	step("until old generations have drained", "start", "slots", "worker died", "signal")
 
 	s.ha.crowded.Store(true)
-	long(crowdedGap / 2)
-	source := s.Stage(Layout{Template: s.Template, Frame: s.Frame, Backends: s.Backends})
+	s.passes(crowdedGap / 2)
+	source := s.Stage(Layout{Template: s.options.Template, Frame: s.options.Frame, Backends: s.options.Backends})
 	source.fill("web", 1)
 	step("another layout waits", "start", "slots", "worker died", "signal")
-	long(crowdedGap)
-	s.changeAt = time.Now()
+	s.passes(crowdedGap / 2)
 	step("no longer than a minute", "start", "slots", "worker died", "signal", "configuration")
+}
+
+func TestFileDescriptorsNeededByTables(t *testing.T) {
+	now := time.Now()
+	table := slots.New(slots.Options{Size: 8, Drain: time.Minute})
+	table.Assign(instances(1, 2, 3, 4, 5, 6), now)
+	table.Override(5, haproxy.Server{Admin: haproxy.Maint})
+	table.Assign(instances(1, 2, 4, 5), now)
+	same(t, "instances that drain", 1, table.Leaving())
+	if wanted, needed := (rendition{tables: []*slots.Table{table}}).files(nil); wanted != 508 || needed != 505 {
+		t.Errorf("%d descriptors wanted, %d needed", wanted, needed)
+	}
 }

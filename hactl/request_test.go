@@ -2,26 +2,24 @@ package hactl
 
 import (
 	"errors"
-	"net/netip"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// layouts returns what makes the story's layout with other backends. It is
-// called before the story begins.
-func (s *story) layouts() func(...Backend) Layout {
-	l := Layout{Template: s.Template, Frame: s.Frame}
-	return func(backends ...Backend) Layout {
+// layouts returns a function that changes the backends of the story's layout. Call it
+// before the story begins.
+func (s *story) layouts() func(...haproxy.Backend) Layout {
+	l := Layout{Template: s.options.Template, Frame: s.options.Frame}
+	return func(backends ...haproxy.Backend) Layout {
 		l.Backends = backends
 		return l
 	}
 }
 
-// shown are the groups that others see.
+// shown returns the groups in the snapshot.
 func (s *story) shown() (names []string) {
 	for _, g := range s.Snapshot().Groups {
 		names = append(names, g.Name)
@@ -33,10 +31,10 @@ func (s *Source) fill(group string, last ...int) {
 	s.SetGroup(registry.Group{Name: group, Instances: instances(last...)})
 }
 
-func TestReloadsThatAreAskedForBecomeOne(t *testing.T) {
+func TestRequestedReloadsAreMerged(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
-	s.Reload("signal") // the start is one
+	s.Reload("signal") // satisfied by the start
 	s.set("web", 1)
 	s.serve(t)
 	release := s.ha.holdReload()
@@ -51,7 +49,7 @@ func TestReloadsThatAreAskedForBecomeOne(t *testing.T) {
 	s.endsWith(t, "start", "signal", "signal")
 }
 
-func TestReloadThatIsAskedForIsNotLostInOneForSlots(t *testing.T) {
+func TestRequestedReloadIsNotMergedIntoOneForSlots(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 1))
 	s.set("web", 1)
@@ -64,7 +62,7 @@ func TestReloadThatIsAskedForIsNotLostInOneForSlots(t *testing.T) {
 	s.endsWith(t, "start", "signal")
 }
 
-func TestStagedLayoutWaitsUntilAllIsRead(t *testing.T) {
+func TestStagedLayoutWaitsForAllGroups(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3), backendOf("old", 2))
 	layoutOf := s.layouts()
@@ -74,7 +72,7 @@ func TestStagedLayoutWaitsUntilAllIsRead(t *testing.T) {
 
 	next := s.Stage(layoutOf(backendOf("new", 2), backendOf("web", 5)))
 	next.fill("web", 2, 3)
-	s.set("web", 1, 2, 4) // until then all goes on
+	s.set("web", 1, 2, 4) // the old layout serves until then
 	s.serves(t, "as before", "web", 1, 2, 4)
 	same(t, "groups", []string{"web", "old"}, s.shown())
 	select {
@@ -90,7 +88,7 @@ func TestStagedLayoutWaitsUntilAllIsRead(t *testing.T) {
 	becomes(t, "groups", []string{"new", "web"}, s.shown)
 	becomes(t, "ready", true, s.isReady)
 
-	s.set("web", 1) // nobody listens to that one any more
+	s.set("web", 1) // this source no longer counts
 	next.fill("web", 2)
 	s.serves(t, "the new source", "web", 0, 2, 0, 0, 0)
 	s.Reload("signal")
@@ -100,7 +98,7 @@ func TestStagedLayoutWaitsUntilAllIsRead(t *testing.T) {
 	same(t, "reloads", []string{"start", "configuration", "signal"}, s.ha.causes())
 }
 
-func TestLaterLayoutTakesThePlaceOfAStagedOne(t *testing.T) {
+func TestLaterLayoutReplacesStagedOne(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 2))
 	layoutOf := s.layouts()
@@ -117,12 +115,12 @@ func TestLaterLayoutTakesThePlaceOfAStagedOne(t *testing.T) {
 		t.Error("the first counts")
 	default:
 	}
-	third := s.Stage(layoutOf()) // no group is a valid state
+	third := s.Stage(layoutOf()) // no groups is a valid state
 	awaited(t, "the third counts", third.In())
 	becomes(t, "groups", nil, s.shown)
 }
 
-func TestLayoutThatCannotBeLoadedIsTriedAgain(t *testing.T) {
+func TestFailedLayoutIsRetried(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
 	layoutOf := s.layouts()
@@ -134,26 +132,26 @@ func TestLayoutThatCannotBeLoadedIsTriedAgain(t *testing.T) {
 	next.fill("web", 1, 2)
 	becomes(t, "tried again", true, func() bool { return len(s.ha.causes()) > 2 })
 	same(t, "groups", []string{"web"}, s.shown())
-	same(t, "what is told", "the last reload (configuration) did not succeed: port taken", s.Snapshot().ReloadError)
-	same(t, "ready: what ran before serves on", true, s.isReady())
+	same(t, "reload error", "the last reload (configuration) did not succeed: port taken", s.Snapshot().ReloadError)
+	same(t, "ready: the previous generation still serves", true, s.isReady())
 	next.fill("web", 1, 3)
 	next.fill("new", 8)
 	s.serves(t, "the old layout follows", "web", 1, 3, 0)
 	s.ha.meet(func() { s.ha.fail = nil })
-	s.serves(t, "the new layout, by what is registered now", "web", 1, 3, 0, 0)
-	s.serves(t, "the new layout, by what is registered now", "new", 8, 0)
+	s.serves(t, "new layout, latest registrations", "web", 1, 3, 0, 0)
+	s.serves(t, "new layout, latest registrations", "new", 8, 0)
 	becomes(t, "groups", []string{"new", "web"}, s.shown)
-	becomes(t, "what is told", "", func() string { return s.Snapshot().ReloadError })
+	becomes(t, "reload error", "", func() string { return s.Snapshot().ReloadError })
 }
 
 func TestLayoutStagedBeforeTheStart(t *testing.T) {
 	t.Parallel()
-	s := newStory(t, backendOf("web", 3)) // of which nothing is heard
+	s := newStory(t, backendOf("web", 3)) // never read
 	layoutOf := s.layouts()
 	s.begin(t)
 	next := s.Stage(layoutOf(backendOf("new", 2)))
 	next.fill("new", 7)
-	awaited(t, "HAProxy serves", s.started)
+	awaited(t, "HAProxy is serving", s.started)
 	s.serves(t, "the new layout", "new", 7, 0)
 	becomes(t, "groups", []string{"new"}, s.shown)
 	s.cancel()
@@ -168,9 +166,9 @@ func TestStagedDiscovery(t *testing.T) {
 	s.set("web", 1)
 	s.serve(t)
 	l := layoutOf(backendOf("web", 2))
-	l.Discover = func(name string) (Backend, error) {
+	l.Discover = func(name string) (haproxy.Backend, error) {
 		if name == "bad" {
-			return Backend{}, errors.New("unsafe")
+			return haproxy.Backend{}, errors.New("unsafe")
 		}
 		return backendOf(name, 2), nil
 	}
@@ -181,17 +179,17 @@ func TestStagedDiscovery(t *testing.T) {
 	next.fill("found", 5)
 	s.serves(t, "a discovered group", "found", 5, 0)
 
-	// Without discovery it goes.
+	// It is dropped in a layout without discovery.
 	next = s.Stage(layoutOf(backendOf("web", 2)))
 	next.fill("web", 1)
 	becomes(t, "groups", []string{"web"}, s.shown)
 }
 
-func TestOperatorsStateOutlivesALayout(t *testing.T) {
+func TestOperatorStateSurvivesNewLayout(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 2))
 	layoutOf := s.layouts()
-	s.Sweep = 20 * time.Millisecond
+	s.with(func(o *Options) { o.Resync = 20 * time.Millisecond })
 	s.set("web", 1, 2)
 	s.serve(t)
 	s.ha.worker(0).do("set server web/web2 state drain")
@@ -201,39 +199,42 @@ func TestOperatorsStateOutlivesALayout(t *testing.T) {
 	s.serves(t, "it is kept", "web", 1, 0, 0, 0, 0, 0, 0, 0)
 }
 
-func TestInherit(t *testing.T) {
+// leavesDuringLayout serves a group of three, of which 2 leaves during the start of a
+// new layout with five slots, which lasts until unblock is called.
+func leavesDuringLayout(t *testing.T) (s *story, layoutOf func(...haproxy.Backend) Layout, unblock func()) {
+	t.Helper()
+	s = newStory(t, backendOf("web", 3))
+	layoutOf = s.layouts()
+	s.set("web", 1, 2, 3)
+	s.serve(t)
+	unblock = s.ha.holdReload()
+	next := s.Stage(layoutOf(backendOf("web", 5)))
+	next.fill("web", 1, 2, 3)
+	becomes(t, "reloads", []string{"start", "configuration"}, s.ha.causes)
+	next.fill("web", 1, 3)
+	return s, layoutOf, unblock
+}
+
+func TestInstanceLeavingDuringLayoutStartLeavesServingGeneration(t *testing.T) {
 	t.Parallel()
-	addr := func(n byte) netip.AddrPort {
-		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, n}), 80)
-	}
-	old := NewTable(6, false)
-	old.Assign(instances(1, 2, 3, 4, 5, 6))
-	old.Slots[5].Operator = Drain
-	for _, tt := range []struct {
-		size int
-		want map[int]netip.AddrPort
-	}{
-		{8, map[int]netip.AddrPort{1: addr(2), 4: addr(5), 5: addr(6)}},
-		{3, map[int]netip.AddrPort{0: addr(5), 1: addr(2), 2: addr(6)}},
-		{1, map[int]netip.AddrPort{0: addr(2), 1: addr(5), 2: addr(6)}},
-	} {
-		now := NewTable(tt.size, false)
-		now.inherit(old, instances(2, 5, 6, 7))
-		got := make(map[int]netip.AddrPort)
-		for i, s := range now.Slots {
-			if !s.Used {
-				continue
-			}
-			got[i] = s.Addr
-			if (s.Operator == Drain) != (s.Addr == addr(6)) {
-				t.Errorf("%d slots: slot %d: %q", tt.size, i, s.Operator)
-			}
-		}
-		if diff := cmp.Diff(tt.want, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
-			t.Errorf("%d slots: -want +got\n%s", tt.size, diff)
-		}
-		if unplaced := now.Assign(instances(2, 5, 6)); unplaced != 0 || now.Used() != 3 {
-			t.Errorf("%d slots: it does not know where they are", tt.size)
-		}
-	}
+	s, _, release := leavesDuringLayout(t)
+	s.serves(t, "2 leaves", "web", 1, 0, 3)
+	release()
+	s.serves(t, "the new layout", "web", 1, 0, 3, 0, 0)
+	s.cancel()
+	awaited(t, "Run returns", s.over)
+}
+
+func TestLayoutStagedDuringLayoutStartIsNotLost(t *testing.T) {
+	t.Parallel()
+	s, layoutOf, release := leavesDuringLayout(t)
+	s.serves(t, "2 leaves", "web", 1, 0, 3)
+	last := s.Stage(layoutOf(backendOf("web", 4), backendOf("api", 1)))
+	last.fill("web", 1, 3)
+	last.fill("api", 7)
+	release()
+	becomes(t, "groups", []string{"web", "api"}, s.shown)
+	s.serves(t, "the last layout", "web", 1, 0, 3, 0)
+	s.cancel()
+	awaited(t, "Run returns", s.over)
 }

@@ -3,9 +3,10 @@ package hactl
 import (
 	"errors"
 	"testing"
+	"time"
 )
 
-// now registers instances of web, and lets what follows from it happen.
+// now registers instances of web, and applies that.
 func (s *story) now(t *testing.T, last ...int) {
 	t.Helper()
 	s.set("web", last...)
@@ -19,7 +20,7 @@ func (s *story) takeIn(t *testing.T) {
 	s.apply(t.Context())
 }
 
-// up lets the health checks of all workers find servers of web alive.
+// up makes the health checks of all workers find servers of web up.
 func (s *story) up(t *testing.T, servers ...string) {
 	t.Helper()
 	for i := range 2 {
@@ -27,11 +28,11 @@ func (s *story) up(t *testing.T, servers ...string) {
 			s.ha.worker(i).do("set server web/" + server + " health up")
 		}
 	}
-	s.sweep(t.Context())
+	s.resync(t.Context())
 }
 
-// Green that has no servers yet takes no requests, whatever a reload wanted to give it.
-func TestBlueServesWhileNoReloadSucceeds(t *testing.T) {
+// Without servers, green takes no requests, even if a reload would add them.
+func TestBlueIsHeldWhileReloadsFail(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 3))
 	s.set("web", 1, 2, 3)
@@ -41,14 +42,14 @@ func TestBlueServesWhileNoReloadSucceeds(t *testing.T) {
 	for range 2 {
 		same(t, "held", []int{1, 2, 3}, s.held())
 		same(t, "serving", []int{1, 2, 3}, s.ha.serving("web")[1])
-		if err := s.reload(t.Context(), "slots"); err == nil {
+		if err := s.replaceGeneration(t.Context(), "slots"); err == nil {
 			t.Fatal("the reload succeeded")
 		}
-		s.holdAt = s.reloaded // it is time to ask
+		s.passes(holdEvery) // the health is due
 		s.takeIn(t)
 	}
 	s.ha.meet(func() { s.ha.fail = nil })
-	if err := s.reload(t.Context(), "slots"); err != nil {
+	if err := s.replaceGeneration(t.Context(), "slots"); err != nil {
 		t.Fatal(err)
 	}
 	s.takeIn(t)
@@ -56,8 +57,8 @@ func TestBlueServesWhileNoReloadSucceeds(t *testing.T) {
 	same(t, "serving", []int{0, 0, 0, 4, 5, 6}, s.ha.serving("web")[1])
 }
 
-// Green came long ago, and no health check has found it up yet when blue leaves.
-func TestBlueServesUntilGreenIsUp(t *testing.T) {
+// Green registered long ago, and no health check has found it up when blue leaves.
+func TestBlueIsHeldUntilGreenIsUp(t *testing.T) {
 	t.Parallel()
 	b := backendOf("web", 6)
 	b.WaitCheck = true
@@ -66,7 +67,7 @@ func TestBlueServesUntilGreenIsUp(t *testing.T) {
 	s.launch(t)
 	s.up(t, "web1", "web2", "web3")
 	s.now(t, 1, 2, 3, 4, 5)
-	s.groups[0].guard.came = nil // as after some seconds
+	s.passes(3 * time.Second)
 	s.now(t, 4, 5)
 	same(t, "held", []int{1, 2, 3}, s.held())
 	s.up(t, "web5")
@@ -74,8 +75,8 @@ func TestBlueServesUntilGreenIsUp(t *testing.T) {
 	same(t, "held", nil, s.held())
 }
 
-// Who is still registered in another group enters half a second later.
-func TestBlueServesWhileGreenMayBeElsewhere(t *testing.T) {
+// An instance still registered in another group enters half a second later.
+func TestBlueIsHeldWhileGreenIsRegisteredElsewhere(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, backendOf("web", 6), backendOf("api", 3))
 	s.set("web", 1, 2, 3)
@@ -86,11 +87,12 @@ func TestBlueServesWhileGreenMayBeElsewhere(t *testing.T) {
 	s.set("api")
 	s.takeIn(t)
 	same(t, "held", nil, s.held())
-	same(t, "who is meant", []int{7, 8, 9}, lastOf(s.groups[0].meant))
+	same(t, "meant", []int{7, 8, 9}, lastOf(s.members(0).Meant()))
 }
 
-// One that is new and then left is nobody's heir, and one that was there before is none.
-func TestHoldEndsWithOneWhoIsNew(t *testing.T) {
+// An instance that is new and then leaves does not replace anything, nor does one that
+// was there before.
+func TestHoldEndsWithANewInstance(t *testing.T) {
 	t.Parallel()
 	b := backendOf("web", 6)
 	b.WaitCheck = true
@@ -109,4 +111,26 @@ func TestHoldEndsWithOneWhoIsNew(t *testing.T) {
 	s.takeIn(t)
 	same(t, "held", nil, s.held())
 	same(t, "registered", 2, len(s.Snapshot().Groups[0].Instances))
+}
+
+// A damped instance replaces no other, even if it is the first to return after all have
+// left.
+func TestFlappingInstanceEndsNoHold(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, backendOf("web", 8))
+	s.set("web", 1, 2, 3, 4, 5)
+	s.launch(t)
+	for range 3 {
+		s.now(t, 1, 2, 3, 4)
+		s.now(t, 1, 2, 3, 4, 5)
+	}
+	same(t, "serving while the fifth waits", 4, len(s.members(0).Meant()))
+	for i := range 2 {
+		s.ha.worker(i).do("set server web/web1 state maint")
+	}
+	s.resync(t.Context()) // an operator's override
+	s.now(t)
+	same(t, "held", []int{2, 3, 4}, s.held())
+	s.now(t, 1, 5)
+	same(t, "held while returned instances take no requests", []int{2, 3, 4}, s.held())
 }

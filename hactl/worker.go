@@ -5,71 +5,79 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+
+	"github.com/haproxy-zk/haproxy-zk/hactl/slots"
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
+	"github.com/haproxy-zk/haproxy-zk/retry"
 )
 
-// errOtherProcess says that another process than the expected one answered: an
-// older generation shares the socket until it stops listening.
-var errOtherProcess = errors.New("another process answered")
-
-// worker is one HAProxy process and what it is believed to have.
+// worker is one HAProxy process and the servers that it is known to have.
 type worker struct {
 	pid int
 	// life is done when the process has died.
 	life   context.Context
-	client Client
-	have   map[*group][]Server
-	// stale is true when have is not known to be so: read before the next diff.
+	client haproxy.Client
+	have   map[*group][]haproxy.Server
+	// agents has the agent checks of each group's servers at the worker's start.
+	agents map[*group]haproxy.Agent
+	// byName has the groups in have by backend name.
+	byName map[string]*group
+	// equal is the version of each group's table that the servers last matched; only
+	// put changes have, and it clears the version.
+	equal map[*group]uint64
+	// stale is true if have may be wrong: the worker is read before the next diff.
 	stale bool
-	// late is what may come over it, though nobody wants it any more, until it is read.
+	// late has the servers that abandoned commands may still change until they are
+	// read.
 	late late
-	// noticed is what operators were found to have done when it was read.
-	noticed []wish
-	// failures counts what went wrong in a row.
+	// noticed has the overrides found when the worker was read.
+	noticed []operatorOverride
+	// failures counts consecutive failures.
 	failures int
-	// droppedLogs is how many lines of its log it had dropped at its last beat.
+	// droppedLogs is the number of dropped log lines at its last heartbeat.
 	droppedLogs int
 }
 
-// wish is a server as an operator has made it.
-type wish struct {
+// operatorOverride is a server as an operator has set it.
+type operatorOverride struct {
 	group  *group
 	slot   int
-	server Server
+	server haproxy.Server
 }
 
-// ask is [Client.Ask], sure of who answers: each write ends with a `show info`.
-// It comes last so that nothing waits for it.
+// ask is [haproxy.Client.AskProcess], canceled when the worker dies.
 func (w *worker) ask(ctx context.Context, requests ...string) ([]string, error) {
-	ctx, release := w.whileAlive(ctx)
-	defer release()
-	return w.client.askProcess(ctx, w.pid, requests)
+	ctx, stop := w.whileAlive(ctx)
+	defer stop()
+	return w.client.AskProcess(ctx, w.pid, requests...)
 }
 
-// whileAlive is ctx until the worker has died; the cause is errDied then.
-func (w *worker) whileAlive(ctx context.Context) (alive context.Context, release func()) {
+// whileAlive returns a context that is canceled with the cause errDied when the worker
+// dies.
+func (w *worker) whileAlive(ctx context.Context) (alive context.Context, stop func()) {
 	alive, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(w.life, func() { cancel(errDied) })
+	unwatch := context.AfterFunc(w.life, func() { cancel(errDied) })
 	return alive, func() {
-		stop()
+		unwatch()
 		cancel(nil)
 	}
 }
 
-// beat asks the worker for a sign of life. It returns how many lines of its log it
-// has dropped since it gave the last one.
-func (w *worker) beat(ctx context.Context) (dropped int, err error) {
-	ctx, release := w.whileAlive(ctx)
-	defer release()
+// heartbeat sends the worker a heartbeat. It returns how many log lines it has dropped
+// since the last one.
+func (w *worker) heartbeat(ctx context.Context) (dropped int, err error) {
+	ctx, stop := w.whileAlive(ctx)
+	defer stop()
 	client := w.client
-	client.Timeout = min(client.Timeout, beatWithin)
+	client.Timeout = min(client.Timeout, heartbeatWithin)
 	replies, err := client.Ask(ctx, "show info")
 	if err != nil {
 		return 0, err
 	}
-	if err := answeredBy(w.pid, replies[0]); err != nil {
+	if err := haproxy.AnsweredBy(w.pid, replies[0]); err != nil {
 		return 0, err
 	}
-	all, err := ParseDroppedLogs(replies[0])
+	all, err := haproxy.ParseDroppedLogs(replies[0])
 	if err != nil {
 		return 0, err
 	}
@@ -77,8 +85,8 @@ func (w *worker) beat(ctx context.Context) (dropped int, err error) {
 	return dropped, nil
 }
 
-// converge makes the worker's servers those of the tables. What is not confirmed
-// is read back and tried once more.
+// converge makes the worker's servers match the tables. Unconfirmed changes are read
+// back and retried once.
 func (w *worker) converge(ctx context.Context, groups []*group) (commands int, err error) {
 	for attempt := 1; ; attempt++ {
 		if w.stale {
@@ -86,37 +94,55 @@ func (w *worker) converge(ctx context.Context, groups []*group) (commands int, e
 				return commands, err
 			}
 		}
-		var off, on []operation
-		for _, g := range groups {
-			groupOff, groupOn := diff(g, w.have[g])
-			off, on = append(off, groupOff...), append(on, groupOn...)
-		}
+		off, on := w.differences(groups)
 		if len(off)+len(on) == 0 {
 			return commands, nil
 		}
-		done, err := w.carryOut(ctx, sequence(off, on))
+		done, err := w.carryOut(ctx, slots.Sequence(off, on))
 		commands += done
 		if err == nil {
 			return commands, nil
 		}
 		w.stale = true
-		if attempt == 2 || isTimeout(err) {
+		if attempt == 2 || haproxy.IsTimeout(err) {
 			return commands, err
 		}
 	}
 }
 
-// carryOut sends operations and believes those that are confirmed.
-func (w *worker) carryOut(ctx context.Context, operations []operation) (done int, err error) {
+// differences returns the operations that make the worker's servers match the tables.
+// Groups that have not changed since the last comparison are skipped.
+func (w *worker) differences(groups []*group) (off, on []slots.Operation) {
+	for _, g := range groups {
+		if w.equal[g] == g.table.Version() {
+			continue
+		}
+		groupOff, groupOn := slots.Diff(&g.backend, g.table.Slots, w.have[g])
+		if len(groupOff)+len(groupOn) == 0 {
+			w.equal[g] = g.table.Version()
+		}
+		off, on = append(off, groupOff...), append(on, groupOn...)
+	}
+	return off, on
+}
+
+// put records the worker's server in a slot.
+func (w *worker) put(g *group, slot int, now haproxy.Server) {
+	w.have[g][slot] = now
+	delete(w.equal, g)
+}
+
+// carryOut sends operations and records those that are confirmed.
+func (w *worker) carryOut(ctx context.Context, operations []slots.Operation) (done int, err error) {
 	var requests []string
 	for _, op := range operations {
-		for _, c := range op.commands {
+		for _, c := range op.Commands {
 			requests = append(requests, c.String())
 		}
 	}
 	replies, err := w.ask(ctx, requests...)
 	if err != nil {
-		if !errors.Is(err, errOtherProcess) && !noDescriptor(err) {
+		if !errors.Is(err, haproxy.ErrOtherProcess) && !retry.NoDescriptor(err) {
 			w.late.add(operations)
 		}
 		return 0, err
@@ -124,7 +150,7 @@ func (w *worker) carryOut(ctx context.Context, operations []operation) (done int
 	var problems []error
 	for _, op := range operations {
 		confirmed := true
-		for _, c := range op.commands {
+		for _, c := range op.Commands {
 			if err := c.Confirm(replies[0]); err != nil {
 				problems = append(problems, err)
 				confirmed = false
@@ -134,50 +160,65 @@ func (w *worker) carryOut(ctx context.Context, operations []operation) (done int
 			replies = replies[1:]
 		}
 		if confirmed {
-			w.have[op.group][op.slot] = op.after
+			w.put(w.byName[op.Backend], op.Slot, op.After)
 		}
 	}
 	return done, errors.Join(problems...)
 }
 
-// read replaces what is believed by what the worker says, but for what an operator
-// has done, which the loop has to hear of first.
+// read replaces the known servers with those that the worker reports, except for
+// operators' overrides, which the loop has to learn of first.
 func (w *worker) read(ctx context.Context) error {
+	err := w.eachServer(ctx, func(g *group, i int, actual haproxy.Server) {
+		known := w.have[g][i]
+		actual = withoutAgentWeight(actual, known)
+		switch {
+		case w.observe(g, i, actual).Operator:
+			w.noticed = append(w.noticed, operatorOverride{g, i, actual})
+		case actual != known:
+			w.put(g, i, actual)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	w.stale, w.late = false, late{}
+	return nil
+}
+
+// eachServer asks the worker for its servers, and calls take for each slot. A slot
+// without a server is an error.
+func (w *worker) eachServer(ctx context.Context, take func(g *group, slot int, actual haproxy.Server)) error {
 	state, err := w.state(ctx)
 	if err != nil {
 		return err
 	}
 	for g, have := range w.have {
 		for i := range have {
-			actual, found := state[g.backend.Name][g.backend.Servers.name(i)]
+			actual, found := state[g.backend.Name][g.backend.Servers.Name(i)]
 			if !found {
 				return fmt.Errorf("process %d has no server %s", w.pid, g.server(i))
 			}
-			actual = g.heed(actual, have[i])
-			if w.observe(g, i, actual).operator {
-				w.noticed = append(w.noticed, wish{g, i, actual})
-				continue
-			}
-			have[i] = actual
+			take(g, i, actual)
 		}
 	}
-	w.stale, w.late = false, late{}
 	return nil
 }
 
-// observe compares one of the worker's servers, as it says it has it, with what was
-// believed. Where commands may have come late it is they who changed it.
-func (w *worker) observe(g *group, slot int, actual Server) observation {
-	seen := observe(g.table.Slots[slot], w.have[g][slot], actual)
-	if seen.operator && w.late.has(g, slot) {
-		return observation{drift: true}
+// observe compares a server reported by the worker with the known one. If late commands
+// may have changed it, the difference is not an operator's.
+func (w *worker) observe(g *group, slot int, actual haproxy.Server) slots.Observation {
+	seen := slots.Observe(g.table.Slots[slot], w.have[g][slot], actual)
+	if seen.Operator && w.late.has(g, slot) {
+		return slots.Observation{Drift: true}
 	}
 	return seen
 }
 
-// state is what the worker says of the servers of some groups, or of all. Groups
-// that it has not got yet are left out: asked for one HAProxy says no table.
-func (w *worker) state(ctx context.Context, of ...*group) (ServersState, error) {
+// state returns the servers of the given groups, or of all, as the worker reports them.
+// Groups that the worker does not have yet are omitted: HAProxy answers a request for a
+// single unknown backend with no table.
+func (w *worker) state(ctx context.Context, of ...*group) (haproxy.ServersState, error) {
 	requests := []string{"show servers state"}
 	if len(of) > 0 {
 		requests = requests[:0]
@@ -191,9 +232,9 @@ func (w *worker) state(ctx context.Context, of ...*group) (ServersState, error) 
 	if err != nil {
 		return nil, err
 	}
-	all := make(ServersState)
+	all := make(haproxy.ServersState)
 	for _, reply := range replies {
-		state, err := ParseServersState(reply)
+		state, err := haproxy.ParseServersState(reply)
 		if err != nil {
 			return nil, err
 		}
@@ -202,19 +243,19 @@ func (w *worker) state(ctx context.Context, of ...*group) (ServersState, error) 
 	return all, nil
 }
 
-// Up to one slot in so many is asked for by itself: the statistics of a whole
-// backend of a thousand servers keep a worker from its requests for milliseconds,
-// those of one server repeat the header.
+// fewSlots is the divisor for individual queries: at most one in this many slots is
+// queried by itself. The statistics of a whole backend with a thousand servers block
+// the worker for milliseconds, while those of one server repeat the header.
 const fewSlots = 4
 
-// sessions tells by server's name how many sessions run or wait on the servers
+// sessions returns, by server name, how many sessions run or are queued on the servers
 // at some slots of a group.
-func (w *worker) sessions(ctx context.Context, g *group, slots []int) (map[string]int, error) {
+func (w *worker) sessions(ctx context.Context, g *group, of []int) (map[string]int, error) {
 	requests := []string{"show stat " + g.backend.Name + " 4 -1"}
-	if len(slots) <= max(1, len(g.table.Slots)/fewSlots) {
+	if len(of) <= max(1, len(g.table.Slots)/fewSlots) {
 		requests = requests[:0]
-		for _, i := range slots {
-			// A server's id is its place in the backend, from 1 on.
+		for _, i := range of {
+			// A server's id is its index in the backend, starting at 1.
 			requests = append(requests, fmt.Sprintf("show stat %s 4 %d", g.backend.Name, i+1))
 		}
 	}
@@ -224,15 +265,15 @@ func (w *worker) sessions(ctx context.Context, g *group, slots []int) (map[strin
 	}
 	all := make(map[string]int)
 	for _, reply := range replies {
-		sessions, err := ParseSessions(reply)
+		sessions, err := haproxy.ParseSessions(reply)
 		if err != nil {
 			return nil, err
 		}
 		maps.Copy(all, sessions)
 	}
-	for _, i := range slots {
-		if _, found := all[g.backend.Servers.name(i)]; !found {
-			return nil, fmt.Errorf("process %d tells no sessions of %s: has it an id of its own?", w.pid, g.server(i))
+	for _, i := range of {
+		if _, found := all[g.backend.Servers.Name(i)]; !found {
+			return nil, fmt.Errorf("process %d reports no sessions of %s; remove the id parameter from the server options", w.pid, g.server(i))
 		}
 	}
 	return all, nil

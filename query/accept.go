@@ -6,16 +6,16 @@ import (
 	"net"
 )
 
-// telling is a listener that tells when clients begin and end not to be accepted,
-// for want of descriptors as a rule. The server tries again, at most a second
-// later; clients wait in the kernel meanwhile. One goroutine accepts.
-type telling struct {
+// acceptLogger is a listener that logs when Accept begins and ceases to fail, usually
+// for lack of file descriptors. The server retries within a second; clients wait in the
+// kernel meanwhile. Only one goroutine accepts.
+type acceptLogger struct {
 	net.Listener
 	logger *slog.Logger
 	failed bool
 }
 
-func (l *telling) Accept() (net.Conn, error) {
+func (l *acceptLogger) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	switch {
 	case err == nil && l.failed:

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// scripted accepts, or fails, as it is told.
+// scripted accepts or fails as scripted.
 type scripted struct {
 	net.Listener
 	outcomes []error
@@ -25,19 +25,19 @@ func (l *scripted) Accept() (net.Conn, error) {
 	return conn, nil
 }
 
-func TestClientsThatCannotBeAcceptedAreToldOnce(t *testing.T) {
+func TestFailedAcceptsAreLoggedOnce(t *testing.T) {
 	short := &net.OpError{Op: "accept", Net: "tcp", Err: unix.EMFILE}
-	var told strings.Builder
+	var logged strings.Builder
 	inner := &scripted{outcomes: []error{nil, short, short, short, nil, nil, short, nil, net.ErrClosed}}
-	l := &telling{Listener: inner, logger: slog.New(slog.NewTextHandler(&told, nil))}
+	l := &acceptLogger{Listener: inner, logger: slog.New(slog.NewTextHandler(&logged, nil))}
 	for len(inner.outcomes) > 0 {
 		if conn, err := l.Accept(); err == nil {
 			conn.Close()
 		}
 	}
 	for words, want := range map[string]int{"cannot accept": 2, "too many open files": 2, "accepted again": 2, "closed": 0} {
-		if got := strings.Count(told.String(), words); got != want {
-			t.Errorf("%q is told %d times, not %d:\n%s", words, got, want, &told)
+		if got := strings.Count(logged.String(), words); got != want {
+			t.Errorf("%q is logged %d times, want %d:\n%s", words, got, want, &logged)
 		}
 	}
 }

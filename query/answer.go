@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 const (
@@ -13,14 +15,14 @@ const (
 	typeText = "text/plain; charset=utf-8"
 )
 
-// answer is the mux. [http.ServeMux] redirects paths that it finds unclean,
-// which a client that asks by name does not expect.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
+// route is the mux. [http.ServeMux] redirects paths that it considers unclean, which
+// clients that ask for a name do not expect.
+func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	if r.ContentLength != 0 {
-		// Else net/http waits for the body before it sends the answer.
+		// Otherwise net/http waits for the body before it sends the answer.
 		h.Set("Connection", "close")
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -39,7 +41,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 			s.answerReady(w)
 			return
 		case names[0] == "metrics" && s.metrics != nil:
-			s.scrapes.serve(s.metrics, w, r)
+			s.scrapes.handle(s.metrics, w, r)
 			return
 		}
 	}
@@ -49,13 +51,13 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 func (s *Server) answerDocument(w http.ResponseWriter, names []string) {
 	proxies, e := s.documents.read()
 	if len(names) == 0 {
-		tell(w.Header(), proxies, "")
-		reply(w, http.StatusOK, typeJSON, e.whole)
+		setFreshness(w.Header(), proxies, "")
+		reply(w, http.StatusOK, typeJSON, e.whole())
 		return
 	}
 	i, known := e.index[names[0]]
 	switch {
-	case reserved(names[0]):
+	case registry.Reserved(names[0]):
 		refuse(w, http.StatusNotFound, nothingAt(names[0], e))
 		return
 	case len(names) > 2:
@@ -68,21 +70,20 @@ func (s *Server) answerDocument(w http.ResponseWriter, names []string) {
 
 	d := e.documents[i]
 	if len(names) == 1 {
-		tell(w.Header(), proxies[i:i+1], "")
-		reply(w, http.StatusOK, typeJSON, d.whole)
+		setFreshness(w.Header(), proxies[i:i+1], "")
+		reply(w, http.StatusOK, typeJSON, d.whole())
 		return
 	}
-	tell(w.Header(), proxies[i:i+1], names[1])
-	body, known := d.groups[names[1]]
+	setFreshness(w.Header(), proxies[i:i+1], names[1])
+	group, known := d.groups[names[1]]
 	if !known {
 		refuse(w, http.StatusNotFound, noGroup(names[1], d.of))
 		return
 	}
-	reply(w, http.StatusOK, typeJSON, body)
+	reply(w, http.StatusOK, typeJSON, group.text)
 }
 
-// split returns the decoded names of a path, four at most. One slash at the end
-// is no name.
+// split returns the decoded names of a path, at most four. A trailing slash is ignored.
 func split(escaped string) []string {
 	names := strings.SplitN(strings.TrimPrefix(escaped, "/"), "/", 4)
 	if last := len(names) - 1; names[last] == "" {
@@ -96,25 +97,16 @@ func split(escaped string) []string {
 	return names
 }
 
-// reserved tells the names that no proxy can have.
-func reserved(name string) bool {
-	switch name {
-	case "metrics", "healthz", "readyz", "ui", "static", "events", "openapi.json", "favicon.ico":
-		return true
-	}
-	return false
-}
-
-// tell sets the headers that say how fresh an answer about these proxies is, or
-// about one group, and how many of the instances in it are held.
-// The one heard longest ago counts; one never heard has no age to tell.
-func tell(h http.Header, asked []Proxy, group string) {
+// setFreshness sets the headers for the age of an answer about proxies, or about one
+// group, and for the number of held instances in it. The oldest contact counts; without
+// any contact there is no age.
+func setFreshness(h http.Header, asked []Proxy, group string) {
 	var age time.Duration
 	held := 0
 	heard := len(asked) > 0
 	for _, p := range asked {
 		held += p.Snapshot().Held(group)
-		contact := p.Contact()
+		contact := p.ConnectionStatus()
 		if !contact.Connected || len(contact.Recalled) > 0 {
 			h.Set("Haproxy-Zk-Stale", "1")
 		}

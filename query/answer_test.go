@@ -31,10 +31,10 @@ func TestHeaders(t *testing.T) {
 func TestFreshness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(contacts(
-			registry.Contact{Connected: true, Last: time.Now()},
-			registry.Contact{Last: time.Now().Add(-90 * time.Second), Problem: "connection refused"},
-			registry.Contact{Problem: "no such host"},
-			registry.Contact{Connected: true, Last: time.Now().Add(time.Hour)},
+			registry.ConnectionStatus{Connected: true, Last: time.Now()},
+			registry.ConnectionStatus{Last: time.Now().Add(-90 * time.Second), Problem: "connection refused"},
+			registry.ConnectionStatus{Problem: "no such host"},
+			registry.ConnectionStatus{Connected: true, Last: time.Now().Add(time.Hour)},
 		)...)
 		two := newServer(s.documents.proxies()[:2]...)
 		<-time.After(2900 * time.Millisecond)
@@ -64,7 +64,7 @@ func TestFreshness(t *testing.T) {
 	})
 }
 
-func TestHeldInstancesAreTold(t *testing.T) {
+func TestHeldInstancesAreCountedInHeader(t *testing.T) {
 	p, q := serving("p", group("web", "10.0.0.1:1"), group("api")), serving("q", group("web"))
 	shown := *p.snapshot.Load()
 	shown.Remarks = []registry.Remark{
@@ -81,7 +81,7 @@ func TestHeldInstancesAreTold(t *testing.T) {
 	}
 }
 
-func contacts(all ...registry.Contact) []Proxy {
+func contacts(all ...registry.ConnectionStatus) []Proxy {
 	var out []Proxy
 	for i, c := range all {
 		p := serving("p"+strconv.Itoa(i), group("web", "10.0.0.1:1"))
@@ -121,9 +121,9 @@ func TestNotFound(t *testing.T) {
 		{some, "/ngboss/x", problem{Error: `no group "x" in proxy "ngboss"`, Groups: []string{"web", "metrics"}}},
 		{some, "/ngboss//", problem{Error: `no group "" in proxy "ngboss"`, Groups: []string{"web", "metrics"}}},
 		{some, "/many/x", problem{Error: `no group "x" in proxy "many"`, Groups: names(maxNames, "g"), More: 3}},
-		{some, "/ngboss/web/x", problem{Error: "no such path: ask for /, /{proxy} or /{proxy}/{group}", Proxies: both}},
-		{some, "/ngboss/web//", problem{Error: "no such path: ask for /, /{proxy} or /{proxy}/{group}", Proxies: both}},
-		{some, "/a/b/c/d/e/f", problem{Error: "no such path: ask for /, /{proxy} or /{proxy}/{group}", Proxies: both}},
+		{some, "/ngboss/web/x", problem{Error: "no such path: use /, /{proxy} or /{proxy}/{group}", Proxies: both}},
+		{some, "/ngboss/web//", problem{Error: "no such path: use /, /{proxy} or /{proxy}/{group}", Proxies: both}},
+		{some, "/a/b/c/d/e/f", problem{Error: "no such path: use /, /{proxy} or /{proxy}/{group}", Proxies: both}},
 		{many, "/x", problem{Error: `no proxy "x"`, Proxies: names(maxNames, "p"), More: 1}},
 		{newServer(), "/x", problem{Error: `no proxy "x"`, Proxies: []string{}}},
 	} {

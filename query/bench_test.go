@@ -9,7 +9,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// nowhere takes an answer without keeping it.
+// nowhere discards an answer.
 type nowhere struct{ header http.Header }
 
 func (n nowhere) Header() http.Header         { return n.header }
@@ -29,7 +29,7 @@ func BenchmarkQuery(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
 			w := nowhere{make(http.Header)}
 			for pb.Next() {
-				s.answer(w, r)
+				s.route(w, r)
 			}
 		})
 	})
@@ -38,7 +38,7 @@ func BenchmarkQuery(b *testing.B) {
 		w := nowhere{make(http.Header)}
 		for b.Loop() {
 			p.snapshot.Store(&registry.Snapshot{Proxy: "ngboss", Groups: groups})
-			s.answer(w, r)
+			s.route(w, r)
 		}
 	})
 }

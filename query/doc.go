@@ -1,6 +1,6 @@
-// Package query is the only HTTP port of haproxy-zk. It answers which
-// instances each proxy means to serve, whether the process is alive and ready,
-// and hands /metrics to the handler it is given.
+// Package query is the only HTTP port of haproxy-zk. It answers which instances each
+// proxy is meant to serve, and whether the process is alive and ready, and passes
+// /metrics to a handler.
 //
 //	GET /                  every proxy
 //	GET /{proxy}           its groups
@@ -9,8 +9,10 @@
 //	GET /readyz            every proxy: workers, groups not read yet, ZooKeeper
 //	GET /metrics           [Options.Metrics]
 //
-// Documents are bytes prepared once per [registry.Snapshot]; a request looks
-// whether the snapshots are still the same and copies them out.
+// Documents are bytes prepared once per [registry.Snapshot]; a request checks that the
+// snapshots are still current and copies the bytes.
 //
-// It never writes anything: no request changes a proxy, a file or ZooKeeper.
+// [Client] queries the port of a running haproxy-zk, for the commands.
+//
+// Nothing is ever written: no request changes a proxy, a file or ZooKeeper.
 package query

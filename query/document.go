@@ -3,37 +3,66 @@ package query
 import (
 	"encoding/json"
 	"slices"
+	"sync"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// document is everything that is answered about one snapshot.
+// document holds all answers about one snapshot.
 type document struct {
-	// of identifies the content, and keeps the snapshot from being collected:
-	// another one at the same address would pass for it.
+	// of identifies the content and keeps the snapshot alive: another one allocated at the
+	// same address would be mistaken for it.
 	of     *registry.Snapshot
-	whole  []byte
-	groups map[string][]byte
+	groups map[string]part
+	// whole is built on first use: a change in one group should not cost as much as a
+	// document of all groups.
+	whole func() []byte
 }
 
-func newDocument(s *registry.Snapshot) *document {
-	d := &document{of: s, groups: make(map[string][]byte, len(s.Groups))}
+// part is the answer about one group.
+type part struct {
+	of   []registry.Instance
+	text []byte
+}
+
+// newDocument reuses unchanged parts of the previous document, which may be nil.
+func newDocument(s *registry.Snapshot, before *document) *document {
+	d := &document{of: s, groups: make(map[string]part, len(s.Groups))}
 	open := append(appendString([]byte{'{'}, s.Proxy), ":{"...)
-	d.whole = slices.Clone(open)
-	for i, g := range s.Groups {
-		group := appendGroup(nil, g)
-		d.groups[g.Name] = slices.Concat(open, group, []byte("}}\n"))
-		if i > 0 {
-			d.whole = append(d.whole, ',')
+	for _, g := range s.Groups {
+		p, known := part{}, false
+		if before != nil && before.of.Proxy == s.Proxy {
+			p, known = before.groups[g.Name]
 		}
-		d.whole = append(d.whole, group...)
+		if !known || !sameList(p.of, g.Instances) {
+			p = part{of: g.Instances, text: slices.Concat(open, appendGroup(nil, g), []byte("}}\n"))}
+		}
+		d.groups[g.Name] = p
 	}
-	d.whole = append(d.whole, "}}\n"...)
+	d.whole = sync.OnceValue(func() []byte {
+		whole := slices.Clone(open)
+		for i, g := range s.Groups {
+			if i > 0 {
+				whole = append(whole, ',')
+			}
+			text := d.groups[g.Name].text
+			whole = append(whole, text[len(open):len(text)-len("}}\n")]...)
+		}
+		return append(whole, "}}\n"...)
+	})
 	return d
 }
 
-// member is the document without its outer braces.
-func (d *document) member() []byte { return d.whole[len("{") : len(d.whole)-len("}\n")] }
+// member returns the document without its outer braces.
+func (d *document) member() []byte {
+	whole := d.whole()
+	return whole[len("{") : len(whole)-len("}\n")]
+}
+
+// sameList reports whether two lists, which are immutable, are the same slice.
+func sameList(a, b []registry.Instance) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
 
 func appendGroup(b []byte, g registry.Group) []byte {
 	b = appendString(b, g.Name)

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 func TestDocumentsOfTheSeed(t *testing.T) {
@@ -40,7 +42,7 @@ func TestDocumentsOfTheSeed(t *testing.T) {
 	}
 }
 
-func TestDocumentOfNothing(t *testing.T) {
+func TestDocumentWithoutGroups(t *testing.T) {
 	for name, c := range map[string]struct {
 		proxies []Proxy
 		target  string
@@ -70,5 +72,19 @@ func TestDocumentOfOddNames(t *testing.T) {
 	want := map[string]map[string]struct{ Instances []string }{odd: {odd: {[]string{"[2001:db8::1]:80"}}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestUnchangedGroupIsNotEncodedAgain(t *testing.T) {
+	large, web := group("large", "10.0.0.1:1", "10.0.0.2:2"), group("web", "10.0.0.3:3")
+	first := newDocument(&registry.Snapshot{Proxy: "a", Groups: []registry.Group{large, web}}, nil)
+	web = group("web", "10.0.0.4:4")
+	second := newDocument(&registry.Snapshot{Proxy: "a", Groups: []registry.Group{web, large}}, first)
+	if &first.groups["large"].text[0] != &second.groups["large"].text[0] {
+		t.Error("a group was written out again although only another one changed")
+	}
+	want := `{"a":{"web":{"instances":["10.0.0.4:4"]},"large":{"instances":["10.0.0.1:1","10.0.0.2:2"]}}}` + "\n"
+	if got := string(second.whole()); got != want {
+		t.Errorf("the whole is %s, want %s", got, want)
 	}
 }

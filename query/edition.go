@@ -3,18 +3,16 @@ package query
 import (
 	"sync"
 	"sync/atomic"
-
-	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// edition is the documents of all proxies at one moment. It is immutable.
+// edition holds the documents of all proxies at one moment. It is immutable.
 type edition struct {
 	documents []*document
 	index     map[string]int
-	whole     []byte
+	whole     func() []byte // built on first use
 }
 
-// of tells whether e was made of exactly these snapshots, in this order.
+// of reports whether e was made from exactly these snapshots, in this order.
 func (e *edition) of(proxies []Proxy) bool {
 	if e == nil || len(e.documents) != len(proxies) {
 		return false
@@ -27,42 +25,47 @@ func (e *edition) of(proxies []Proxy) bool {
 	return true
 }
 
-// next is the edition after e; what has not changed is taken over.
+// next returns the edition after e, which reuses unchanged documents.
 func (e *edition) next(proxies []Proxy) *edition {
-	known := make(map[*registry.Snapshot]*document)
+	known := make(map[string]*document)
 	if e != nil {
 		for _, d := range e.documents {
-			known[d.of] = d
+			known[d.of.Proxy] = d
 		}
 	}
-	n := &edition{index: make(map[string]int, len(proxies)), whole: []byte{'{'}}
+	n := &edition{index: make(map[string]int, len(proxies))}
 	for i, p := range proxies {
 		snapshot := p.Snapshot()
-		d := known[snapshot]
-		if d == nil {
-			d = newDocument(snapshot)
+		d := known[snapshot.Proxy]
+		if d == nil || d.of != snapshot {
+			d = newDocument(snapshot, d)
 		}
 		n.documents = append(n.documents, d)
 		n.index[snapshot.Proxy] = i
-		if i > 0 {
-			n.whole = append(n.whole, ',')
-		}
-		n.whole = append(n.whole, d.member()...)
 	}
-	n.whole = append(n.whole, "}\n"...)
+	n.whole = sync.OnceValue(func() []byte {
+		whole := []byte{'{'}
+		for i, d := range n.documents {
+			if i > 0 {
+				whole = append(whole, ',')
+			}
+			whole = append(whole, d.member()...)
+		}
+		return append(whole, "}\n"...)
+	})
 	return n
 }
 
-// documents keeps the newest edition. Its methods may be called from any goroutine.
+// documents keeps the latest edition. Any goroutine may call its methods.
 type documents struct {
 	proxies func() []Proxy
 
-	mu      sync.Mutex // held by the one who makes the next edition
+	mu      sync.Mutex // held while the next edition is built
 	current atomic.Pointer[edition]
 }
 
-// read returns the proxies and the edition made of what they serve now, in the
-// same order.
+// read returns the proxies and the edition of their current snapshots, in the same
+// order.
 func (d *documents) read() ([]Proxy, *edition) {
 	proxies := d.proxies()
 	if e := d.current.Load(); e.of(proxies) {
@@ -70,7 +73,7 @@ func (d *documents) read() ([]Proxy, *edition) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	// Asked again: whoever waited for the lock would bring an old list back.
+	// Read again: after waiting for the lock the list may be outdated.
 	proxies = d.proxies()
 	e := d.current.Load()
 	if !e.of(proxies) {

@@ -12,7 +12,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-func TestNextRequestSeesTheChange(t *testing.T) {
+func TestNextRequestSeesChange(t *testing.T) {
 	a, b := serving("a", group("web", "10.0.0.1:1")), serving("b", group("web"))
 	proxies := []Proxy{a, b}
 	s := newServer()
@@ -52,7 +52,7 @@ func TestNextRequestSeesTheChange(t *testing.T) {
 	}
 }
 
-func TestSlowRequestBringsNoOldListBack(t *testing.T) {
+func TestSlowRequestDoesNotRestoreOldList(t *testing.T) {
 	a, b := serving("a"), serving("b")
 	s := newServer()
 	calls := 0
@@ -61,7 +61,7 @@ func TestSlowRequestBringsNoOldListBack(t *testing.T) {
 		if calls > 1 {
 			return []Proxy{a, b}
 		}
-		// While this request is held up, b is added and another request told so.
+		// While this request is blocked, b is added and another request sees it.
 		get(s, "/")
 		return []Proxy{a}
 	}
@@ -70,7 +70,7 @@ func TestSlowRequestBringsNoOldListBack(t *testing.T) {
 	}
 }
 
-// A reader that has once seen a snapshot never sees an older one.
+// A reader that has seen a snapshot never sees an older one.
 func TestConcurrentReaders(t *testing.T) {
 	const last = 2000
 	snapshot := func(n int) *registry.Snapshot {

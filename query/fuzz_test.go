@@ -18,7 +18,7 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzPath checks that a path gets a document or a short answer that says why not.
+// FuzzPath checks that a path gets a document or a short error.
 func FuzzPath(f *testing.F) {
 	for _, path := range []string{
 		"/", "//", "*", "/ngboss", "/ngboss/", "/ngboss/web-ngboss", "/ngboss/web-ngboss//", "/a/b/c/d/e",
@@ -36,7 +36,7 @@ func FuzzPath(f *testing.F) {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.URL = u
 		w := httptest.NewRecorder()
-		s.answer(w, r)
+		s.route(w, r)
 		checkAnswer(t, w.Result())
 		if w.Code != http.StatusOK && w.Code != http.StatusNotFound {
 			t.Errorf("status %d", w.Code)
@@ -44,8 +44,8 @@ func FuzzPath(f *testing.F) {
 	})
 }
 
-// FuzzRequest checks what is answered to any bytes on a connection: nothing, or
-// whole answers, each of which is right by itself; and that the connection ends.
+// FuzzRequest checks that any bytes on a connection get nothing or complete, valid
+// answers, and that the connection ends.
 func FuzzRequest(f *testing.F) {
 	for _, request := range []string{
 		"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -61,7 +61,7 @@ func FuzzRequest(f *testing.F) {
 			stop := start(t, newServer(seed()...), l)
 			conn := l.dial()
 			defer conn.Close()
-			go func() { _, _ = conn.Write(request) }() // it may be closed before all is read
+			go func() { _, _ = conn.Write(request) }() // it may be closed before everything is read
 			begun := time.Now()
 			answers, err := io.ReadAll(conn)
 			if took := time.Since(begun); err != nil || took > 75*time.Second {
@@ -71,7 +71,7 @@ func FuzzRequest(f *testing.F) {
 				t.Error(err)
 			}
 			if bytes.Contains(request, []byte(http.MethodHead)) {
-				return // whose answers tell the length of a body that they do not have
+				return // its answers have the length of a body they lack
 			}
 			for r := bufio.NewReader(bytes.NewReader(answers)); ; {
 				if _, err := r.Peek(1); errors.Is(err, io.EOF) {
@@ -87,8 +87,7 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// checkAnswer fails on an answer that is none of ours, or holds what may be more
-// than text.
+// checkAnswer fails the test if an answer is not one of ours, or could be more than text.
 func checkAnswer(t *testing.T, r *http.Response) {
 	t.Helper()
 	defer r.Body.Close()

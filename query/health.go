@@ -14,16 +14,62 @@ type condition struct {
 	ZooKeeper string   `json:"zookeeper"`
 	Waiting   []string `json:"waiting,omitempty"`
 	Recalled  []string `json:"recalled,omitempty"`
-	Problem   string   `json:"problem,omitempty"`
-	// Generations are HAProxy's that live, the serving one first.
+	// Down are the groups with registered instances of which none is up.
+	Down    []string `json:"down,omitempty"`
+	Problem string   `json:"problem,omitempty"`
+	// Generations are HAProxy's living generations, the serving one first.
 	Generations []generation `json:"generations,omitempty"`
-	// What of the instances is not as ZooKeeper alone would have it, by group.
+	// Registrations are the findings in ZooKeeper besides usable instances, for the first
+	// groups; OtherRegistrations is the number of further groups with findings.
+	Registrations      map[string]registrations `json:"registrations,omitempty"`
+	OtherRegistrations int                      `json:"other_registrations,omitempty"`
+	// Instances whose service differs from what ZooKeeper alone would give, by group.
 	Held     map[string][]string          `json:"held,omitempty"`
 	Damped   map[string][]string          `json:"damped,omitempty"`
 	Operator map[string]map[string]string `json:"operator,omitempty"`
+	// Agent has instances changed by an agent check, or by an operator.
+	Agent map[string]map[string]string `json:"agent,omitempty"`
 }
 
-// remark adds what is said of one instance.
+// maxRegistrations bounds the groups listed with findings: everybody with write access to
+// ZooKeeper can add some.
+const maxRegistrations = 100
+
+// registrations is a [registry.Registrations].
+type registrations struct {
+	// Usable 0 means that none of the group's children can be used.
+	Usable int       `json:"usable"`
+	Found  []finding `json:"found"`
+}
+
+// finding is a [registry.Finding].
+type finding struct {
+	Kind    registry.FindingKind `json:"kind"`
+	Count   int                  `json:"count,omitempty"`
+	Example string               `json:"example,omitempty"`
+	Problem string               `json:"problem"`
+	Remedy  string               `json:"remedy"`
+}
+
+// register adds findings.
+func (c *condition) register(all []registry.Registrations) {
+	for i, r := range all {
+		if i == maxRegistrations {
+			c.OtherRegistrations = len(all) - i
+			return
+		}
+		reported := registrations{Usable: r.Usable}
+		for _, f := range r.Findings {
+			reported.Found = append(reported.Found, finding(f))
+		}
+		if c.Registrations == nil {
+			c.Registrations = make(map[string]registrations)
+		}
+		c.Registrations[r.Group] = reported
+	}
+}
+
+// remark adds a remark about one instance.
 func (c *condition) remark(r registry.Remark) {
 	add := func(to *map[string][]string) {
 		if *to == nil {
@@ -37,14 +83,20 @@ func (c *condition) remark(r registry.Remark) {
 	case registry.Damped:
 		add(&c.Damped)
 	case registry.Operator:
-		if c.Operator == nil {
-			c.Operator = make(map[string]map[string]string)
-		}
-		if c.Operator[r.Group] == nil {
-			c.Operator[r.Group] = make(map[string]string)
-		}
-		c.Operator[r.Group][r.Instance.String()] = r.Text
+		addText(&c.Operator, r)
+	case registry.Agent:
+		addText(&c.Agent, r)
 	}
+}
+
+func addText(in *map[string]map[string]string, r registry.Remark) {
+	if *in == nil {
+		*in = make(map[string]map[string]string)
+	}
+	if (*in)[r.Group] == nil {
+		(*in)[r.Group] = make(map[string]string)
+	}
+	(*in)[r.Group][r.Instance.String()] = r.Text
 }
 
 // generation is a [supervisor.Generation].
@@ -54,9 +106,17 @@ type generation struct {
 	Since    time.Time `json:"since"`
 }
 
-// answerReady says whether requests should be sent here. ZooKeeper being away is
-// told and changes nothing, as is a reload that failed: each would take every load
-// balancer out of service.
+// rejected is the configuration in the body of /readyz while the latest one is not in
+// effect.
+type rejected struct {
+	Error string    `json:"error"`
+	Since time.Time `json:"since"`
+}
+
+// answerReady answers whether requests should be sent here. It reports that ZooKeeper is
+// unreachable, that a reload of HAProxy or the configuration failed, or that a group has
+// no instance up, but stays ready: otherwise every load balancer would be taken out of
+// service at once.
 func (s *Server) answerReady(w http.ResponseWriter) {
 	proxies := s.documents.proxies()
 	stopping := s.stopping.Load()
@@ -74,6 +134,12 @@ func (s *Server) answerReady(w http.ResponseWriter) {
 	}
 
 	body := appendJSON([]byte(`{"ready":`), ready)
+	if s.configuration != nil {
+		if problem, since := s.configuration(); problem != "" {
+			body = append(body, `,"configuration":`...)
+			body = appendJSON(body, rejected{problem, since.UTC().Truncate(time.Millisecond)})
+		}
+	}
 	body = append(body, `,"proxies":{`...)
 	body = append(body, members...)
 	body = append(body, '}')
@@ -89,9 +155,10 @@ func (s *Server) answerReady(w http.ResponseWriter) {
 
 func examine(p Proxy) (name string, c condition) {
 	snapshot := p.Snapshot()
-	c = condition{ZooKeeper: "connected", Waiting: snapshot.Waiting, Problem: snapshot.ReloadError}
-	contact := p.Contact()
+	c = condition{ZooKeeper: "connected", Waiting: snapshot.Waiting, Down: snapshot.Down, Problem: snapshot.ReloadError}
+	contact := p.ConnectionStatus()
 	c.Recalled = contact.Recalled
+	c.register(p.Registrations())
 	switch {
 	case !contact.Connected:
 		c.ZooKeeper = cmp.Or(contact.Problem, "not connected")

@@ -2,6 +2,8 @@ package query
 
 import (
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"testing"
 	"time"
@@ -39,8 +41,8 @@ func TestReady(t *testing.T) {
 		{
 			name: "zookeeper away",
 			proxies: []Proxy{
-				with(well("a"), func(p *proxy) { p.contact = registry.Contact{Problem: "zk:2181: \"no\" route"} }),
-				with(well("b"), func(p *proxy) { p.contact = registry.Contact{} }),
+				with(well("a"), func(p *proxy) { p.contact = registry.ConnectionStatus{Problem: "zk:2181: \"no\" route"} }),
+				with(well("b"), func(p *proxy) { p.contact = registry.ConnectionStatus{} }),
 			},
 			status: http.StatusOK,
 			body:   `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"zk:2181: \"no\" route"},"b":{"ready":true,"zookeeper":"not connected"}}}`,
@@ -48,7 +50,7 @@ func TestReady(t *testing.T) {
 		{
 			name: "a path may not be read",
 			proxies: []Proxy{
-				with(well("a"), func(p *proxy) { p.contact = registry.Contact{Connected: true, Denied: "no permission"} }),
+				with(well("a"), func(p *proxy) { p.contact = registry.ConnectionStatus{Connected: true, Denied: "no permission"} }),
 			},
 			status: http.StatusOK,
 			body:   `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"connected, but no permission"}}}`,
@@ -56,7 +58,7 @@ func TestReady(t *testing.T) {
 		{
 			name: "lists of the process before",
 			proxies: []Proxy{
-				with(well("a"), func(p *proxy) { p.contact = registry.Contact{Problem: "refused", Recalled: []string{"web"}} }),
+				with(well("a"), func(p *proxy) { p.contact = registry.ConnectionStatus{Problem: "refused", Recalled: []string{"web"}} }),
 			},
 			status: http.StatusOK,
 			body:   `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"refused","recalled":["web"]}}}`,
@@ -90,6 +92,14 @@ func TestReady(t *testing.T) {
 			body:   `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"connected","problem":"port taken"}}}`,
 		},
 		{
+			name: "a group whose instances are all down",
+			proxies: []Proxy{with(well("a"), func(p *proxy) {
+				p.snapshot.Store(&registry.Snapshot{Proxy: "a", Down: []string{"web"}})
+			})},
+			status: http.StatusOK,
+			body:   `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"connected","down":["web"]}}}`,
+		},
+		{
 			name: "a reload a while ago",
 			proxies: []Proxy{with(well("a"), func(p *proxy) {
 				at := time.Date(2026, 1, 2, 3, 4, 5, 678_901_234, time.FixedZone("", 3600))
@@ -111,6 +121,19 @@ func TestReady(t *testing.T) {
 			})},
 			status: http.StatusOK,
 			body:   `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"connected","held":{"b":["10.0.0.1:1","10.0.0.2:1"]},"damped":{"a":["10.0.0.3:1"]},"operator":{"a":{"10.0.0.4:1":"drain"}}}}}`,
+		},
+		{
+			name: "registrations that are not served",
+			proxies: []Proxy{with(well("a"), func(p *proxy) {
+				p.registrations = []registry.Registrations{
+					{Group: "orders", Findings: []registry.Finding{{Kind: registry.UUID, Count: 2, Example: "fd1e", Problem: "a UUID", Remedy: "register ip:port"}}},
+					{Group: "web", Usable: 3, Findings: []registry.Finding{{Kind: registry.NotCreated, Problem: "no permission", Remedy: "grant it"}}},
+				}
+			})},
+			status: http.StatusOK,
+			body: `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"connected","registrations":{` +
+				`"orders":{"usable":0,"found":[{"kind":"uuid","count":2,"example":"fd1e","problem":"a UUID","remedy":"register ip:port"}]},` +
+				`"web":{"usable":3,"found":[{"kind":"not_created","problem":"no permission","remedy":"grant it"}]}}}}}`,
 		},
 		{
 			name:    "stopping",
@@ -139,5 +162,46 @@ func TestReady(t *testing.T) {
 				t.Errorf("healthz: status %d, body %q", w.Code, w.Body)
 			}
 		})
+	}
+}
+
+func TestRegistrationsAreShownForLimitedGroups(t *testing.T) {
+	p := serving("a")
+	for i := range maxRegistrations + 7 {
+		p.registrations = append(p.registrations, registry.Registrations{Group: fmt.Sprintf("g%03d", i), Findings: []registry.Finding{{Kind: registry.Other, Count: 1}}})
+	}
+	_, c := examine(p)
+	if _, last := c.Registrations["g099"]; !last || len(c.Registrations) != maxRegistrations || c.OtherRegistrations != 7 {
+		t.Errorf("%d groups, %d others", len(c.Registrations), c.OtherRegistrations)
+	}
+}
+
+func TestRejectedConfigurationIsReportedAndStaysReady(t *testing.T) {
+	problem, since := "", time.Time{}
+	s := New(Options{
+		Proxies:       func() []Proxy { return []Proxy{serving("a", group("web"))} },
+		Configuration: func() (string, time.Time) { return problem, since },
+		Logger:        slog.New(slog.DiscardHandler),
+	})
+	body := func() string {
+		t.Helper()
+		w := get(s, "/readyz")
+		if w.Code != http.StatusOK {
+			t.Errorf("status %d", w.Code)
+		}
+		return w.Body.String()
+	}
+	const rest = `"proxies":{"a":{"ready":true,"zookeeper":"connected"}}}` + "\n"
+	if diff := cmp.Diff(`{"ready":true,`+rest, body()); diff != "" {
+		t.Errorf("before (-want +got):\n%s", diff)
+	}
+	problem, since = "/etc/t:5: \"x\"\nb", time.Date(2026, 1, 2, 3, 4, 5, 678_901_234, time.FixedZone("", 3600))
+	want := `{"ready":true,"configuration":{"error":"/etc/t:5: \"x\"\nb","since":"2026-01-02T02:04:05.678Z"},` + rest
+	if diff := cmp.Diff(want, body()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	problem = ""
+	if diff := cmp.Diff(`{"ready":true,`+rest, body()); diff != "" {
+		t.Errorf("after (-want +got):\n%s", diff)
 	}
 }

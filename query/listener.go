@@ -2,16 +2,16 @@ package query
 
 import "net"
 
-// crowdedListener accepts everybody into a crowd.
-type crowdedListener struct {
+// limitedListener applies a connLimit to its connections.
+type limitedListener struct {
 	net.Listener
-	crowd *crowd
+	connLimit *connLimit
 }
 
-func (l crowdedListener) Accept() (net.Conn, error) {
+func (l limitedListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return l.crowd.join(conn), nil
+	return l.connLimit.join(conn), nil
 }

@@ -10,7 +10,7 @@ func TestMemberClosesWriteOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := crowdedListener{inner, &crowd{most: 1}}
+	l := limitedListener{inner, &connLimit{maximum: 1}}
 	defer l.Close()
 	client, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {

@@ -2,7 +2,7 @@ package query
 
 import "net"
 
-// pipes is a listener without a network, so that time can be made to pass.
+// pipes is a listener without a network, for a synctest bubble.
 type pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}

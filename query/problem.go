@@ -8,17 +8,17 @@ import (
 )
 
 const (
-	maxEcho  = 64 // bytes of what was asked for
-	maxNames = 20 // names of what there is
+	maxEcho  = 64 // bytes of the requested name
+	maxNames = 20 // names of existing proxies or groups
 )
 
-// problem is the body of an answer that is no document.
+// problem is the body of an answer that is not a document.
 type problem struct {
 	Error string `json:"error"`
-	// Proxies or Groups are what there is to ask for.
+	// Proxies or Groups are the names that exist.
 	Proxies []string `json:"proxies,omitzero"`
 	Groups  []string `json:"groups,omitzero"`
-	// More counts the names left out of them.
+	// More is the number of names omitted.
 	More int `json:"more,omitzero"`
 }
 
@@ -31,7 +31,7 @@ func nothingAt(name string, e *edition) problem {
 }
 
 func tooDeep(e *edition) problem {
-	return withProxies("no such path: ask for /, /{proxy} or /{proxy}/{group}", e)
+	return withProxies("no such path: use /, /{proxy} or /{proxy}/{group}", e)
 }
 
 func noProxy(name string, e *edition) problem {
@@ -62,7 +62,7 @@ func withProxies(message string, e *edition) problem {
 	return p
 }
 
-// echo quotes what a client sent, cut to a bearable length.
+// echo quotes and truncates a client's input.
 func echo(s string) string {
 	if len(s) > maxEcho {
 		return fmt.Sprintf("%q…", s[:maxEcho])

@@ -14,24 +14,28 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
-// proxy is a Proxy whose state a test sets.
+// proxy is a Proxy whose state the test sets.
 type proxy struct {
 	snapshot atomic.Pointer[registry.Snapshot]
-	contact  registry.Contact
+	contact  registry.ConnectionStatus
 	problem  error
+
+	registrations []registry.Registrations
 
 	generations []supervisor.Generation
 }
 
-func (p *proxy) Snapshot() *registry.Snapshot { return p.snapshot.Load() }
-func (p *proxy) Contact() registry.Contact    { return p.contact }
-func (p *proxy) Ready() error                 { return p.problem }
+func (p *proxy) Snapshot() *registry.Snapshot                { return p.snapshot.Load() }
+func (p *proxy) ConnectionStatus() registry.ConnectionStatus { return p.contact }
+func (p *proxy) Ready() error                                { return p.problem }
+
+func (p *proxy) Registrations() []registry.Registrations { return p.registrations }
 
 func (p *proxy) Generations() []supervisor.Generation { return p.generations }
 
-// serving is a proxy that is well and serves these groups.
+// serving returns a healthy proxy with these groups.
 func serving(name string, groups ...registry.Group) *proxy {
-	p := &proxy{contact: registry.Contact{Connected: true, Last: time.Now()}}
+	p := &proxy{contact: registry.ConnectionStatus{Connected: true, Last: time.Now()}}
 	p.snapshot.Store(&registry.Snapshot{Proxy: name, Groups: groups})
 	return p
 }
@@ -48,7 +52,7 @@ func group(name string, addrs ...string) registry.Group {
 	return g
 }
 
-// seed is the two proxies of ten groups that the seed's documents show.
+// seed returns the two proxies of ten groups in the seed's documents.
 func seed() []Proxy {
 	shared := []registry.Group{
 		group("web-basecentre", "10.238.99.246:32799"),
@@ -81,7 +85,7 @@ func newServer(proxies ...Proxy) *Server {
 
 func ask(s *Server, method, target string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	s.answer(w, httptest.NewRequest(method, target, nil))
+	s.route(w, httptest.NewRequest(method, target, nil))
 	return w
 }
 

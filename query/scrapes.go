@@ -9,21 +9,21 @@ import (
 )
 
 const (
-	// maxScrapes is how many may be told the metrics at the same time: to gather them
-	// costs more than any other answer.
+	// maxScrapes bounds the concurrent scrapes: gathering metrics costs more than any
+	// other answer.
 	maxScrapes = 40
-	// When there are so many, one that takes longer than scrapePatience is cut for
-	// the next, which waits for scrapeWait at most.
+	// At the limit, a scrape that takes longer than scrapePatience is cut for the next one,
+	// which waits at most scrapeWait.
 	scrapePatience = time.Second
 	scrapeWait     = 5 * time.Second
 )
 
-// scrapes are those who are told the metrics. Who reads nothing makes way for others.
+// scrapes limits concurrent scrapes. Clients that do not read make way for others.
 type scrapes struct {
-	places chan struct{} // of maxScrapes
+	slots chan struct{} // of maxScrapes
 
 	mu      sync.Mutex
-	running list.List // of scrape; the longest first
+	running list.List // of scrape; longest first
 }
 
 type scrape struct {
@@ -31,27 +31,27 @@ type scrape struct {
 	begun  time.Time
 }
 
-func newScrapes() *scrapes { return &scrapes{places: make(chan struct{}, maxScrapes)} }
+func newScrapes() *scrapes { return &scrapes{slots: make(chan struct{}, maxScrapes)} }
 
-func (s *scrapes) serve(metrics http.Handler, w http.ResponseWriter, r *http.Request) {
+func (s *scrapes) handle(metrics http.Handler, w http.ResponseWriter, r *http.Request) {
 	if !s.enter(r.Context()) {
-		refuse(w, http.StatusServiceUnavailable, problem{Error: "too many ask for the metrics: come again"})
+		refuse(w, http.StatusServiceUnavailable, problem{Error: "too many concurrent scrapes: retry later"})
 		return
 	}
-	defer func() { <-s.places }()
-	place := s.note(http.NewResponseController(w))
-	defer s.forget(place)
+	defer func() { <-s.slots }()
+	element := s.add(http.NewResponseController(w))
+	defer s.remove(element)
 	metrics.ServeHTTP(w, r)
 }
 
-// enter waits for a place, and tells whether there was one.
+// enter waits for a slot and reports whether it got one.
 func (s *scrapes) enter(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, scrapeWait)
 	defer cancel()
 	for {
 		wait := time.NewTimer(s.cut())
 		select {
-		case s.places <- struct{}{}:
+		case s.slots <- struct{}{}:
 			wait.Stop()
 			return true
 		case <-wait.C:
@@ -62,12 +62,12 @@ func (s *scrapes) enter(ctx context.Context) bool {
 	}
 }
 
-// cut ends the longest if all places are taken and it takes too long. It returns when
-// to look again.
+// cut ends the longest scrape if all slots are taken and it takes too long. It returns
+// when to check again.
 func (s *scrapes) cut() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.places) < cap(s.places) || s.running.Len() == 0 {
+	if len(s.slots) < cap(s.slots) || s.running.Len() == 0 {
 		return scrapePatience
 	}
 	first := s.running.Front()
@@ -76,18 +76,18 @@ func (s *scrapes) cut() time.Duration {
 		return left
 	}
 	s.running.Remove(first)
-	_ = longest.answer.SetWriteDeadline(time.Now()) // one that has ended does not mind
+	_ = longest.answer.SetWriteDeadline(time.Now()) // harmless if it has ended
 	return scrapePatience
 }
 
-func (s *scrapes) note(answer *http.ResponseController) *list.Element {
+func (s *scrapes) add(answer *http.ResponseController) *list.Element {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.running.PushBack(scrape{answer, time.Now()})
 }
 
-func (s *scrapes) forget(place *list.Element) {
+func (s *scrapes) remove(element *list.Element) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.running.Remove(place) // which is nothing for one that was cut
+	s.running.Remove(element) // does nothing if it was cut
 }

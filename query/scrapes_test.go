@@ -13,15 +13,15 @@ import (
 	"time"
 )
 
-// One too many waits for those who are quick, and not for ever.
-func TestTooManyAskForTheMetrics(t *testing.T) {
+// One scrape too many waits for quick ones, but not forever.
+func TestScrapesBeyondLimitWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		gathers := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release })
 		s := newScrapes()
 		ask := func() *httptest.ResponseRecorder {
 			w := httptest.NewRecorder()
-			s.serve(gathers, w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+			s.handle(gathers, w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 			return w
 		}
 		var asking sync.WaitGroup
@@ -41,14 +41,14 @@ func TestTooManyAskForTheMetrics(t *testing.T) {
 		synctest.Wait()
 		close(release)
 		asking.Wait()
-		if len(s.places) > 0 || s.running.Len() > 0 {
-			t.Errorf("%d places are taken, %d run", len(s.places), s.running.Len())
+		if len(s.slots) > 0 || s.running.Len() > 0 {
+			t.Errorf("%d places are taken, %d run", len(s.slots), s.running.Len())
 		}
 	})
 }
 
-// Who asks for the metrics is told them, however many ask and read nothing.
-func TestMetricsBesideThoseWhoDoNotRead(t *testing.T) {
+// A scrape is answered however many others do not read their answer.
+func TestScrapeBesideStalledScrapes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var running atomic.Int64
 		s := New(Options{
@@ -70,10 +70,10 @@ func TestMetricsBesideThoseWhoDoNotRead(t *testing.T) {
 		}
 		synctest.Wait()
 		if n := running.Load(); n != maxScrapes {
-			t.Errorf("%d are told the metrics", n)
+			t.Errorf("%d scrapes were answered", n)
 		}
 		for _, conn := range all[maxScrapes:] {
-			conn.Close() // they wait
+			conn.Close() // they are waiting
 		}
 		<-time.After(scrapePatience) // the bubble's clock
 		begun := time.Now()
@@ -85,7 +85,7 @@ func TestMetricsBesideThoseWhoDoNotRead(t *testing.T) {
 		}
 		synctest.Wait()
 		if n := running.Load(); n != maxScrapes-1 {
-			t.Errorf("%d are told the metrics", n)
+			t.Errorf("%d scrapes were answered", n)
 		}
 		for _, conn := range all {
 			conn.Close()

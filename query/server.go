@@ -10,72 +10,79 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/haproxy-zk/haproxy-zk/httpserver"
 	"github.com/haproxy-zk/haproxy-zk/registry"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
 const (
 	maxConnections = 1024
-	shutdownGrace  = 2 * time.Second
 )
 
-// Proxy is what this room asks of one proxy. Its methods are called from any
+// Proxy is what this package needs of one proxy. Its methods are called from any
 // goroutine, once or more per request, and must not block.
 type Proxy interface {
 	// Snapshot is never nil. The same pointer means the same content, and its
 	// Proxy field is the same at every call.
 	Snapshot() *registry.Snapshot
-	Contact() registry.Contact
-	// Ready returns nil when the workers answer, else why they do not.
+	ConnectionStatus() registry.ConnectionStatus
+	// Registrations returns the findings of groups that have any, ordered by group name.
+	Registrations() []registry.Registrations
+	// Ready returns nil if the workers answer, else why they do not.
 	Ready() error
-	// Generations are HAProxy's that live, the serving one first.
+	// Generations returns HAProxy's living generations, the serving one first.
 	Generations() []supervisor.Generation
 }
 
-// Options are what a Server is made of. Proxies and Logger are required.
+// Options are the options of a Server. Proxies and Logger are required.
 type Options struct {
-	// Proxies returns the proxies in the configuration's order, each with a name
-	// of its own. It is called at every request from any goroutine and must be
-	// cheap; what it returned is only read.
+	// Proxies returns the proxies in the configuration's order; their names are unique. It
+	// is called at every request from any goroutine and must be cheap; the result is only
+	// read.
 	Proxies func() []Proxy
+	// Configuration returns why the latest configuration was rejected, and since when; an
+	// empty problem means that it was accepted. It is called at requests for /readyz from
+	// any goroutine and must be cheap. nil means always accepted.
+	Configuration func() (problem string, since time.Time)
 	// Metrics answers GET and HEAD of /metrics; nil makes that a 404.
 	Metrics http.Handler
-	// Connections is how many clients there may be; 0, or more than 1024, is 1024.
+	// Connections limits the number of clients; 0, or more than 1024, is 1024.
 	Connections int
-	// Logger takes what happens on connections, at debug, queries cut short, and
-	// clients that cannot be accepted.
+	// Logger logs, at debug, events of connections, and also queries cut short and clients
+	// that cannot be accepted.
 	Logger *slog.Logger
 }
 
-// Server answers queries. Make it with [New].
+// Server answers queries. Create it with [New].
 type Server struct {
-	documents   documents
-	metrics     http.Handler
-	scrapes     *scrapes
-	connections int
-	logger      *slog.Logger
-	stopping    atomic.Bool
+	documents     documents
+	configuration func() (problem string, since time.Time)
+	metrics       http.Handler
+	scrapes       *scrapes
+	connections   int
+	logger        *slog.Logger
+	stopping      atomic.Bool
 }
 
-// New returns a Server that listens nowhere yet.
+// New returns a Server that does not listen yet.
 func New(o Options) *Server {
 	return &Server{
-		documents:   documents{proxies: o.Proxies},
-		metrics:     o.Metrics,
-		scrapes:     newScrapes(),
-		connections: min(cmp.Or(o.Connections, maxConnections), maxConnections),
-		logger:      o.Logger,
+		documents:     documents{proxies: o.Proxies},
+		configuration: o.Configuration,
+		metrics:       o.Metrics,
+		scrapes:       newScrapes(),
+		connections:   min(cmp.Or(o.Connections, maxConnections), maxConnections),
+		logger:        o.Logger,
 	}
 }
 
-// Serve answers on l until ctx is done, then lets running requests finish for
-// at most two seconds, cuts the rest and returns nil. It returns an error only
-// when l fails for good before that. In both cases l is closed when it returns.
-// It is called once.
+// Serve answers on l until ctx is done, then lets running requests finish for at most two
+// seconds, cuts the rest and returns nil. It returns an error only if l fails before
+// that. l is closed in any case. Call Serve once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	connected := &crowd{most: s.connections}
+	connected := &connLimit{maximum: s.connections}
 	server := &http.Server{
-		Handler:                      http.HandlerFunc(s.answer),
+		Handler:                      http.HandlerFunc(s.route),
 		ConnState:                    connected.note,
 		DisableGeneralOptionsHandler: true,
 		ReadHeaderTimeout:            5 * time.Second,
@@ -85,31 +92,17 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		MaxHeaderBytes:               16 << 10,
 		ErrorLog:                     slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
-	served := make(chan struct{})
-	var broken error
-	go func() {
-		defer close(served)
-		broken = server.Serve(crowdedListener{&telling{Listener: l, logger: s.logger}, connected})
-	}()
-
-	select {
-	case <-served:
-		_ = server.Close()
-		return fmt.Errorf("serve queries: %w", broken)
-	case <-ctx.Done():
+	cut, err := httpserver.Serve(ctx, server, limitedListener{&acceptLogger{Listener: l, logger: s.logger}, connected})
+	if err != nil {
+		return fmt.Errorf("serve queries: %w", err)
 	}
-
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
-	defer cancel()
-	if err := server.Shutdown(grace); err != nil {
-		s.logger.Info("open queries cut at shutdown", "after", shutdownGrace)
-		_ = server.Close()
+	if cut {
+		s.logger.Info("open queries cut at shutdown", "after", httpserver.Grace)
 	}
-	<-served
 	return nil
 }
 
-// Stop makes /readyz answer 503 from now on, so that nothing new is sent here
-// while the proxies drain. All else goes on until Serve's context is done. It
-// may be called more than once, from any goroutine.
+// Stop makes /readyz answer 503 from now on, so that no new requests are sent here while
+// the proxies drain. All else continues until Serve's context is done. It may be called
+// repeatedly, from any goroutine.
 func (s *Server) Stop() { s.stopping.Store(true) }

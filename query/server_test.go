@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// start serves in the background; stop ends that and returns what Serve did.
+// start serves in the background; stop ends that and returns the result of Serve.
 func start(t *testing.T, s *Server, l net.Listener) (stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -232,7 +232,7 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
-func TestServeAfterTheEnd(t *testing.T) {
+func TestServeWithCanceledContext(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -247,7 +247,7 @@ func TestServeAfterTheEnd(t *testing.T) {
 	}
 }
 
-func TestListenerFails(t *testing.T) {
+func TestServeReportsFailedListener(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

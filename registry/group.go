@@ -2,17 +2,18 @@ package registry
 
 import "time"
 
-// Group is one application as ZooKeeper has it now: the whole list, not a change.
+// Group is one application as registered in ZooKeeper now: the complete list, not a
+// change.
 type Group struct {
 	Name string
 	// Instances are sorted and unique (see [Sort]).
 	Instances []Instance
-	// Skipped counts the children whose names are no usable `ip:port`.
+	// Skipped is the number of children whose names are not a usable `ip:port`, or that of
+	// an instance that is not admitted.
 	Skipped int
-	// Recalled is true when ZooKeeper has not told it: it was kept from before, and
-	// may be old.
+	// Recalled is true if the list is not from ZooKeeper but from the cache, and may be old.
 	Recalled bool
-	// Since is when the list before this one was last known to be right; zero is that
-	// it is not known. It has a monotonic reading.
+	// Since is when the previous list was last known to be current; zero is unknown. It has
+	// a monotonic reading.
 	Since time.Time
 }

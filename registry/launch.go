@@ -1,12 +1,15 @@
 package registry
 
-// Launch is a configuration of HAProxy that is to become the running one.
+// Launch is a configuration of HAProxy to be started.
 type Launch struct {
-	// Config is the whole text of the file.
+	// Config is the complete text of the file.
 	Config []byte
-	// Cause is one word or two for logs and metrics: start, slots, worker died.
+	// Shape represents Config without what stats sockets can change: two configurations of
+	// the same shape differ only in addresses and states of servers.
+	Shape string
+	// Cause is a word or two for logs and metrics: start, slots, worker died.
 	Cause string
-	// FilesWanted is how many file descriptors one process of it may come to
-	// use, FilesNeeded how many it cannot start without.
+	// FilesWanted is the number of file descriptors that one process may use, FilesNeeded
+	// the number without which it cannot start.
 	FilesWanted, FilesNeeded uint64
 }

@@ -2,5 +2,5 @@ package registry
 
 import "errors"
 
-// ErrRefused says that HAProxy does not accept a configuration.
+// ErrRefused means that HAProxy rejects a configuration.
 var ErrRefused = errors.New("HAProxy refuses the configuration")

@@ -2,46 +2,54 @@ package registry
 
 import "time"
 
-// Snapshot is what one proxy means to serve. It is immutable: whoever has more
-// to tell makes a new one, so that a pointer to it identifies its content.
+// Snapshot is what one proxy is meant to serve. It is immutable: every change makes a new
+// one, so a pointer to it identifies its content.
 type Snapshot struct {
 	Proxy string
 	// Groups are in the configuration's order.
 	Groups []Group
-	// Waiting names the groups whose list has not been read once yet.
+	// Waiting are the groups whose list has not been read yet; [AllGroups] is first while
+	// the discovered groups are unknown.
 	Waiting []string
-	// ReloadError is why the last reload failed, while what ran before serves on.
+	// Down are the groups with registered instances of which none is up in every worker:
+	// their requests fail.
+	Down []string
+	// ReloadError is why the last reload failed; the previous generation keeps serving.
 	ReloadError string
 	// Remarks are in the groups' order, then sorted by instance and kind.
 	Remarks []Remark
 }
 
-// Remark says that an instance is not served as its registration alone would
-// have it.
+// AllGroups stands for the discovered groups, as in the configuration.
+const AllGroups = "*"
+
+// Remark says that an instance is not served as its registration alone implies.
 type Remark struct {
 	// Group is the name of one of the snapshot's groups.
 	Group    string
 	Instance Instance
 	Kind     RemarkKind
-	// Text says more of [Operator]: drain, maint, or weight and a number or a
-	// percentage, joined by a space.
+	// Text has details for [Operator] and [Agent]: drain, maint, or weight and a number or
+	// a percentage, joined by a space.
 	Text string
 }
 
-// RemarkKind is why a [Remark] is made.
+// RemarkKind is the reason for a [Remark].
 type RemarkKind string
 
 const (
-	// Held is an instance that left and is kept in service by the loss guard.
+	// Held is a deregistered instance that the loss guard keeps in service.
 	Held RemarkKind = "held"
-	// Damped is an instance that left and came back too often, and is not in
-	// service yet.
+	// Damped is an instance that is flapping and not back in service yet.
 	Damped RemarkKind = "damped"
 	// Operator is an instance that an operator has changed.
 	Operator RemarkKind = "operator"
+	// Agent is an instance that its agent check or an operator has changed: HAProxy does
+	// not report which of them.
+	Agent RemarkKind = "agent"
 )
 
-// Held tells how many instances of a group are held; of all when group is empty.
+// Held returns the number of held instances of a group, or of all if group is empty.
 func (s *Snapshot) Held(group string) (n int) {
 	for _, r := range s.Remarks {
 		if r.Kind == Held && (group == "" || group == r.Group) {
@@ -51,18 +59,17 @@ func (s *Snapshot) Held(group string) (n int) {
 	return n
 }
 
-// Contact tells how the talk with ZooKeeper goes.
-type Contact struct {
+// ConnectionStatus is the state of the connection to ZooKeeper.
+type ConnectionStatus struct {
 	// Connected is true while there is a session with a live connection.
 	Connected bool
-	// Last is when ZooKeeper was last heard; zero means never. It has a monotonic
-	// reading: how long ago that is does not depend on the clock's being right.
+	// Last is when ZooKeeper was last heard; zero means never. It has a monotonic reading,
+	// so its age does not depend on the wall clock.
 	Last time.Time
-	// Problem says why there is no connection; empty when there is one.
+	// Problem is why there is no connection; empty if there is one.
 	Problem string
-	// Denied says what may not be read, and what to do; empty when all may.
+	// Denied is what may not be read, and what to do; empty if everything may be read.
 	Denied string
-	// Recalled names the groups whose lists are those of the process before:
-	// ZooKeeper has not told them yet.
+	// Recalled are the groups whose lists are from the cache, not yet from ZooKeeper.
 	Recalled []string
 }

@@ -1,8 +1,7 @@
-// Package state keeps what was registered last, over restarts: a small file for
-// each proxy, so that a start without ZooKeeper serves what is known. A [Keeper]
-// stands between who reads what is registered and who serves it.
+// Package state caches the registered instances across restarts, in a small file for each
+// proxy, so that a start without ZooKeeper serves the last known ones. A [Keeper] stands
+// between the reader of ZooKeeper and HAProxy's controller.
 //
-// A file is a help and never a condition: one that cannot be read or written is
-// told and nothing ends by it. Nothing in it is believed that ZooKeeper would not
-// be believed either.
+// A file is optional: if it cannot be read or written, that is logged and nothing fails.
+// Its content is checked like ZooKeeper's.
 package state

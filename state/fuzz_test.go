@@ -12,7 +12,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// strict hands on nothing but names that are asked for, and fails on any other.
+// strict accepts only valid names and instances, and fails the test on any other.
 type strict struct {
 	t     *testing.T
 	named *regexp.Regexp
@@ -41,8 +41,8 @@ func (s strict) SetGroups(d registry.Discovered) {
 	}
 }
 
-// FuzzRecall checks that nothing comes out of a file, whatever stands in it, that
-// would not be taken from ZooKeeper, and that what is told of it is one short line.
+// FuzzRecall checks that a file with any content yields only what would be accepted from
+// ZooKeeper, and that its errors are one short line.
 func FuzzRecall(f *testing.F) {
 	const good = `{"version":1,"proxy":"web","servers":["zk1:2181"],"saved":"2026-01-02T03:04:05Z","discovered":["a"],"groups":[{"name":"a","path":"/services/a","instances":["10.0.0.1:80","x"]}]}`
 	f.Add([]byte(good))
@@ -77,7 +77,7 @@ func FuzzRecall(f *testing.F) {
 		if got, err := parse(again); err != nil || !got.same(k.contents()) {
 			t.Errorf("%s is read as %+v, %v", again, got, err)
 		}
-		if err := (file{Proxy: string(text), Servers: []string{string(text)}}).foreign("another", nil); len(err.Error()) > 2000 {
+		if err := (file{Proxy: string(text), Servers: []string{string(text)}}).mismatch("another", nil); len(err.Error()) > 2000 {
 			t.Errorf("%d bytes of error", len(err.Error()))
 		}
 	})

@@ -11,23 +11,23 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-
 	"github.com/haproxy-zk/haproxy-zk/registry"
+	"github.com/haproxy-zk/haproxy-zk/retry"
 )
 
 const (
-	// writeEvery is the shortest time between two files.
+	// writeEvery is the shortest interval between two writes. Since each writes the whole
+	// file, the pause is also at least restPart times as long as a write takes.
 	writeEvery = time.Second
-	// A file that could not be written is tried again after retryFirst, and at
-	// least every retryEvery.
+	restPart   = 20
+	// A failed write is retried after retryFirst, and then at least every retryEvery.
 	retryFirst = time.Second
 	retryEvery = 30 * time.Second
-	// maxNamed is how many groups one line of the log names.
+	// maxNamed bounds the groups named in one log line.
 	maxNamed = 10
 )
 
-// Sink takes what is registered. Its methods do not block.
+// Sink receives the registered groups. Its methods do not block.
 type Sink interface {
 	SetGroup(registry.Group)
 	SetGroups(registry.Discovered)
@@ -35,73 +35,78 @@ type Sink interface {
 
 // Options of a [Keeper].
 type Options struct {
-	// Dir is the folder of the files; it is made when it is missing.
+	// Dir is the directory of the files; it is created if missing.
 	Dir string
-	// Proxy is the proxy's name, and that of its file: a name without slashes.
+	// Proxy is the proxy's name and that of its file, without slashes.
 	Proxy string
-	// Servers are ZooKeeper's: lists of others are not recalled.
+	// Servers are ZooKeeper's servers: lists of another ZooKeeper are not recalled.
 	Servers []string
-	// Path is where a group is registered, the chroot included; empty for one
-	// that is not the proxy's, and for what cannot be the name of one.
+	// Path returns where a group is registered, including the chroot; "" for a group that
+	// is not the proxy's, and for an invalid name.
 	Path func(group string) string
-	// Written tells whether a group is written out in the configuration.
+	// Written reports whether a group is written out in the configuration.
 	Written func(group string) bool
-	// Discovers is true when groups are.
+	// Discovers is true if groups are discovered.
 	Discovers bool
-	// Decode reads an instance.
+	// Decode decodes an instance.
 	Decode  func(string) (registry.Instance, error)
 	Sink    Sink
 	Logger  *slog.Logger
 	Metrics *Metrics
+	// Remedy returns the advice for a file that cannot be written; nil is no advice.
+	Remedy func(error) string
 }
 
-// Keeper hands what is registered on to a sink, and keeps it in a file. Its
-// methods may be called from any goroutine.
+// Keeper passes registered groups on to a sink and caches them in a file. Any goroutine
+// may call its methods.
 type Keeper struct {
 	Options
 
-	dirty chan struct{} // takes one token when there is something to write
+	dirty chan struct{} // receives a token when there is something to write
 
 	mu         sync.Mutex
-	groups     map[string]registry.Group // what the file is to have
+	groups     map[string]registry.Group // content of the next file
+	texts      map[string][]string       // encoded instances of groups unchanged since the last write
 	discovered []string                  // nil: not listed yet
-	present    map[string]bool           // the same as they came since the start; nil: they have not
-	saved      time.Time                 // of the file that was loaded
-	// heard are the groups that came since the start, recalled those that the
-	// sink has from the file.
-	heard, recalled map[string]bool
+	current    map[string]bool           // discovered groups received since the start; nil: none received
+	saved      time.Time                 // time of the loaded file
+	// received are the groups received since the start, recalled those passed on from the
+	// file.
+	received, recalled map[string]bool
 }
 
-// New returns a keeper that knows nothing and writes nothing yet.
+// New returns a keeper without groups; it does not write before Run.
 func New(o Options) *Keeper {
+	if o.Remedy == nil {
+		o.Remedy = func(error) string { return "" }
+	}
 	return &Keeper{
 		Options: o, dirty: make(chan struct{}, 1),
-		groups: make(map[string]registry.Group), heard: make(map[string]bool), recalled: make(map[string]bool),
+		groups: make(map[string]registry.Group), texts: make(map[string][]string), received: make(map[string]bool), recalled: make(map[string]bool),
 	}
 }
 
 func (k *Keeper) path() string { return filepath.Join(k.Dir, k.Proxy+".json") }
 
-// Load reads the file of the process before. One that is missing is nothing to
-// tell; one that is of no use is told and left out. It is called before anything
-// is handed over.
+// Load reads the file of the previous process. A missing file is normal; an unusable one
+// is logged and ignored. Call it before anything is passed on.
 func (k *Keeper) Load() {
 	f, err := readFile(k.path())
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
 	if err == nil {
-		err = f.foreign(k.Proxy, k.Servers)
+		err = f.mismatch(k.Proxy, k.Servers)
 	}
 	if err != nil {
-		k.Logger.Warn("what was registered last is not used, a start without zookeeper serves nothing", "file", k.path(), "problem", err)
+		k.Logger.Warn("ignoring the registration cache; a start without ZooKeeper will serve nothing", "file", k.path(), "problem", err)
 		return
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.saved = f.Saved
 	if k.Discovers {
-		k.discovered = slices.DeleteFunc(f.Discovered, k.unknown)
+		k.discovered = slices.DeleteFunc(f.Discovered, k.invalidName)
 	}
 	var foreign []string
 	for _, l := range f.Groups {
@@ -112,110 +117,143 @@ func (k *Keeper) Load() {
 		k.groups[l.Name] = l.group(k.Decode)
 	}
 	if len(foreign) > 0 {
-		k.Logger.Warn("groups that were kept are registered elsewhere now, they are left out", "file", k.path(), "count", len(foreign), "groups", foreign[:min(len(foreign), maxNamed)])
+		k.Logger.Warn("ignoring cached groups that are now registered elsewhere", "file", k.path(), "count", len(foreign), "groups", foreign[:min(len(foreign), maxNamed)])
 	}
 }
 
-// Recall hands over what was loaded and has not come since.
+// Follow copies from the proxy's previous keeper which names have been known longest.
+// Call it before anything is passed on.
+func (k *Keeper) Follow(before *Keeper) {
+	before.mu.Lock()
+	known := slices.Clone(before.discovered)
+	before.mu.Unlock()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.Discovers {
+		k.discovered = slices.DeleteFunc(known, k.invalidName)
+	}
+}
+
+// Recall passes on the loaded groups that have not been received since.
 func (k *Keeper) Recall() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.Discovers && k.present == nil && k.discovered != nil {
+	if k.Discovers && k.current == nil && k.discovered != nil {
 		k.Sink.SetGroups(registry.Discovered{Names: slices.Clone(k.discovered), Recalled: true})
 	}
 	for _, name := range slices.Sorted(maps.Keys(k.groups)) {
-		if k.heard[name] {
+		if k.received[name] {
 			continue
 		}
 		k.recalled[name] = true
 		g := k.groups[name]
 		g.Recalled = true
-		k.hand(g)
+		k.deliver(g)
 	}
 	if len(k.recalled) > 0 {
-		k.Logger.Warn("zookeeper has not answered, serving what was registered last",
+		k.Logger.Warn("no answer from ZooKeeper, serving cached registrations",
 			"saved", k.saved, "age", max(0, time.Since(k.saved)).Round(time.Second), "groups", len(k.recalled))
 	}
 }
 
-// Recalled names the groups, sorted, whose lists are from the file and have not
-// come since.
+// Recalled returns the sorted names of the groups whose lists are from the file and have
+// not been received since.
 func (k *Keeper) Recalled() []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return slices.Sorted(maps.Keys(k.recalled))
 }
 
-// SetGroup hands a group over and has it written. The sink gets a list of its own.
+// SetGroup passes a group on and schedules a write. The sink gets its own list.
 func (k *Keeper) SetGroup(g registry.Group) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.present != nil && !k.present[g.Name] && !k.Written(g.Name) {
-		return // it was read before it went
+	if k.current != nil && !k.current[g.Name] && !k.Written(g.Name) {
+		return // read before the group was removed
 	}
 	k.groups[g.Name] = g
-	k.heard[g.Name] = true
+	delete(k.texts, g.Name)
+	k.received[g.Name] = true
 	delete(k.recalled, g.Name)
-	k.hand(g)
-	k.touch()
+	k.deliver(g)
+	k.markDirty()
 }
 
-// SetGroups hands over which groups are discovered, and forgets others.
+// SetGroups passes on which groups are discovered, and forgets the others.
 func (k *Keeper) SetGroups(d registry.Discovered) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	listed := make(map[string]bool, len(d.Names)) // there may be some hundred thousand
+	listed := make(map[string]bool, len(d.Names)) // there may be a hundred thousand
 	for _, name := range d.Names {
 		listed[name] = true
 	}
-	for name := range k.groups { // one may have been written out before
+	for name := range k.groups { // including groups no longer in the configuration
 		if !listed[name] && !k.Written(name) {
 			delete(k.groups, name)
+			delete(k.texts, name)
 			delete(k.recalled, name)
-			delete(k.heard, name)
+			delete(k.received, name)
 		}
 	}
-	k.discovered = slices.DeleteFunc(append([]string{}, d.Names...), k.unknown)
-	k.present = make(map[string]bool, len(k.discovered))
+	d.Names = k.inOrder(d.Names, listed)
+	k.discovered = slices.DeleteFunc(append([]string{}, d.Names...), k.invalidName)
+	k.current = make(map[string]bool, len(k.discovered))
 	for _, name := range k.discovered {
-		k.present[name] = true
+		k.current[name] = true
 	}
 	k.Sink.SetGroups(d)
-	k.touch()
+	k.markDirty()
 }
 
-// unknown tells whether a name can be no group's: it is not kept.
-func (k *Keeper) unknown(name string) bool { return k.Path(name) == "" }
+// inOrder returns names, all of which are listed, with the previously known ones first:
+// of two groups that cannot both be served, the one known longest is, also after a
+// restart.
+func (k *Keeper) inOrder(names []string, listed map[string]bool) []string {
+	known := make(map[string]bool, len(k.discovered))
+	ordered := make([]string, 0, len(names))
+	for _, name := range k.discovered {
+		if known[name] = listed[name]; listed[name] {
+			ordered = append(ordered, name)
+		}
+	}
+	for _, name := range names {
+		if !known[name] {
+			ordered = append(ordered, name)
+		}
+	}
+	return ordered
+}
 
-func (k *Keeper) hand(g registry.Group) {
+// invalidName reports whether a name cannot be that of a group, so that it is not kept.
+func (k *Keeper) invalidName(name string) bool { return k.Path(name) == "" }
+
+func (k *Keeper) deliver(g registry.Group) {
 	g.Instances = slices.Clone(g.Instances)
 	k.Sink.SetGroup(g)
 }
 
-func (k *Keeper) touch() {
+func (k *Keeper) markDirty() {
 	select {
 	case k.dirty <- struct{}{}:
 	default:
 	}
 }
 
-// Run writes what changes, at most once a second, until ctx is done; then it
-// writes what is not written yet and returns.
+// Run writes changes, at most once a second, until ctx is done; then it writes what is
+// still unwritten and returns.
 func (k *Keeper) Run(ctx context.Context) {
-	k.Metrics.add(k.Proxy)
-	defer k.Metrics.forget(k.Proxy)
+	k.Metrics.addProxy(k.Proxy)
+	defer k.Metrics.removeProxy(k.Proxy)
 	var failed bool
 	var last file
-	pause := backoff.NewExponentialBackOff()
-	// Half as much more or less is at random.
-	pause.InitialInterval, pause.MaxInterval, pause.Multiplier = retryFirst, retryEvery*2/3, 2
-	retry := time.NewTimer(retryEvery)
-	defer retry.Stop()
-	retry.Stop()
+	pause := retry.Backoff(retryFirst, retryEvery)
+	again := time.NewTimer(retryEvery)
+	defer again.Stop()
+	again.Stop()
 	for {
 		select {
 		case <-k.dirty:
-		case <-retry.C:
+		case <-again.C:
 		case <-ctx.Done():
 			select {
 			case <-k.dirty:
@@ -224,14 +262,15 @@ func (k *Keeper) Run(ctx context.Context) {
 			}
 			return
 		}
+		began := time.Now()
 		failed = k.write(&last, failed)
-		retry.Stop()
+		again.Stop()
 		if failed {
-			retry.Reset(pause.NextBackOff())
+			again.Reset(pause.NextBackOff())
 		} else {
 			pause.Reset()
 		}
-		rest := time.NewTimer(writeEvery)
+		rest := time.NewTimer(max(writeEvery, restPart*time.Since(began)))
 		select {
 		case <-rest.C:
 		case <-ctx.Done():
@@ -240,8 +279,8 @@ func (k *Keeper) Run(ctx context.Context) {
 	}
 }
 
-// write writes the file if it is to have anything else than the last one, and
-// tells when that begins or ends to fail.
+// write writes the file if its content has changed, and logs when writes begin and cease
+// to fail.
 func (k *Keeper) write(last *file, failed bool) (fails bool) {
 	now := k.contents()
 	if last.same(now) {
@@ -254,9 +293,9 @@ func (k *Keeper) write(last *file, failed bool) (fails bool) {
 	}
 	switch {
 	case err != nil && !failed:
-		k.Logger.Warn("what is registered cannot be kept, a start without zookeeper would serve old lists or none", "file", k.path(), "error", err)
+		k.Logger.Warn("cannot write the registration cache; a start without ZooKeeper would serve old instances or none", "file", k.path(), "error", err, "remedy", k.Remedy(err))
 	case err == nil && failed:
-		k.Logger.Info("what is registered is kept again", "file", k.path())
+		k.Logger.Info("registration cache is written again", "file", k.path())
 	}
 	return err != nil
 }
@@ -266,11 +305,15 @@ func (k *Keeper) contents() file {
 	defer k.mu.Unlock()
 	f := file{Version: version, Proxy: k.Proxy, Servers: k.Servers, Saved: time.Now().UTC(), Discovered: k.discovered}
 	for _, name := range slices.Sorted(maps.Keys(k.groups)) {
-		l := list{Name: name, Path: k.Path(name), Instances: []string{}}
-		for _, instance := range k.groups[name].Instances {
-			l.Instances = append(l.Instances, instance.String())
+		text, known := k.texts[name]
+		if !known {
+			text = make([]string, 0, len(k.groups[name].Instances))
+			for _, instance := range k.groups[name].Instances {
+				text = append(text, instance.String())
+			}
+			k.texts[name] = text
 		}
-		f.Groups = append(f.Groups, l)
+		f.Groups = append(f.Groups, list{Name: name, Path: k.Path(name), Instances: text})
 	}
 	return f
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// sink notes what it is given, as text.
+// sink records its input as text.
 type sink struct {
 	mu  sync.Mutex
 	got []string
@@ -79,7 +79,7 @@ func newKeeper(dir string) (*Keeper, *sink) {
 	}), s
 }
 
-// kept has a keeper write what do hands to it.
+// kept returns the file that a keeper writes after do.
 func kept(t *testing.T, dir string, do func(*Keeper)) {
 	t.Helper()
 	k, _ := newKeeper(dir)
@@ -95,9 +95,9 @@ func loaded(dir string) (*Keeper, *sink) {
 	return k, s
 }
 
-// What was on its way when the group went is of nobody: it would be kept for good,
-// and recalled by every start.
-func TestListThatComesAfterItsGroupWent(t *testing.T) {
+// A list that arrives after its group was removed must not be cached: it would be
+// recalled by every start.
+func TestListOfRemovedGroupIsNotCached(t *testing.T) {
 	dir := t.TempDir()
 	kept(t, dir, func(k *Keeper) {
 		k.SetGroups(registry.Discovered{Names: []string{"a", "b"}})
@@ -114,8 +114,8 @@ func TestListThatComesAfterItsGroupWent(t *testing.T) {
 	}
 }
 
-// One that was written out, and is not any more, is nobody's either.
-func TestGroupThatWasWrittenOut(t *testing.T) {
+// The same applies to a group removed from the configuration.
+func TestGroupRemovedFromConfigurationIsNotCached(t *testing.T) {
 	dir := t.TempDir()
 	kept(t, dir, func(k *Keeper) {
 		k.SetGroups(registry.Discovered{Names: []string{"a"}})
@@ -138,7 +138,7 @@ func TestGroupThatWasWrittenOut(t *testing.T) {
 	}
 }
 
-func TestKeeperOverARestart(t *testing.T) {
+func TestKeeperAcrossRestart(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made")
 	kept(t, dir, func(k *Keeper) {
 		k.SetGroups(registry.Discovered{Names: []string{"a", "b", "gone"}})
@@ -188,7 +188,7 @@ func TestKeeperOverARestart(t *testing.T) {
 	}
 }
 
-func TestFilesThatAreOfNoUse(t *testing.T) {
+func TestUnusableFilesAreIgnored(t *testing.T) {
 	dir := t.TempDir()
 	kept(t, dir, func(k *Keeper) { k.SetGroup(group("a", "10.0.0.1:80")) })
 	path := filepath.Join(dir, "web.json")
@@ -217,7 +217,7 @@ func TestFilesThatAreOfNoUse(t *testing.T) {
 		"without a version":  {change(`"version":1`, `"v":1`), nil},
 		"another proxy":      {change(`"proxy":"web"`, `"proxy":"api"`), nil},
 		"another ZooKeeper":  {change(`["zk1:2181","zk2:2181"]`, `["zk9:2181"]`), nil},
-		"one server is left": {change(`["zk1:2181","zk2:2181"]`, `["zk9:2181","zk2:2181"]`), []string{"a[10.0.0.1:80] recalled"}},
+		"one server remains": {change(`["zk1:2181","zk2:2181"]`, `["zk9:2181","zk2:2181"]`), []string{"a[10.0.0.1:80] recalled"}},
 		"another path":       {change(`/services/a`, `/other/a`), nil},
 		"odd instances":      {change(`"10.0.0.1:80"`, `"10.0.0.1:80;disable server a/a1","x","10.0.0.7:80","10.0.0.7:80"`), []string{"a[10.0.0.7:80] recalled"}},
 		"too long":           {strings.Repeat(" ", maxFile) + good, nil},
@@ -235,7 +235,7 @@ func TestFilesThatAreOfNoUse(t *testing.T) {
 	}
 }
 
-func TestFileIsWrittenOnceASecondAndOnChange(t *testing.T) {
+func TestFileIsWrittenOnChangeAtMostOnceASecond(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		k, _ := newKeeper(dir)
@@ -282,8 +282,8 @@ func TestFileIsWrittenOnceASecondAndOnChange(t *testing.T) {
 	})
 }
 
-// A file that is later than the clock is as good as any: only its version matters.
-func TestFileOfALaterTime(t *testing.T) {
+// A file from the future is valid: only its version matters.
+func TestFileFromTheFuture(t *testing.T) {
 	dir := t.TempDir()
 	kept(t, dir, func(k *Keeper) { k.SetGroup(group("a", "10.0.0.1:80")) })
 	path := filepath.Join(dir, "web.json")
@@ -296,15 +296,15 @@ func TestFileOfALaterTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	k, s := newKeeper(dir)
-	var told strings.Builder
-	k.Logger = slog.New(slog.NewTextHandler(&told, nil))
+	var logged strings.Builder
+	k.Logger = slog.New(slog.NewTextHandler(&logged, nil))
 	k.Load()
 	k.Recall()
 	if diff := cmp.Diff([]string{"a[10.0.0.1:80] recalled"}, s.take()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if !strings.Contains(told.String(), " age=0s ") {
-		t.Errorf("told: %s", &told)
+	if !strings.Contains(logged.String(), " age=0s ") {
+		t.Errorf("logged: %s", &logged)
 	}
 	k.SetGroup(group("a", "10.0.0.2:80"))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -315,15 +315,15 @@ func TestFileOfALaterTime(t *testing.T) {
 	}
 }
 
-func TestFolderThatCannotBeWritten(t *testing.T) {
+func TestUnwritableDirectoryIsLoggedOnce(t *testing.T) {
 	parent := filepath.Join(t.TempDir(), "state")
-	if err := os.WriteFile(parent, nil, 0o600); err != nil { // a file, where a folder should be
+	if err := os.WriteFile(parent, nil, 0o600); err != nil { // a file where a directory should be
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
 		k, s := newKeeper(parent)
-		var told strings.Builder
-		k.Logger = slog.New(slog.NewTextHandler(&told, nil))
+		var logged strings.Builder
+		k.Logger = slog.New(slog.NewTextHandler(&logged, nil))
 		k.Load()
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
@@ -344,14 +344,14 @@ func TestFolderThatCannotBeWritten(t *testing.T) {
 		if f, err := readFile(k.path()); err != nil || f.Groups[0].Instances[0] != "10.0.0.1:20" {
 			t.Errorf("%+v %v", f, err)
 		}
-		if n := strings.Count(told.String(), "cannot be kept"); n != 1 || !strings.Contains(told.String(), "is kept again") {
-			t.Errorf("told %d times:\n%s", n, told.String())
+		if n := strings.Count(logged.String(), "cannot write the registration cache"); n != 1 || !strings.Contains(logged.String(), "registration cache is written again") {
+			t.Errorf("logged %d times:\n%s", n, logged.String())
 		}
 	})
 }
 
-// A path below which somebody makes a hundred thousand nodes holds up nobody.
-func TestManyNamesThatAreNoGroups(t *testing.T) {
+// A hundred thousand nodes with invalid names do not slow anything down.
+func TestManyInvalidNames(t *testing.T) {
 	k, _ := newKeeper(t.TempDir())
 	k.Path = func(group string) string {
 		if strings.Contains(group, ";") {
@@ -378,5 +378,44 @@ func TestManyNamesThatAreNoGroups(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"a"}, k.contents().Discovered); diff != "" {
 		t.Errorf("kept: -want +got\n%s", diff)
+	}
+}
+
+func TestNamesKnownLongestStayFirstAcrossRestart(t *testing.T) {
+	dir := t.TempDir()
+	kept(t, dir, func(k *Keeper) {
+		k.SetGroups(registry.Discovered{Names: []string{"shop"}})
+		k.SetGroups(registry.Discovered{Names: []string{"SHOP", "shop"}})
+	})
+	names := func(k *Keeper) []string {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return slices.Clone(k.discovered)
+	}
+	k, _ := loaded(dir)
+	k.SetGroups(registry.Discovered{Names: []string{"SHOP", "Shop", "shop"}})
+	if got := names(k); !slices.Equal(got, []string{"shop", "SHOP", "Shop"}) {
+		t.Errorf("after a restart: %q", got)
+	}
+	next, _ := newKeeper(dir)
+	next.Follow(k)
+	next.SetGroups(registry.Discovered{Names: []string{"SHOP", "shop"}})
+	if got := names(next); !slices.Equal(got, []string{"shop", "SHOP"}) {
+		t.Errorf("after a change of the configuration: %q", got)
+	}
+}
+
+func TestUnchangedListIsNotEncodedAgain(t *testing.T) {
+	k, _ := newKeeper(t.TempDir())
+	k.SetGroup(group("large", "10.0.0.1:80", "10.0.0.2:80"))
+	k.SetGroup(group("web", "10.0.0.3:80"))
+	first := k.contents()
+	k.SetGroup(group("web", "10.0.0.4:80"))
+	second := k.contents()
+	if &first.Groups[0].Instances[0] != &second.Groups[0].Instances[0] {
+		t.Error("a list was made again although only another one changed")
+	}
+	if got := second.Groups[1].Instances; !slices.Equal(got, []string{"10.0.0.4:80"}) {
+		t.Errorf("the one that changed is %q", got)
 	}
 }

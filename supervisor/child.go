@@ -2,8 +2,6 @@ package supervisor
 
 import (
 	"fmt"
-	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,10 +21,10 @@ func (c *Child) end(status unix.WaitStatus) {
 	close(c.done)
 }
 
-// Done is closed when the process has ended and was waited for.
+// Done returns a channel that is closed once the process has ended and been reaped.
 func (c *Child) Done() <-chan struct{} { return c.done }
 
-// Status is how it ended; valid once Done is closed.
+// Status returns how the process ended; it is valid once Done is closed.
 func (c *Child) Status() unix.WaitStatus { return c.status }
 
 func (c *Child) outcome() (unix.WaitStatus, bool) { return c.status, true }
@@ -40,21 +38,26 @@ func (c *Child) ended() bool {
 	}
 }
 
-// signal sends sig, and does nothing once the process has ended: its pid can
-// then be anybody's.
-func (c *Child) signal(sig unix.Signal) error {
+// sendSignal sends sig, and does nothing once the process has ended: another process may
+// have its pid by then.
+func (c *Child) sendSignal(sig unix.Signal) error { return c.kill(c.PID, sig) }
+
+// signalGroup sends sig to all processes of the group that the child leads.
+func (c *Child) signalGroup(sig unix.Signal) error { return c.kill(-c.PID, sig) }
+
+func (c *Child) kill(target int, sig unix.Signal) error {
 	c.reaper.mu.Lock()
 	defer c.reaper.mu.Unlock()
 	if c.ended() {
 		return nil
 	}
-	if err := unix.Kill(c.PID, sig); err != nil {
+	if err := unix.Kill(target, sig); err != nil {
 		return fmt.Errorf("send %s to process %d: %w", unix.SignalName(sig), c.PID, err)
 	}
 	return nil
 }
 
-// describe says how a process ended.
+// describe returns how a process ended, for logs and errors.
 func describe(status unix.WaitStatus) string {
 	switch {
 	case status.Signaled():
@@ -63,11 +66,4 @@ func describe(status unix.WaitStatus) string {
 		return fmt.Sprintf("exit code %d", status.ExitStatus())
 	}
 	return fmt.Sprintf("status %#x", uint32(status))
-}
-
-func unixForkExec(path string, args []string, fds []uintptr) (int, error) {
-	return syscall.ForkExec(path, append([]string{path}, args...), &syscall.ProcAttr{
-		Env:   os.Environ(),
-		Files: fds,
-	})
 }

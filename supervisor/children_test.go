@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// runReaper runs a reaper until the end of the test, when no child may be left:
-// none that runs, and no zombie.
+// runReaper runs a reaper until the end of the test, when no child may remain, not even
+// a zombie.
 func runReaper(t *testing.T) *Reaper {
 	t.Helper()
 	r, err := NewReaper(slog.New(slog.DiscardHandler))
@@ -31,13 +31,13 @@ func runReaper(t *testing.T) *Reaper {
 	})
 	t.Cleanup(func() {
 		none := func() bool { return len(children(t)) == 0 }
-		if !comes(none) {
+		if !pollUntil(none) {
 			left := children(t)
-			t.Errorf("processes %d are left", left)
+			t.Errorf("processes %d remain", left)
 			for _, pid := range left {
 				_ = unix.Kill(pid, unix.SIGKILL)
 			}
-			comes(none)
+			pollUntil(none)
 		}
 		cancel()
 		running.Wait()
@@ -45,7 +45,7 @@ func runReaper(t *testing.T) *Reaper {
 	return r
 }
 
-// children are the processes whose parent this one is, zombies included.
+// children returns the children of this process, zombies included.
 func children(t *testing.T) []int {
 	t.Helper()
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
@@ -56,10 +56,10 @@ func children(t *testing.T) []int {
 	for _, path := range stats {
 		text, err := os.ReadFile(path)
 		if err != nil {
-			continue // it has ended
+			continue // it has ended meanwhile
 		}
 		pid, rest, _ := strings.Cut(string(text), " ")
-		// The name of the program, in parentheses, may hold anything.
+		// The name of the program, in parentheses, may contain anything.
 		fields := strings.Fields(rest[strings.LastIndex(rest, ")")+1:])
 		if fields[1] != strconv.Itoa(os.Getpid()) {
 			continue
@@ -74,8 +74,8 @@ func children(t *testing.T) []int {
 	return pids
 }
 
-// areChildren waits until these processes are the only children.
-func areChildren(t *testing.T, pids ...int) {
+// waitForChildren waits until these processes are the only children.
+func waitForChildren(t *testing.T, pids ...int) {
 	t.Helper()
 	want := slices.Sorted(slices.Values(pids))
 	eventually(t, "the children are as expected", func() bool { return slices.Equal(children(t), want) })

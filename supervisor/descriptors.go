@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -10,16 +9,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// keepDescriptors keeps what this process inherited, but for stdin, stdout and
-// stderr, from its children. What Go itself opens is closed on exec already.
-func keepDescriptors() error {
+// closeDescriptorsOnExec keeps the descriptors that this process inherited, except
+// stdin, stdout and stderr, from its children. Go opens its own with O_CLOEXEC.
+func closeDescriptorsOnExec() error {
 	if unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) == nil {
 		return nil
 	}
 	// Before Linux 5.11.
 	links, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		return fmt.Errorf("keep descriptors from children: %w", err)
+		return fmt.Errorf("close inherited descriptors on exec: %w", err)
 	}
 	for _, link := range links {
 		if fd, err := strconv.Atoi(link.Name()); err == nil && fd > 2 {
@@ -28,7 +27,3 @@ func keepDescriptors() error {
 	}
 	return nil
 }
-
-// noDescriptor tells whether something failed because there was none to be had,
-// for this process or for the whole machine.
-func noDescriptor(err error) bool { return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) }

@@ -1,8 +1,9 @@
 // Package supervisor owns the processes: every fork, exec, signal and wait of
-// haproxy-zk. A [Reaper] is the one that waits for children, as PID 1 or as
-// their subreaper; an [HAProxy] starts, reloads, restores and stops the
-// processes that serve one proxy; [Proxies] keeps the set of proxies running.
+// haproxy-zk. A [Reaper] waits for all children, as PID 1 or as a subreaper. An [HAProxy]
+// adopts, starts, reloads, restores and stops the processes of one proxy. [Proxies] keeps
+// the set of proxies running. In a container [ProcessOne] is process 1 and keeps the
+// daemon running, which sees it as its [Parent].
 //
-// It knows nothing of ZooKeeper and does not read what HAProxy says: which
-// processes answer it learns from a [Prober].
+// The package does not know ZooKeeper and does not talk to HAProxy: a [Prober] finds out
+// which processes answer.
 package supervisor

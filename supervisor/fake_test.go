@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,47 +19,58 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The test binary is HAProxy as well, when it is called by that name.
+// The test binary acts as HAProxy when executed under that name.
 func TestMain(m *testing.M) {
+	if deed := os.Getenv(actVariable); deed != "" {
+		act(deed, os.Getenv("FILE"))
+		return
+	}
 	if filepath.Base(os.Args[0]) != "haproxy" {
-		// Else every process with the race detector takes a second to end.
+		// Otherwise every process with the race detector takes a second to exit.
 		os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 		goleak.VerifyTestMain(m)
 		return
 	}
-	// A test that is killed leaves nothing behind for long.
+	// Bounds the life of processes left behind by a killed test.
 	time.AfterFunc(3*time.Minute, func() { os.Exit(9) })
 	os.Exit(fakeHAProxy(os.Args[1:]))
 }
 
-// workerVariable tells a worker of the fake HAProxy from its launcher: their
-// arguments are the same, as those of the real ones are.
+// workerVariable distinguishes a worker of the fake HAProxy from its launcher, which has
+// the same arguments, as with the real one.
 const workerVariable = "FAKE_HAPROXY_WORKER_NUMBER"
 
-// fakeHAProxy is HAProxy in daemon mode as far as a supervisor sees it. It does
-// what the words of its configuration say:
+// behindVariable distinguishes the launcher that a script has started from the script.
+const behindVariable = "FAKE_HAPROXY_BEHIND"
+
+// fakeHAProxy behaves like HAProxy in daemon mode, as far as a supervisor can see. The
+// words of its configuration select its behavior:
 //
-//	workers N     so many are left behind (default 1)
+//	workers N     number of workers left behind (default 1)
 //	refuse        -c and the launcher fail
 //	bind-fails    the launcher fails
-//	no-pids       the launcher leaves the pid file as it is
-//	wrong-pids    the launcher writes its parent into it as well
-//	no-room       nothing that the launcher writes into it arrives
-//	little-room   only two bytes of each pid do
-//	late-room     the first pid does not
+//	no-pids       the launcher does not write the pid file
+//	wrong-pids    the launcher also writes its parent's pid
+//	no-room       the launcher's writes to the pid file are lost
+//	little-room   only two bytes of each pid are written
+//	late-room     the first pid is lost
 //	fork-fails    the launcher fails after its first worker
-//	hang          the launcher does not end
-//	die-at-once   the workers fail when the launcher ends
-//	closed        the workers do not give their listeners
+//	hang          the launcher does not exit
+//	hang-at N     the launcher hangs once it has forked N workers, of which the last
+//	              one is in no pid file
+//	behind        the launcher is started by a script: it begins when the script is
+//	              killed, and keeps running
+//	die-at-once   the workers fail when the launcher exits
+//	closed        the workers do not hand over their listeners
 //	silent        the workers do not answer
-//	half-silent   the first one does
+//	half-silent   only the first worker answers
 //	busy          the workers have connections after SIGUSR1, until SIGUSR2
 //	deaf          the workers ignore SIGUSR1
 //	stubborn      the workers ignore SIGUSR1 and SIGTERM
 //
-// In the folder of the configuration it notes its arguments in the file calls,
-// and in the file signals those that workers get. A worker answers as long as
-// there is a file PID.sock, which it makes.
+// In the directory of the configuration it appends its arguments to the file calls, and
+// the signals that workers receive to the file signals. A worker answers as long as the
+// file PID.sock exists, which it creates.
 func fakeHAProxy(args []string) int {
 	flags := flag.NewFlagSet("haproxy", flag.ExitOnError)
 	check := flags.Bool("c", false, "")
@@ -76,6 +88,9 @@ func fakeHAProxy(args []string) int {
 	f := fake{dir: filepath.Dir(*file), pidFile: *pidFile, words: strings.Fields(string(text))}
 	if n := os.Getenv(workerVariable); n != "" {
 		return f.work(n)
+	}
+	if os.Getenv(behindVariable) != "" {
+		return f.launchBehind()
 	}
 	f.note("calls", strings.Join(args, " "))
 	if *check {
@@ -134,6 +149,9 @@ func (f fake) launch() int {
 	if f.says("no-pids") {
 		return 0
 	}
+	if f.says("behind") && os.Getenv(behindVariable) == "" {
+		f.startBehind()
+	}
 	workers := 1
 	if i := slices.Index(f.words, "workers"); i >= 0 {
 		workers, _ = strconv.Atoi(f.words[i+1])
@@ -165,9 +183,16 @@ func (f fake) launch() int {
 		if err != nil {
 			panic(err)
 		}
-		f.write(pids, i, worker.Pid)
+		hangs := f.says("hang-at") && f.words[slices.Index(f.words, "hang-at")+1] == strconv.Itoa(i+1)
+		if !hangs {
+			f.write(pids, i, worker.Pid)
+		}
 		begun.Close()
 		_, _ = io.Copy(io.Discard, ready)
+		if hangs {
+			f.note("hangs", "")
+			select {}
+		}
 		if f.says("fork-fails") {
 			fmt.Fprintln(os.Stderr, "[ALERT] [haproxy.main()] Cannot fork.")
 			return 1
@@ -182,7 +207,37 @@ func (f fake) launch() int {
 	return 0
 }
 
-// write writes a pid as HAProxy does, who does not look whether that worked.
+// startBehind starts the real launcher and waits for it, as a shell does.
+func (f fake) startBehind() {
+	alive, held, err := os.Pipe()
+	if err != nil {
+		panic(err)
+	}
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		panic(err)
+	}
+	_, err = os.StartProcess(os.Args[0], os.Args, &os.ProcAttr{
+		Env:   append(os.Environ(), behindVariable+"=1"),
+		Files: []*os.File{null, null, null, alive},
+	})
+	if err != nil {
+		panic(err)
+	}
+	f.note("hangs", "")
+	runtime.KeepAlive(held)
+	select {}
+}
+
+// launchBehind launches once the script has been killed. Like HAProxy, it ignores
+// signals before its poll loop.
+func (f fake) launchBehind() int {
+	signal.Ignore(unix.SIGUSR1, unix.SIGTERM)
+	_, _ = io.Copy(io.Discard, os.NewFile(3, "script"))
+	return f.launch()
+}
+
+// write writes a pid as HAProxy does, which ignores errors.
 func (f fake) write(pids io.Writer, i, pid int) {
 	line := fmt.Sprintln(pid)
 	switch {

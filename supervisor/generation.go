@@ -5,40 +5,40 @@ import (
 	"time"
 )
 
-// Generation is what one start or reload brought, as long as one of its
-// processes lives.
+// Generation is the set of processes of one start or reload, until the last of them
+// has ended.
 type Generation struct {
-	// PIDs are those of the processes that live.
+	// PIDs are those of the processes still alive.
 	PIDs []int
-	// Draining is true once another generation serves, or a stop began: its
-	// processes only finish their connections.
+	// Draining is true once another generation serves or a stop has begun: the processes
+	// only finish their connections.
 	Draining bool
-	// Since is when it came to serve or, draining, when that ended.
+	// Since is when it began to serve or, if it drains, to drain.
 	Since time.Time
 }
 
-// maxGenerations is how many may drain unless [Options] say otherwise.
+// maxGenerations is how many generations may drain unless [Options] say otherwise.
 const maxGenerations = 8
 
-// generation is a [Generation] as Run has it.
-type generation struct {
+// liveGeneration is the state behind a [Generation]; it belongs to Run.
+type liveGeneration struct {
 	workers []*worker
 	since   time.Time
-	// said is what HAProxy printed when it was started.
-	said string
-	// ending is true when its workers were told to end at once.
-	ending bool
-	// earlier is true when another process of ours started it.
+	// printed is the output of HAProxy's start.
+	printed string
+	// terminating is true once its workers got SIGTERM.
+	terminating bool
+	// earlier is true if another haproxy-zk process started it.
 	earlier bool
-	// torn is true when the pid file has not got all of them, the disk being full.
-	torn bool
-	// unwatched are its pids where the kernel lets nobody but a parent watch them.
+	// incomplete is true if its pid file lacks workers because the disk was full.
+	incomplete bool
+	// unwatched are the pids that cannot be watched: only a parent can without pidfds.
 	unwatched []int
 }
 
-// Generations returns those that live: the one that serves first, then the
-// others, the oldest first. Any goroutine may call it; nobody may change the
-// result. It is as after the latest event: a reload under way does not show.
+// Generations returns the living generations: the serving one first, then the draining
+// ones, oldest first. Any goroutine may call it; callers must not change the result. A
+// reload in progress is not visible in it.
 func (h *HAProxy) Generations() []Generation {
 	if g := h.generations.Load(); g != nil {
 		return *g
@@ -46,8 +46,8 @@ func (h *HAProxy) Generations() []Generation {
 	return nil
 }
 
-// Crowded tells whether so many generations drain (MaxGenerations) that a reload
-// that is not urgent should wait until some have ended. Any goroutine may call it.
+// Crowded reports whether so many generations drain (MaxGenerations) that a reload
+// that is not urgent should wait. Any goroutine may call it.
 func (h *HAProxy) Crowded() bool {
 	draining := 0
 	for _, g := range h.Generations() {
@@ -62,8 +62,8 @@ func (h *HAProxy) Crowded() bool {
 	return draining >= limit
 }
 
-// measure makes what Run knows visible.
-func (h *HAProxy) measure() {
+// publish updates Generations and the metrics.
+func (h *HAProxy) publish() {
 	running, draining := 0, 0
 	var all []Generation
 	if h.current != nil {
@@ -82,9 +82,9 @@ func (h *HAProxy) measure() {
 	h.Metrics.generations.WithLabelValues(h.Proxy).Set(float64(len(all)))
 }
 
-// forgetEnded removes a worker that has ended from its generation, and
-// generations that have none left from those that drain.
-func (h *HAProxy) forgetEnded(e exit) {
+// removeEnded removes a worker that has ended from its generation, and drained
+// generations without workers.
+func (h *HAProxy) removeEnded(e exit) {
 	e.generation.workers = slices.DeleteFunc(e.generation.workers, func(w *worker) bool { return w == e.worker })
-	h.draining = slices.DeleteFunc(h.draining, func(g *generation) bool { return len(g.workers) == 0 })
+	h.draining = slices.DeleteFunc(h.draining, func(g *liveGeneration) bool { return len(g.workers) == 0 })
 }

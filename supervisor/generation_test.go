@@ -22,7 +22,7 @@ func (s *stage) generationsAre(serving []int, draining ...[]int) {
 			return slices.Equal(g.PIDs, pids) && g.Draining == (serving == nil || i > 0) && !g.Since.IsZero()
 		})
 	})
-	s.becomes(float64(len(want)), "generations", "ngboss")
+	s.waitForMetric(float64(len(want)), "generations", "ngboss")
 }
 
 func TestGenerations(t *testing.T) {
@@ -72,7 +72,7 @@ func TestGenerations(t *testing.T) {
 	}
 }
 
-func TestCrowdIsEightByDefault(t *testing.T) {
+func TestMaxGenerationsDefaultsToEight(t *testing.T) {
 	h := New(Options{})
 	drain := make([]Generation, maxGenerations)
 	for i := range drain {
@@ -87,18 +87,18 @@ func TestCrowdIsEightByDefault(t *testing.T) {
 	}
 }
 
-// What nobody of us sent is a crash, also when the worker was to leave anyway.
-func TestCrashWhileDraining(t *testing.T) {
-	s := play(t, Options{})
+// A signal that haproxy-zk did not send is a crash, even if the worker was draining.
+func TestCrashOfDrainingWorkerIsCounted(t *testing.T) {
+	s := startStage(t, Options{})
 	old := s.reload("workers 3 busy")
 	next := s.reload("")
 	for i, pid := range old[:2] {
 		kill(t, pid, unix.SIGKILL)
-		s.becomes(float64(1+i), "worker_exits_total", "died")
+		s.waitForMetric(float64(1+i), "worker_exits_total", "died")
 	}
 	kill(t, old[2], unix.SIGUSR2)
-	s.becomes(1, "worker_exits_total", "drained")
-	s.becomes(-1, "worker_exits_total", "killed")
+	s.waitForMetric(1, "worker_exits_total", "drained")
+	s.waitForMetric(0, "worker_exits_total", "killed")
 	s.generationsAre(next)
 	if len(s.Died()) > 0 {
 		t.Error("the crash of a replaced worker asks for a restoration")

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-func TestSoftStopWaitsForTheGraceToBegin(t *testing.T) {
+func TestStopWaitsForGraceToStart(t *testing.T) {
 	begins := make(chan struct{})
-	s := play(t, Options{StopGrace: time.Nanosecond, Soft: func() <-chan struct{} { return begins }})
+	s := startStage(t, Options{StopGrace: time.Nanosecond, GraceStarts: func() <-chan struct{} { return begins }})
 	pids := s.reload("workers 2 busy")
 	s.stop()
 	for _, pid := range pids {
-		eventually(t, "it is told to finish", func() bool { return slices.Contains(s.signals(pid), "SIGUSR1") })
+		eventually(t, "it is asked to finish", func() bool { return slices.Contains(s.signals(pid), "SIGUSR1") })
 	}
 	select {
 	case <-s.over:
@@ -30,7 +30,7 @@ func TestSoftStopWaitsForTheGraceToBegin(t *testing.T) {
 	}
 }
 
-func TestHurryEndsTheGrace(t *testing.T) {
+func TestHurryEndsGrace(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		soft func() <-chan struct{}
@@ -40,10 +40,10 @@ func TestHurryEndsTheGrace(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			hurry := make(chan struct{})
-			s := play(t, Options{StopGrace: time.Hour, Soft: tt.soft, Hurry: hurry})
+			s := startStage(t, Options{StopGrace: time.Hour, GraceStarts: tt.soft, GraceOver: hurry})
 			pids := s.reload("workers 2 busy")
 			s.stop()
-			eventually(t, "it is told to finish", func() bool { return slices.Contains(s.signals(pids[1]), "SIGUSR1") })
+			eventually(t, "it is asked to finish", func() bool { return slices.Contains(s.signals(pids[1]), "SIGUSR1") })
 			close(hurry)
 			if err := s.end(); err != nil {
 				t.Error(err)
@@ -55,8 +55,8 @@ func TestHurryEndsTheGrace(t *testing.T) {
 	}
 }
 
-func TestLimitsAreThoseSetLast(t *testing.T) {
-	s := play(t, Options{StopGrace: time.Hour})
+func TestLatestLimitsApply(t *testing.T) {
+	s := startStage(t, Options{StopGrace: time.Hour})
 	pids := s.reload("workers 1 busy")
 	s.SetLimits(time.Nanosecond, 0)
 	if err := s.end(); err != nil {

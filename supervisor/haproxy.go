@@ -15,14 +15,14 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// ErrStopped is what [HAProxy.Reload] returns once Run is over or about to be.
+// ErrStopped is returned by [HAProxy.Reload] once Run has returned or is about to.
 var ErrStopped = errors.New("HAProxy is being stopped")
 
 // Prober finds out which processes answer on HAProxy's stats sockets.
 type Prober interface {
-	// Probe asks until each of pids has answered or ctx is done, and returns
-	// those that have, each with the path of a socket. An error says that this
-	// process could not ask: of those that are missing nothing is known.
+	// Probe waits until each of pids has answered or ctx is done, and returns those that
+	// have, each with the path of a socket. An error means that this process could not
+	// probe: the missing ones may be healthy.
 	Probe(ctx context.Context, pids []int) (map[int]string, error)
 }
 
@@ -32,56 +32,71 @@ type Options struct {
 	// Exec is the path of the executable.
 	Exec     string
 	ConfFile string
-	PIDFile  string
+	// PIDFile and Sockets are empty if another process created the files.
+	PIDFile string
+	// Record is the path of a file that lists HAProxy's processes for the next start of
+	// haproxy-zk, in an existing directory; empty disables it. See [Recorded].
+	Record string
+	// WorkerUID is the user to which HAProxy's workers switch; 0 means that they do not.
+	WorkerUID int
 	// Sockets are removed after a stop.
 	Sockets []string
 	// StopGrace is how long connections may take to end after a stop.
 	StopGrace time.Duration
-	// Soft is asked when a stop begins: the grace does not begin before the
-	// channel that it returns is closed. A nil Soft or channel is at once.
-	Soft func() <-chan struct{}
-	// Hurry is closed when the grace is over whatever is left of it; nil is never.
-	Hurry <-chan struct{}
-	// Detach is closed before Run's ctx is done when all processes are to be left
-	// as they are, with their files; nil is never.
+	// GraceStarts is called when a stop begins: the grace period starts when the returned
+	// channel is closed. With a nil GraceStarts or channel it starts at once.
+	GraceStarts func() <-chan struct{}
+	// GraceOver is closed to end the grace period early; nil never is.
+	GraceOver <-chan struct{}
+	// Detach is closed before Run's ctx is done to leave all processes and their files as
+	// they are; nil never is.
 	Detach <-chan struct{}
-	// HardStopAfter is how long those of a replaced generation may; 0 is for ever.
+	// HardStopAfter limits how long a replaced generation may drain; 0 is no limit.
 	HardStopAfter time.Duration
-	// MaxGenerations is how many may drain before [HAProxy.Crowded]; 0 is 8.
+	// MaxGenerations is how many generations may drain before [HAProxy.Crowded] reports
+	// true; 0 is 8.
 	MaxGenerations int
-	Reaper         *Reaper
-	Prober         Prober
-	Logger         *slog.Logger
-	Metrics        *Metrics
+	// Said is called with the output of each start of HAProxy, which is mostly empty.
+	// Calls do not overlap; it may be nil.
+	Said    func(text string)
+	Reaper  *Reaper
+	Prober  Prober
+	Logger  *slog.Logger
+	Metrics *Metrics
 }
 
-// HAProxy is the HAProxy of one proxy: the processes of the generation that
-// serves, and those of earlier ones that finish their connections.
+// HAProxy manages the HAProxy processes of one proxy: those of the serving generation,
+// and those of earlier ones that drain.
 type HAProxy struct {
 	Options
 
 	requests    chan request
-	died        chan int
-	over        chan struct{} // closed when Run takes no more requests
+	deaths      chan int
+	over        chan struct{} // closed when Run accepts no more requests
 	generations atomic.Pointer[[]Generation]
-	limits      atomic.Pointer[limits] // nil: as they are
-	// openStranger is the function of that name but in tests.
-	openStranger func(pid int) (*stranger, error)
+	limits      atomic.Pointer[limits] // nil: unchanged
+	// openForeignProcess is replaced in tests.
+	openForeignProcess func(pid int) (*foreignProcess, error)
 
 	// What follows belongs to Run.
 
-	took     time.Duration // of the last reload; 0: there was none
-	current  *generation
-	draining []*generation
-	exits    chan exit
-	gaveUp   chan struct{} // closed when no more exits are taken
-	watchers sync.WaitGroup
-	mending  mending
+	// The fields below belong to Run.
+	lastReload     time.Duration // zero before the first reload
+	current        *liveGeneration
+	draining       []*liveGeneration
+	exits          chan exit
+	stopWatching   chan struct{} // closed when Run no longer receives exits
+	watchers       sync.WaitGroup
+	pidFileRewrite pidFileRewrite
+	reported       map[identity]bool // foreign processes already logged
+	// inherited are the processes of this proxy that existed before Run.
+	inherited []int
 }
 
 type request struct {
 	ctx    context.Context
 	launch registry.Launch
+	adopt  bool // else reload
 	reply  chan<- answer
 }
 
@@ -91,70 +106,82 @@ type answer struct {
 }
 
 type exit struct {
-	generation *generation
+	generation *liveGeneration
 	worker     *worker
 }
 
-// maxDied is how many deaths wait to be heard; a generation has at most 64 processes.
-const maxDied = 256
+// maxDeaths bounds the deaths that nobody has received yet; a generation has at most
+// 64 processes.
+const maxDeaths = 256
 
 const (
-	// endWithin is how long a process may take to end when it is told to at once.
+	// endWithin is how long a process may take to end after SIGTERM.
 	endWithin = time.Second
-	// killedWithin is how long one may that was killed: the kernel frees its memory.
-	// Longer takes who waits for a disk for ever, or may not be signalled.
+	// killedWithin is how long a process may take to end after SIGKILL: the kernel frees
+	// its memory. Longer means uninterruptible I/O or a missing permission.
 	killedWithin = 5 * time.Second
 )
 
-// New returns an HAProxy that waits to be run.
+// New returns an HAProxy that is ready for Run.
 func New(o Options) *HAProxy {
 	return &HAProxy{
-		Options:      o,
-		requests:     make(chan request),
-		died:         make(chan int, maxDied),
-		over:         make(chan struct{}),
-		exits:        make(chan exit),
-		gaveUp:       make(chan struct{}),
-		openStranger: openStranger,
+		Options:            o,
+		requests:           make(chan request),
+		deaths:             make(chan int, maxDeaths),
+		over:               make(chan struct{}),
+		exits:              make(chan exit),
+		stopWatching:       make(chan struct{}),
+		openForeignProcess: openForeignProcess,
 	}
 }
 
-// Died gives the pid of a worker of the serving generation that ended although
-// nobody told it to.
-func (h *HAProxy) Died() <-chan int { return h.died }
+// Died returns a channel of the pids of serving workers that ended without being asked
+// to.
+func (h *HAProxy) Died() <-chan int { return h.deaths }
 
-// Reload makes a configuration the running one, in place of the generation that
-// serves, if there is one. It returns the pids of the new workers once all of
-// them answer on the stats sockets and the old ones were told to finish. On
-// error what served before still serves, and the files are as they were; an
-// error that wraps [registry.ErrRefused] says that HAProxy does not accept the
-// configuration. Calls queue up.
+// Reload starts a generation with a new configuration in place of the serving one, if
+// there is one. It returns the pids of the new workers once all of them answer on the
+// stats sockets and the old ones have been asked to finish. On error the previous
+// generation still serves and the files are unchanged; an error that wraps
+// [registry.ErrRefused] means that HAProxy rejected the configuration. Calls queue up.
 func (h *HAProxy) Reload(ctx context.Context, launch registry.Launch) ([]int, error) {
+	return h.submit(request{ctx: ctx, launch: launch})
+}
+
+func (h *HAProxy) submit(r request) ([]int, error) {
 	reply := make(chan answer, 1)
+	r.reply = reply
 	select {
-	case h.requests <- request{ctx, launch, reply}:
+	case h.requests <- r:
 	case <-h.over:
 		return nil, ErrStopped
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	case <-r.ctx.Done():
+		return nil, r.ctx.Err()
 	}
 	a := <-reply
 	return a.pids, a.err
 }
 
-// Run owns the processes until ctx is done; then it stops them in order and
-// returns when all have ended. It starts none by itself: [HAProxy.Reload] does.
-// The first one takes over from an HAProxy of this proxy that another process of
-// ours left running. Where it has not come to that, a stop ends that one too, but
-// a failure leaves it serving: that is, when ctx has a cause of its own.
+// Run owns the processes until ctx is done; then it stops them in order and returns
+// when all have ended. It starts none by itself: [HAProxy.Reload] does. Unless
+// [HAProxy.Adopt] succeeded, the first Reload takes over from an HAProxy of this proxy
+// that an earlier haproxy-zk left running. If neither happened, a stop ends that
+// HAProxy too, but a failure, which is a ctx with a cause of its own, leaves it serving.
 func (h *HAProxy) Run(ctx context.Context) error {
-	defer h.Metrics.forget(h.Proxy)
+	h.Metrics.addProxy(h.Proxy)
+	defer h.Metrics.removeProxy(h.Proxy)
 	locked, err := lock(h.PIDFile + ".lock")
 	if err != nil {
 		close(h.over)
 		return err
 	}
 	defer locked.Close()
+	if err := h.clearSockets(); err != nil {
+		close(h.over)
+		return err
+	}
+	// The list only matters for children of this process; on error it is empty.
+	h.inherited, _ = h.processes()
 	for {
 		h.takeLimits()
 		timer := time.NewTimer(h.untilNext())
@@ -165,81 +192,93 @@ func (h *HAProxy) Run(ctx context.Context) error {
 			close(h.over)
 			if h.detached() {
 				h.Logger.Info("leaving HAProxy serving", "generations", len(h.Generations()))
+				left := h.workers()
+				if h.current != nil {
+					left = append(left, h.current.workers...)
+				}
+				h.unwatch(left)
 				return nil
 			}
-			if h.current == nil && errors.Is(context.Cause(ctx), context.Canceled) {
+			requested := errors.Is(context.Cause(ctx), context.Canceled)
+			if h.current == nil && requested {
 				h.takeOver()
 			}
-			return h.stop()
+			return h.stop(requested)
 		case r := <-h.requests:
 			both, cancel := context.WithCancel(r.ctx)
 			stop := context.AfterFunc(ctx, cancel)
-			pids, err := h.reload(both, r.launch)
+			var pids []int
+			var err error
+			if r.adopt {
+				pids, err = h.adoptEarlier(both, r.launch)
+			} else {
+				pids, err = h.handleReload(both, r.launch)
+				h.count(r.launch.Cause, err)
+			}
 			stop()
 			cancel()
-			h.count(r.launch.Cause, err)
 			if err != nil && ctx.Err() != nil {
 				err = fmt.Errorf("%w: %w", ErrStopped, err)
 			}
-			h.measure()
+			h.publish()
 			r.reply <- answer{pids, err}
 		case e := <-h.exits:
 			h.exited(e)
 		case <-timer.C:
 			h.hardStop()
-			h.mend()
+			h.rewritePIDFile()
 		}
 		timer.Stop()
-		h.measure()
+		h.publish()
 	}
 }
 
-// watch makes the ends of a generation's workers events of Run.
-func (h *HAProxy) watch(g *generation) {
+// watch delivers the exits of a generation's workers to Run.
+func (h *HAProxy) watch(g *liveGeneration) {
 	for _, w := range g.workers {
 		h.watchers.Go(func() {
 			select {
 			case <-w.Done():
-			case <-h.gaveUp:
+			case <-h.stopWatching:
 				return
 			}
 			select {
 			case h.exits <- exit{g, w}:
-			case <-h.gaveUp:
+			case <-h.stopWatching:
 			}
 		})
 	}
 }
 
 func (h *HAProxy) exited(e exit) {
-	h.forgetEnded(e)
+	h.removeEnded(e)
 	serving := e.generation == h.current
 	reason := e.worker.reason()
 	if serving {
-		reason = "died" // nobody told it to
+		reason = "died" // it was not asked to end
 	}
 	h.Metrics.exits.WithLabelValues(h.Proxy, reason).Inc()
-	log := h.Logger.With("pid", e.worker.pid, "status", e.worker.status())
+	log := h.Logger.With("pid", e.worker.pid, "status", e.worker.exitStatus())
 	switch {
 	case serving:
-		log.Error("a worker died, its connections were cut and the others carry its load until it is replaced")
+		log.Error("worker died, its connections were cut; replacing it while the others carry its load")
 		select {
-		case h.died <- e.worker.pid:
-		default: // nobody listens, and enough is known
+		case h.deaths <- e.worker.pid:
+		default: // nobody receives, and enough deaths are queued
 		}
 	case reason == "died":
-		log.Error("a worker died while it finished its connections, they were cut")
+		log.Error("draining worker died, its connections were cut")
 	case reason == "killed":
-		log.Info("a worker was ended, its connections were cut")
+		log.Info("worker was killed, its connections were cut")
 	default:
-		log.Info("a worker has finished its connections")
+		log.Info("worker finished its connections and exited")
 	}
 }
 
 type limits struct{ stopGrace, hardStopAfter time.Duration }
 
-// SetLimits replaces StopGrace and HardStopAfter, for the next stop and from the
-// next reload on. It does not block and may be called from any goroutine.
+// SetLimits replaces StopGrace, for the next stop, and HardStopAfter, from the next
+// reload on. It does not block, and any goroutine may call it.
 func (h *HAProxy) SetLimits(stopGrace, hardStopAfter time.Duration) {
 	h.limits.Store(&limits{stopGrace, hardStopAfter})
 }
@@ -250,16 +289,15 @@ func (h *HAProxy) takeLimits() {
 	}
 }
 
-// untilNext is how long there is nothing to do by itself: as long as the oldest
-// generation may still take, and until the pid file is tried again.
+// untilNext returns the time until the next hard stop or rewrite of the pid file.
 func (h *HAProxy) untilNext() time.Duration {
 	wait := time.Hour
-	if !h.mending.at.IsZero() {
-		wait = min(wait, time.Until(h.mending.at))
+	if !h.pidFileRewrite.at.IsZero() {
+		wait = min(wait, time.Until(h.pidFileRewrite.at))
 	}
 	if h.HardStopAfter > 0 {
 		for _, g := range h.draining {
-			if !g.ending {
+			if !g.terminating {
 				wait = min(wait, time.Until(g.since.Add(h.HardStopAfter)))
 			}
 		}
@@ -269,9 +307,9 @@ func (h *HAProxy) untilNext() time.Duration {
 
 func (h *HAProxy) hardStop() {
 	for _, g := range h.draining {
-		if h.HardStopAfter > 0 && !g.ending && time.Since(g.since) >= h.HardStopAfter {
-			h.Logger.Warn("cutting the sessions that a replaced generation still has", "hard_stop_after", h.HardStopAfter, "pids", pidsOf(g.workers))
-			g.ending = true
+		if h.HardStopAfter > 0 && !g.terminating && time.Since(g.since) >= h.HardStopAfter {
+			h.Logger.Warn("killing an old generation, its remaining sessions are cut", "hard_stop_after", h.HardStopAfter, "pids", pidsOf(g.workers))
+			g.terminating = true
 			h.terminate(slices.Clone(g.workers))
 		}
 	}
@@ -286,18 +324,18 @@ func (h *HAProxy) detached() bool {
 	}
 }
 
-func (h *HAProxy) signal(workers []*worker, sig unix.Signal) {
+func (h *HAProxy) sendSignal(workers []*worker, sig unix.Signal) {
 	for _, w := range workers {
-		if err := w.signal(sig); err != nil {
+		if err := w.sendSignal(sig); err != nil {
 			h.Logger.Error("cannot signal a worker", "error", err)
 		}
 	}
 }
 
-// terminate ends workers, by force those that have not ended when the timer fires.
+// terminate sends SIGTERM, and SIGKILL to workers still alive when the timer fires.
 func (h *HAProxy) terminate(workers []*worker) *time.Timer {
-	h.signal(workers, unix.SIGTERM)
-	return time.AfterFunc(endWithin, func() { h.signal(workers, unix.SIGKILL) })
+	h.sendSignal(workers, unix.SIGTERM)
+	return time.AfterFunc(endWithin, func() { h.sendSignal(workers, unix.SIGKILL) })
 }
 
 func (h *HAProxy) count(cause string, err error) {

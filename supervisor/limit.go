@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// raiseFiles makes the limit of open files, which children inherit, at least
-// wanted. HAProxy raises its soft limit to the hard one by itself. It returns a
-// warning when the limit stays lower, and an error when it is below needed.
+// raiseFiles raises the hard limit of open files, which children inherit, to at least
+// wanted. HAProxy raises its own soft limit. It returns a warning if the limit stays
+// lower, and an error if it is below needed.
 func raiseFiles(wanted, needed uint64) (warning string, err error) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
@@ -23,7 +23,22 @@ func raiseFiles(wanted, needed uint64) (warning string, err error) {
 	case err == nil:
 		return "", nil
 	case limit.Max < needed:
-		return "", fmt.Errorf("the slots need %d open files, the hard limit is %d and cannot be raised (%w): raise it (ulimit -Hn, LimitNOFILE=, docker run --ulimit nofile=%d)", needed, limit.Max, err, wanted)
+		return "", fmt.Errorf("the occupied slots need %d open files, the hard limit is %d and cannot be raised (%w); %s", needed, limit.Max, err, MoreFiles(wanted))
 	}
-	return fmt.Sprintf("maxconn and the slots want %d open files, the hard limit is %d and cannot be raised (%v): HAProxy refuses connections beyond it; raise it or lower maxconn", wanted, limit.Max, err), nil
+	return fmt.Sprintf("%s; it cannot be raised (%v): %s", FewFiles(wanted, limit.Max), err, FewFilesRemedy(wanted)), nil
+}
+
+// FewFiles describes a hard limit of open files below what a proxy may need.
+func FewFiles(wanted, hard uint64) string {
+	return fmt.Sprintf("maxconn and all slots need %d open files, the hard limit is %d: HAProxy will refuse connections beyond it", wanted, hard)
+}
+
+// FewFilesRemedy is what to do about [FewFiles].
+func FewFilesRemedy(wanted uint64) string {
+	return MoreFiles(wanted) + ", or lower maxconn or max_server"
+}
+
+// MoreFiles is how to raise the hard limit of open files.
+func MoreFiles(wanted uint64) string {
+	return fmt.Sprintf("raise it with ulimit -Hn, LimitNOFILE= or docker run --ulimit nofile=%d", wanted)
 }

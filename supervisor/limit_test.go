@@ -11,8 +11,8 @@ import (
 // Beyond what the kernel gives to anybody.
 const tooManyFiles = 1 << 40
 
-func TestNeededFilesThatTheKernelDoesNotGive(t *testing.T) {
-	s := play(t, Options{})
+func TestUnattainableNeededFilesFail(t *testing.T) {
+	s := startStage(t, Options{})
 	_, err := s.Reload(t.Context(), registry.Launch{Config: []byte("x"), Cause: "start", FilesWanted: tooManyFiles, FilesNeeded: tooManyFiles})
 	if err == nil || !strings.Contains(err.Error(), strconv.Itoa(tooManyFiles)) {
 		t.Errorf("it does not say how many are needed: %v", err)
@@ -22,8 +22,8 @@ func TestNeededFilesThatTheKernelDoesNotGive(t *testing.T) {
 	}
 }
 
-func TestWantedFilesThatTheKernelDoesNotGive(t *testing.T) {
-	s := play(t, Options{})
+func TestUnattainableWantedFilesWarn(t *testing.T) {
+	s := startStage(t, Options{})
 	if _, err := s.Reload(t.Context(), registry.Launch{Config: []byte("x"), Cause: "start", FilesWanted: tooManyFiles}); err != nil {
 		t.Error(err)
 	}

@@ -13,11 +13,11 @@ import (
 
 const (
 	maxOutput = 64 << 10
-	// A process that the child left behind may keep the pipe open.
+	// A process left behind by the child may keep the pipe open.
 	drainOutput = 100 * time.Millisecond
 )
 
-// ExitError says that a program ran and did not succeed.
+// ExitError is the error of a program that ran and did not succeed.
 type ExitError struct {
 	Path   string
 	Status unix.WaitStatus
@@ -33,9 +33,9 @@ func (e *ExitError) Error() string {
 	return fmt.Sprintf("%s: %s: %s", e.Path, describe(e.Status), words)
 }
 
-// Output runs a program and returns what it prints, stdout and stderr together.
-// A program that does not succeed is an [*ExitError]; one that still runs when
-// ctx is done is killed.
+// Output runs a program and returns its combined stdout and stderr. If the program
+// does not succeed, the error is an [*ExitError]; if it still runs when ctx is done, it
+// is killed with its process group. So ctx must have a deadline.
 func (r *Reaper) Output(ctx context.Context, path string, args ...string) (string, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
@@ -54,7 +54,7 @@ func (r *Reaper) Output(ctx context.Context, path string, args ...string) (strin
 	}
 	printed := make(chan string, 1)
 	go func() {
-		// A program that prints more must not block on a full pipe.
+		// Drain the rest: a program that prints more must not block on a full pipe.
 		text, _ := io.ReadAll(io.LimitReader(pr, maxOutput))
 		_, _ = io.Copy(io.Discard, pr)
 		printed <- string(text)
@@ -63,19 +63,31 @@ func (r *Reaper) Output(ctx context.Context, path string, args ...string) (strin
 	select {
 	case <-child.Done():
 	case <-ctx.Done():
-		cut = ctx.Err()
-		if err := child.signal(unix.SIGKILL); err != nil {
-			r.log.Error("cannot end a program that hangs", "path", path, "error", err)
-		}
-		<-child.Done()
+		cut = r.killTimedOut(ctx, child)
 	}
 	_ = pr.SetReadDeadline(time.Now().Add(drainOutput))
 	text := <-printed
 	switch {
 	case cut != nil:
-		return text, fmt.Errorf("run %s: ended because it did not finish in time: %w", path, cut)
+		return text, fmt.Errorf("run %s: %w", path, cut)
 	case child.Status() != 0:
 		return text, &ExitError{Path: path, Status: child.Status(), Output: text}
 	}
 	return text, nil
+}
+
+// killTimedOut kills a program that ran out of time and returns why. A program in
+// uninterruptible I/O is left to the reaper.
+func (r *Reaper) killTimedOut(ctx context.Context, child *Child) error {
+	if err := child.signalGroup(unix.SIGKILL); err != nil {
+		return fmt.Errorf("cannot kill a hung program: %w", err)
+	}
+	killed := time.NewTimer(killedWithin)
+	defer killed.Stop()
+	select {
+	case <-child.Done():
+		return fmt.Errorf("killed because it did not finish in time: %w", ctx.Err())
+	case <-killed.C:
+		return fmt.Errorf("process %d did not finish in time and survived SIGKILL; check uninterruptible I/O: %w", child.PID, ctx.Err())
+	}
 }

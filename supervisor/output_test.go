@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// output runs a script, but does not wait for ever.
+// output runs a script with a time limit.
 func output(ctx context.Context, t *testing.T, r *Reaper, script string) (text string, err error) {
 	t.Helper()
 	done := make(chan struct{})
@@ -19,7 +19,7 @@ func output(ctx context.Context, t *testing.T, r *Reaper, script string) (text s
 		defer close(done)
 		text, err = r.Output(ctx, shell, "-c", script)
 	}()
-	arrives(t, "Output returns", done)
+	waitFor(t, "Output returns", done)
 	return text, err
 }
 
@@ -62,7 +62,7 @@ func TestOutput(t *testing.T) {
 	}
 }
 
-func TestOutputOfNoProgram(t *testing.T) {
+func TestOutputOfMissingProgram(t *testing.T) {
 	r := runReaper(t)
 	_, err := r.Output(t.Context(), filepath.Join(t.TempDir(), "haproxy"))
 	if !errors.Is(err, unix.ENOENT) || errors.As(err, new(*ExitError)) {
@@ -85,19 +85,19 @@ func TestOutputEndsWithItsContext(t *testing.T) {
 	r := runReaper(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		comes(func() bool { return len(children(t)) == 1 })
+		pollUntil(func() bool { return len(children(t)) == 1 })
 		cancel()
 	}()
 	if _, err := output(ctx, t, r, "exec sleep 1000"); !errors.Is(err, context.Canceled) || errors.As(err, new(*ExitError)) {
 		t.Errorf("the error is %v", err)
 	}
 	if left := children(t); len(left) > 0 {
-		t.Errorf("processes %d are left", left)
+		t.Errorf("processes %d remain", left)
 	}
 }
 
-// A daemon that does not close its output must not hold up who started it.
-func TestOutputWaitsForNobodyElse(t *testing.T) {
+// A daemon that keeps its output open must not block the caller.
+func TestOutputDoesNotWaitForGrandchildren(t *testing.T) {
 	r := runReaper(t)
 	text, err := output(t.Context(), t, r, "sleep 1000 & echo $!")
 	if err != nil {
@@ -107,6 +107,6 @@ func TestOutputWaitsForNobodyElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	areChildren(t, pid)
+	waitForChildren(t, pid)
 	kill(t, pid, unix.SIGKILL)
 }

@@ -9,42 +9,42 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
+	"github.com/haproxy-zk/haproxy-zk/retry"
 )
 
-// ErrEnded is what [Proxies.Set] returns once the set is being stopped.
+// ErrEnded is returned by [Proxies.Set] once the set is being stopped.
 var ErrEnded = errors.New("the proxies are being stopped")
 
-// Proxy is one proxy as the set keeps it running.
+// Proxy is one proxy of the set.
 type Proxy struct {
 	Name string
-	// Fingerprint stands for all that makes the proxy what it is: one with the
-	// same name and fingerprint is the same.
+	// Fingerprint stands for the whole configuration of the proxy: the same name and
+	// fingerprint mean the same proxy.
 	Fingerprint string
-	// Run serves the proxy until ctx is done, and returns when nothing of it is
-	// left. It calls started once the proxy serves.
+	// Run serves the proxy until ctx is done, and returns when nothing of it remains. It
+	// calls started once the proxy serves.
 	Run func(ctx context.Context, started func()) error
-	// Change makes the proxy that runs under this name this one, without ending
-	// it; it does not block, and that one's Run goes on being the one that is
-	// called. When it is nil, that one is stopped, and this one started after it.
+	// Change turns the running proxy of this name into this one without ending it: that
+	// proxy's Run continues. It does not block. If Change is nil, that proxy is stopped
+	// and this one is started afterwards.
 	Change func()
 }
 
-// Proxies is a set of named proxies, each running on its own: one that fails is
-// started again with backoff and never ends another.
+// Proxies is a set of named proxies that run independently: one that fails is
+// restarted with backoff and never ends another.
 type Proxies struct {
 	log   *slog.Logger
 	first []Proxy
 	sets  chan setting
-	over  chan struct{} // closed when Run takes no more sets
+	over  chan struct{} // closed when Run accepts no more sets
 }
 
-// NewProxies returns a set that waits to be run.
+// NewProxies returns a set that is ready for Run.
 func NewProxies(log *slog.Logger, set []Proxy) *Proxies {
 	return &Proxies{log: log, first: set, sets: make(chan setting), over: make(chan struct{})}
 }
 
-// Changes are the names of the proxies by what [Proxies.Set] did to them.
+// Changes are the names of the proxies, by what [Proxies.Set] did to them.
 type Changes struct{ Added, Removed, Changed, Unchanged []string }
 
 type setting struct {
@@ -52,21 +52,21 @@ type setting struct {
 	reply chan<- Changes
 }
 
-// member is a proxy of the set, or the last one of its name that was.
+// member is a proxy of the set, or the last one that had its name.
 type member struct {
 	Proxy
-	stop    context.CancelFunc
-	ended   chan struct{}
-	hasten  chan struct{} // a value ends a pause
-	removed bool
+	stop     context.CancelFunc
+	ended    chan struct{}
+	startNow chan struct{} // a value ends a pause
+	removed  bool
 }
 
-// settledAfter is how long a proxy must have served for its backoff to start anew.
+// settledAfter is how long a proxy must have served for its backoff to be reset.
 const settledAfter = time.Minute
 
-// Run keeps the proxies running until ctx is done and all of them have ended.
-// One that cannot work at its first start ends the set, and its error is
-// returned, unless it came by [Proxies.Set]. Run is called once.
+// Run keeps the proxies running until ctx is done and all of them have ended. If a
+// proxy fails before it has ever served, the set ends and Run returns the error, except
+// for proxies added by [Proxies.Set]. Call Run once.
 func (p *Proxies) Run(ctx context.Context) error {
 	all, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
@@ -75,7 +75,7 @@ func (p *Proxies) Run(ctx context.Context) error {
 	start := func(proxy Proxy, mustStart bool) {
 		before := members[proxy.Name]
 		ctx, stop := context.WithCancel(all)
-		m := &member{Proxy: proxy, stop: stop, ended: make(chan struct{}), hasten: make(chan struct{}, 1)}
+		m := &member{Proxy: proxy, stop: stop, ended: make(chan struct{}), startNow: make(chan struct{}, 1)}
 		members[proxy.Name] = m
 		running.Go(func() {
 			defer close(m.ended)
@@ -83,7 +83,7 @@ func (p *Proxies) Run(ctx context.Context) error {
 			if before != nil {
 				<-before.ended
 			}
-			if err := p.keep(ctx, m, mustStart); err != nil {
+			if err := p.superviseProxy(ctx, m, mustStart); err != nil {
 				fail(fmt.Errorf("proxy %s: %w", proxy.Name, err))
 			}
 		})
@@ -94,22 +94,22 @@ func (p *Proxies) Run(ctx context.Context) error {
 	for all.Err() == nil {
 		select {
 		case s := <-p.sets:
-			s.reply <- change(members, s.set, func(proxy Proxy) { start(proxy, false) })
+			s.reply <- applySet(members, s.set, func(proxy Proxy) { start(proxy, false) })
 		case <-all.Done():
 		}
 	}
 	close(p.over)
 	running.Wait()
-	if cause := context.Cause(all); cause != context.Cause(ctx) { //nolint:errorlint // identity: a cause that is no failure is that of ctx
+	if cause := context.Cause(all); cause != context.Cause(ctx) { //nolint:errorlint // identity: without a failure the cause is that of ctx
 		return cause
 	}
 	return nil
 }
 
-// Set makes the set this one: proxies that are as they were are not touched, new
-// ones start, others of a name that is there change or are replaced, and those
-// whose names are missing stop. It does not wait until that has happened. The
-// only errors are [ErrEnded] and that of ctx; then nothing has changed.
+// Set replaces the set: unchanged proxies are not touched, new ones start, those with a
+// known name change or are replaced, and those missing from set stop. It does not wait
+// until that has happened. The only errors are [ErrEnded] and that of ctx; then nothing
+// has changed.
 func (p *Proxies) Set(ctx context.Context, set []Proxy) (Changes, error) {
 	reply := make(chan Changes, 1)
 	select {
@@ -122,8 +122,8 @@ func (p *Proxies) Set(ctx context.Context, set []Proxy) (Changes, error) {
 	}
 }
 
-// change makes the members those of set; the new ones are started.
-func change(members map[string]*member, set []Proxy, start func(Proxy)) Changes {
+// applySet turns the members into those of set and starts the new ones.
+func applySet(members map[string]*member, set []Proxy, start func(Proxy)) Changes {
 	var done Changes
 	wanted := make(map[string]bool, len(set))
 	for _, proxy := range set {
@@ -139,7 +139,7 @@ func change(members map[string]*member, set []Proxy, start func(Proxy)) Changes 
 			m.Fingerprint = proxy.Fingerprint
 			proxy.Change()
 			select {
-			case m.hasten <- struct{}{}:
+			case m.startNow <- struct{}{}:
 			default:
 			}
 		default:
@@ -159,24 +159,22 @@ func change(members map[string]*member, set []Proxy, start func(Proxy)) Changes 
 	return done
 }
 
-// keep runs one proxy again and again. With mustStart it returns an error when
-// the first start fails.
-func (p *Proxies) keep(ctx context.Context, proxy *member, mustStart bool) error {
-	pause := backoff.NewExponentialBackOff()
-	// Half as much more or less is at random: 30 s at most.
-	pause.InitialInterval, pause.MaxInterval, pause.Multiplier = 500*time.Millisecond, 20*time.Second, 2
+// superviseProxy restarts one proxy until ctx is done. With mustStart it returns an
+// error if the first start fails.
+func (p *Proxies) superviseProxy(ctx context.Context, proxy *member, mustStart bool) error {
+	pause := retry.Backoff(500*time.Millisecond, 30*time.Second)
 	served := !mustStart
 	for ctx.Err() == nil {
 		begun := time.Now()
 		select {
-		case <-proxy.hasten: // what it asked for is what runs now
+		case <-proxy.startNow: // this run already has the change
 		default:
 		}
 		err := proxy.Run(ctx, func() { served = true })
 		switch {
 		case ctx.Err() != nil:
 			if err != nil {
-				p.log.Error("a proxy did not stop cleanly", "proxy", proxy.Name, "error", err)
+				p.log.Error("proxy did not stop cleanly", "proxy", proxy.Name, "error", err)
 			}
 			return nil
 		case !served:
@@ -186,10 +184,10 @@ func (p *Proxies) keep(ctx context.Context, proxy *member, mustStart bool) error
 			pause.Reset()
 		}
 		wait := pause.NextBackOff()
-		p.log.Error("a proxy ended, it does not serve until it is started again", "proxy", proxy.Name, "retry_in", wait.Round(time.Millisecond), "error", err)
+		p.log.Error("proxy failed, not serving until restarted", "proxy", proxy.Name, "retry_in", wait.Round(time.Millisecond), "error", err)
 		select {
 		case <-ctx.Done():
-		case <-proxy.hasten:
+		case <-proxy.startNow:
 			pause.Reset()
 		case <-time.After(wait):
 		}

@@ -15,8 +15,8 @@ import (
 
 var errBroken = errors.New("broken")
 
-// servingUntilStopped is a proxy that starts, serves until it is stopped, and takes two
-// seconds for that.
+// servingUntilStopped returns a proxy that serves until it is stopped, which takes two
+// seconds.
 func servingUntilStopped(stopped *bool) func(context.Context, func()) error {
 	return func(ctx context.Context, started func()) error {
 		started()
@@ -27,7 +27,7 @@ func servingUntilStopped(stopped *bool) func(context.Context, func()) error {
 	}
 }
 
-// run begins Run of a set, in a bubble.
+// run starts Run of a set in a synctest bubble.
 func run(ctx context.Context, set ...Proxy) <-chan error {
 	over := make(chan error, 1)
 	go func() { over <- NewProxies(slog.New(slog.DiscardHandler), set).Run(ctx) }()
@@ -36,7 +36,7 @@ func run(ctx context.Context, set ...Proxy) <-chan error {
 
 func TestProxiesStopTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		// A cause, such as the signal's, is no failure of the set.
+		// A cause such as a signal is not a failure of the set.
 		ctx, cancel := context.WithCancelCause(t.Context())
 		var first, second bool
 		over := run(
@@ -61,7 +61,7 @@ func TestProxiesStopTogether(t *testing.T) {
 	})
 }
 
-func TestFirstStartThatFailsEndsTheSet(t *testing.T) {
+func TestFailedFirstStartEndsTheSet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var stopped bool
 		over := run(
@@ -79,7 +79,7 @@ func TestFirstStartThatFailsEndsTheSet(t *testing.T) {
 	})
 }
 
-func TestProxyThatEndsIsStartedAgain(t *testing.T) {
+func TestProxyThatEndsIsRestarted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -93,12 +93,12 @@ func TestProxyThatEndsIsStartedAgain(t *testing.T) {
 			switch len(pauses) {
 			case 0:
 				started()
-				return nil // an end without an error is an end as well
+				return nil // ending without an error counts as an end
 			case 10:
 				started()
 				<-time.After(settledAfter + time.Second)
 			}
-			return errBroken // in the beginning it does not even start
+			return errBroken // at first it does not even start
 		}
 		others, stopped := 0, false
 		over := run(
@@ -120,7 +120,7 @@ func TestProxyThatEndsIsStartedAgain(t *testing.T) {
 		if len(pauses) < 20 {
 			t.Fatalf("it was started again after %s", pauses)
 		}
-		// Half of 20 s more or less is chance.
+		// ±50 % jitter.
 		if first := pauses[0]; first < 250*time.Millisecond || first > 750*time.Millisecond {
 			t.Errorf("the first pause was %s", first)
 		}
@@ -136,7 +136,7 @@ func TestProxyThatEndsIsStartedAgain(t *testing.T) {
 	})
 }
 
-// changing is a set that runs in a bubble, and what its proxies did.
+// changing is a set that runs in a synctest bubble and records what its proxies did.
 type changing struct {
 	*Proxies
 	t    *testing.T
@@ -153,7 +153,7 @@ func (c *changing) does(what string) {
 	c.did = append(c.did, what)
 }
 
-// done takes what they did.
+// done returns and clears the record.
 func (c *changing) done() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -171,7 +171,7 @@ func newChanging(t *testing.T, set ...Proxy) *changing {
 	return c
 }
 
-// proxy serves until it is stopped, which takes two seconds.
+// proxy returns a proxy that serves until it is stopped, which takes two seconds.
 func (c *changing) proxy(name, fingerprint string) Proxy {
 	return Proxy{Name: name, Fingerprint: fingerprint, Run: func(ctx context.Context, started func()) error {
 		c.does(name + " starts as " + fingerprint)
@@ -183,7 +183,7 @@ func (c *changing) proxy(name, fingerprint string) Proxy {
 	}}
 }
 
-// set gives the proxies to Set and returns what it and, within a minute, they did.
+// set calls Set and returns its result and what the proxies did in the following minute.
 func (c *changing) set(set ...Proxy) (Changes, []string) {
 	c.t.Helper()
 	changes, err := c.Set(c.t.Context(), set)
@@ -195,7 +195,7 @@ func (c *changing) set(set ...Proxy) (Changes, []string) {
 	return changes, c.done()
 }
 
-func TestSetChangesOnlyWhatIsAnother(t *testing.T) {
+func TestSetLeavesUnchangedProxiesAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newChanging(t)
 		for _, step := range []struct {
@@ -230,11 +230,11 @@ func TestSetChangesOnlyWhatIsAnother(t *testing.T) {
 	})
 }
 
-func TestProxyThatCanChangeIsNotEnded(t *testing.T) {
+func TestChangeableProxyIsNotRestarted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newChanging(t)
 		c.set(c.proxy("a", "1"))
-		for range 2 { // the second time it is what it is
+		for range 2 { // the second time it is unchanged
 			next := c.proxy("a", "2")
 			next.Change = func() { c.does("a changes") }
 			_, did := c.set(next)
@@ -245,7 +245,8 @@ func TestProxyThatCanChangeIsNotEnded(t *testing.T) {
 		if changes, _ := c.set(c.proxy("a", "2")); len(changes.Unchanged) != 1 {
 			t.Errorf("it is another: %v", changes)
 		}
-		// What ends and comes again waits for its own end, whatever is set meanwhile.
+		// A proxy that is removed and added again waits for its own end, whatever is set
+		// meanwhile.
 		for _, set := range [][]Proxy{nil, {c.proxy("a", "3")}, nil} {
 			if _, err := c.Set(t.Context(), set); err != nil {
 				t.Fatal(err)
@@ -261,7 +262,7 @@ func TestProxyThatCanChangeIsNotEnded(t *testing.T) {
 	})
 }
 
-func TestAddedProxyThatFailsIsTriedAgain(t *testing.T) {
+func TestAddedProxyThatFailsIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newChanging(t)
 		starts := 0
@@ -272,7 +273,7 @@ func TestAddedProxyThatFailsIsTriedAgain(t *testing.T) {
 		if starts < 20 || len(c.over) > 0 {
 			t.Fatalf("it was started %d times", starts)
 		}
-		// What changes is tried at once.
+		// A change is tried at once.
 		before := starts
 		failing.Fingerprint, failing.Change = "2", func() {}
 		if _, err := c.Set(t.Context(), []Proxy{failing}); err != nil {

@@ -8,34 +8,35 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// Reaper is the one owner of wait4 in the process. Nobody else may wait for a
-// child, os/exec included: a second waiter and this one steal each other's exit
-// statuses.
+// Reaper is the only caller of wait4 in the process. Nothing else may wait for a child,
+// os/exec included: two waiters steal each other's exit statuses.
 //
-// Its children are those it started and whatever processes lose their parent
-// below it: HAProxy's workers among them, which their launcher leaves behind.
+// Its children are those it started and all descendants that lose their parent, such as
+// HAProxy's workers, whose launcher exits.
 type Reaper struct {
 	log     *slog.Logger
 	signals chan os.Signal
 
 	mu       sync.Mutex
 	children map[int]*Child
-	// strays are the statuses of processes that ended before anybody adopted
-	// them. They are kept while a launch is under way.
+	// strays are the statuses of processes that ended before they were adopted. They are
+	// kept during a launch.
 	strays    map[int]unix.WaitStatus
 	launching int
 	orphans   int
+	oomScore  oomScore
 }
 
-// NewReaper makes the process the subreaper of its descendants, which process 1
-// is without being asked, and keeps from them the descriptors that it inherited.
-// Children can be started at once; they are waited for while Run runs.
+// NewReaper makes the process the subreaper of its descendants, which process 1 is by
+// itself, and closes the descriptors it inherited on exec. Children can be started at
+// once; they are reaped while Run runs.
 func NewReaper(log *slog.Logger) (*Reaper, error) {
-	if err := keepDescriptors(); err != nil {
+	if err := closeDescriptorsOnExec(); err != nil {
 		return nil, err
 	}
 	// qemu-user, which runs images of another architecture, has no subreapers.
@@ -52,6 +53,22 @@ func NewReaper(log *slog.Logger) (*Reaper, error) {
 	}
 	signal.Notify(r.signals, unix.SIGCHLD)
 	return r, nil
+}
+
+// StartReaper calls [NewReaper] and runs the reaper until stop is called, which waits
+// for it. Call stop once.
+func StartReaper(log *slog.Logger) (reaper *Reaper, stop func(), err error) {
+	reaper, err = NewReaper(log)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = reaper.Run(ctx) // it returns nil
+	}()
+	return reaper, func() { cancel(); <-ended }, nil
 }
 
 // Run reaps until ctx is done, and returns nil.
@@ -73,10 +90,10 @@ func (r *Reaper) reap() {
 	}
 }
 
-// reapOnce waits for one child that has ended; false when there is none.
+// reapOnce reaps one child that has ended, and returns false if there is none.
 func (r *Reaper) reapOnce() bool {
-	// Under the lock, so that a child that ends at once is known when its status
-	// arrives, and a pid is not signalled once it may be somebody else's.
+	// The lock makes sure that a child which ends at once is registered before its status
+	// arrives, and that a pid is not signaled once it may belong to another process.
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var status unix.WaitStatus
@@ -100,22 +117,30 @@ func (r *Reaper) reapOnce() bool {
 	return true
 }
 
-// Orphans is how many processes it has waited for that nobody here started.
+// Orphans returns how many processes it has reaped that this process did not start.
 func (r *Reaper) Orphans() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.orphans
 }
 
-// start forks and executes path. The child gets files as its descriptors, from 0 on.
+// start forks and executes path. The child gets files as its descriptors from 0 on.
 func (r *Reaper) start(path string, args []string, files []*os.File) (*Child, error) {
+	return r.fork(path, append([]string{path}, args...), files)
+}
+
+// fork is start with an explicit argv[0]. The child gets its own process group: its
+// descendants can be killed with it, and signals of the terminal do not reach it.
+func (r *Reaper) fork(path string, argv []string, files []*os.File) (*Child, error) {
 	fds := make([]uintptr, len(files))
 	for i, f := range files {
 		fds[i] = f.Fd()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	pid, err := unixForkExec(path, args, fds)
+	resume := r.oomScore.suspend()
+	pid, err := syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: os.Environ(), Files: fds, Sys: &syscall.SysProcAttr{Setpgid: true}})
+	resume()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", path, err)
 	}
@@ -128,8 +153,8 @@ func (r *Reaper) own(pid int) *Child {
 	return child
 }
 
-// expect says that a launcher is about to leave processes behind: the exits of
-// unknown ones are remembered for [Reaper.adopt] until the returned function is called.
+// expect is called before a launcher leaves processes behind: exits of unknown
+// processes are remembered for [Reaper.adoptChild] until the returned function is called.
 func (r *Reaper) expect() (stop func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -143,11 +168,11 @@ func (r *Reaper) expect() (stop func()) {
 	}
 }
 
-// adopt makes a process, which a launcher left behind, a known child. It may
-// have ended already. A process that is none of ours, or known already, is an
-// error: its end would never be told here.
-func (r *Reaper) adopt(pid int) (*Child, error) {
-	// Under the lock nobody is reaped, and a child's pid stays its own.
+// adoptChild registers a process that a launcher left behind, and that may have ended
+// already, as a child. A process that is not a child, or already registered, is an
+// error: its exit would never be delivered.
+func (r *Reaper) adoptChild(pid int) (*Child, error) {
+	// The lock stops the reaper, so a child's pid cannot be reused.
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	status, ended := r.strays[pid]
@@ -155,7 +180,7 @@ func (r *Reaper) adopt(pid int) (*Child, error) {
 	case r.children[pid] != nil:
 		return nil, fmt.Errorf("process %d was started earlier", pid)
 	case !ended && !isChild(pid):
-		return nil, fmt.Errorf("process %d is no child of this one", pid)
+		return nil, fmt.Errorf("process %d is not a child of this process", pid)
 	}
 	child := r.own(pid)
 	if ended {
@@ -166,23 +191,36 @@ func (r *Reaper) adopt(pid int) (*Child, error) {
 	return child, nil
 }
 
-// strayed tells whether a process has ended since a launch began that nobody here
-// started or adopted.
+// strayed reports whether a process that was neither started nor adopted here has ended
+// since a launch began.
 func (r *Reaper) strayed() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.strays) > 0
 }
 
-// unknown tells whether a process is a child that nobody here started or adopted.
+// launched returns the processes of an HAProxy that another process started, as
+// [HAProxy.launch] does, and that were not adopted here.
+func (r *Reaper) launched() ([]int, error) {
+	return search(func(pid int) (bool, error) {
+		if !r.unknown(pid) {
+			return false, nil
+		}
+		args, err := arguments(pid)
+		return isLaunch(args), err
+	})
+}
+
+// unknown reports whether a process is a child that was neither started nor adopted
+// here.
 func (r *Reaper) unknown(pid int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.children[pid] == nil && isChild(pid)
 }
 
-// isChild asks the kernel without a descriptor, of which there may be none, and
-// leaves the exit status where it is.
+// isChild asks the kernel without needing a file descriptor, and leaves the exit status
+// to be reaped.
 func isChild(pid int) bool {
 	return unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == nil
 }

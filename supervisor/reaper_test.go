@@ -13,8 +13,8 @@ import (
 
 const shell = "/bin/sh"
 
-// held starts a shell script that reads from its descriptor 3 to wait; release
-// lets it go on.
+// held starts a shell script that waits by reading from its descriptor 3; release lets
+// it continue.
 func held(t *testing.T, r *Reaper, script string) (child *Child, release func()) {
 	t.Helper()
 	null, err := os.Open(os.DevNull)
@@ -36,12 +36,12 @@ func held(t *testing.T, r *Reaper, script string) (child *Child, release func())
 	return child, release
 }
 
-// orphan leaves a process behind that ends with a code once released.
+// orphan leaves a process behind that exits with a code once released.
 func orphan(t *testing.T, r *Reaper, code int) (pid int, release func()) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "pid")
 	parent, release := held(t, r, fmt.Sprintf("(read x <&3; exit %d) & echo $! >%s", code, file))
-	arrives(t, "the parent ends", parent.Done())
+	waitFor(t, "the parent ends", parent.Done())
 	pids, err := readPIDs(file)
 	if err != nil || len(pids) != 1 {
 		t.Fatal(pids, err)
@@ -49,7 +49,7 @@ func orphan(t *testing.T, r *Reaper, code int) (pid int, release func()) {
 	return pids[0], release
 }
 
-func TestReaperMissesNobody(t *testing.T) {
+func TestReaperReapsEveryChild(t *testing.T) {
 	r := runReaper(t)
 	const many = 1000
 	code := func(i int) int { return 1 + i%250 }
@@ -57,7 +57,7 @@ func TestReaperMissesNobody(t *testing.T) {
 	for i := range many {
 		child, let := held(t, r, fmt.Sprintf("(read x <&3; exit 99) & exit %d", code(i)))
 		release = append(release, let)
-		arrives(t, "the parent ends", child.Done())
+		waitFor(t, "the parent ends", child.Done())
 		if got := child.Status().ExitStatus(); got != code(i) {
 			t.Fatalf("parent %d ended with %d", 1+i, got)
 		}
@@ -79,8 +79,8 @@ func TestReaperMissesNobody(t *testing.T) {
 	}
 	done := make(chan struct{})
 	go func() { starting.Wait(); close(done) }()
-	arrives(t, "all have their status", done)
-	areChildren(t)
+	waitFor(t, "all have their status", done)
+	waitForChildren(t)
 	if got := r.Orphans(); got != many {
 		t.Errorf("%d orphans are counted", got)
 	}
@@ -96,21 +96,21 @@ func TestReaperAdopts(t *testing.T) {
 	stop := r.expect()
 	first, release := orphan(t, r, 7)
 	release()
-	areChildren(t)
+	waitForChildren(t)
 	second, release := orphan(t, r, 8)
 	third, _ := orphan(t, r, 9)
 
-	ended, living, signalled := adopted(t, r, first), adopted(t, r, second), adopted(t, r, third)
+	ended, living, signaled := adopted(t, r, first), adopted(t, r, second), adopted(t, r, third)
 	stop()
-	if !ended.ended() || living.ended() || signalled.ended() {
+	if !ended.ended() || living.ended() || signaled.ended() {
 		t.Error("the reaper does not know which of them have ended")
 	}
 	release()
-	if err := signalled.signal(unix.SIGTERM); err != nil {
+	if err := signaled.sendSignal(unix.SIGTERM); err != nil {
 		t.Error(err)
 	}
-	for child, want := range map[*Child]string{ended: "exit code 7", living: "exit code 8", signalled: "killed by SIGTERM"} {
-		arrives(t, "an adopted child ends", child.Done())
+	for child, want := range map[*Child]string{ended: "exit code 7", living: "exit code 8", signaled: "killed by SIGTERM"} {
+		waitFor(t, "an adopted child ends", child.Done())
 		if got := describe(child.Status()); got != want {
 			t.Errorf("an adopted child ended with %s, want %s", got, want)
 		}
@@ -119,58 +119,58 @@ func TestReaperAdopts(t *testing.T) {
 
 func adopted(t *testing.T, r *Reaper, pid int) *Child {
 	t.Helper()
-	child, err := r.adopt(pid)
+	child, err := r.adoptChild(pid)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return child
 }
 
-func TestReaperAdoptsNobodyElse(t *testing.T) {
+func TestReaperAdoptsOnlyChildren(t *testing.T) {
 	r := runReaper(t)
 	known, release := held(t, r, "read x <&3; exit 5")
 	ended, _ := held(t, r, "exit 0")
-	arrives(t, "a child ends", ended.Done())
-	for name, pid := range map[string]int{"a stranger": os.Getppid(), "a known child": known.PID, "one that has ended": ended.PID} {
-		if child, err := r.adopt(pid); err == nil || child != nil {
+	waitFor(t, "a child ends", ended.Done())
+	for name, pid := range map[string]int{"a foreign process": os.Getppid(), "a known child": known.PID, "one that has ended": ended.PID} {
+		if child, err := r.adoptChild(pid); err == nil || child != nil {
 			t.Errorf("%s is adopted", name)
 		}
 	}
 	release()
-	arrives(t, "the known child ends", known.Done())
+	waitFor(t, "the known child ends", known.Done())
 }
 
-// A status is of the process that had the pid then, not of a later one.
-func TestReaperForgetsStraysAfterTheLaunch(t *testing.T) {
+// A status belongs to the process that had the pid then, not to a later one.
+func TestReaperDropsStraysAfterLaunch(t *testing.T) {
 	r := runReaper(t)
 	first, second := r.expect(), r.expect()
 	pid, release := orphan(t, r, 7)
 	release()
-	areChildren(t)
+	waitForChildren(t)
 	first()
 	second()
 	defer r.expect()()
-	if _, err := r.adopt(pid); err == nil {
+	if _, err := r.adoptChild(pid); err == nil {
 		t.Error("a status outlived the launch that it was kept for")
 	}
 }
 
-func TestSignalReachesNobodyElse(t *testing.T) {
+func TestSignalSkipsReusedPID(t *testing.T) {
 	r := runReaper(t)
 	ended, release := held(t, r, "exit 0")
 	release()
-	arrives(t, "the child ends", ended.Done())
-	if err := ended.signal(unix.SIGKILL); err != nil {
+	waitFor(t, "the child ends", ended.Done())
+	if err := ended.sendSignal(unix.SIGKILL); err != nil {
 		t.Errorf("to one that has ended: %v", err)
 	}
 
 	other, release := held(t, r, "read x <&3; exit 5")
-	ended.PID = other.PID // the kernel has given the pid to another process
-	if err := ended.signal(unix.SIGKILL); err != nil {
+	ended.PID = other.PID // simulates that the kernel has reused the pid
+	if err := ended.sendSignal(unix.SIGKILL); err != nil {
 		t.Errorf("to one whose pid is another's: %v", err)
 	}
 	release()
-	arrives(t, "the other child ends", other.Done())
+	waitFor(t, "the other child ends", other.Done())
 	if got := describe(other.Status()); got != "exit code 5" {
 		t.Errorf("the other child ended with %s", got)
 	}

@@ -16,19 +16,19 @@ import (
 )
 
 func TestReload(t *testing.T) {
-	s := play(t, Options{})
+	s := startStage(t, Options{})
 	old := s.reload("workers 2 busy")
 
-	outcome := s.begun(t.Context(), "workers 2 silent")
+	outcome := s.startReload(t.Context(), "workers 2 silent")
 	eventually(t, "the new workers run", func() bool { return len(children(t)) == 4 })
 	var next []int
 	eventually(t, "the launcher has ended", func() bool {
 		next, _ = readPIDs(s.PIDFile)
 		return slices.Equal(children(t), slices.Sorted(slices.Values(slices.Concat(old, next))))
 	})
-	s.untold(old...)
+	s.assertNotSignaled(old...)
 	s.answer(next[0])
-	s.untold(old...)
+	s.assertNotSignaled(old...)
 	if len(outcome) > 0 {
 		t.Error("Reload returned before all new workers answer")
 	}
@@ -38,7 +38,7 @@ func TestReload(t *testing.T) {
 		t.Fatalf("Reload: %d, %v; the pid file has %d", got.pids, got.err, next)
 	}
 	for _, pid := range old {
-		eventually(t, "the old workers are told to finish", func() bool { return slices.Contains(s.signals(pid), "SIGUSR1") })
+		eventually(t, "the old workers are asked to finish", func() bool { return slices.Contains(s.signals(pid), "SIGUSR1") })
 	}
 	args := s.launched()
 	if slices.Contains(args, "-sf") || len(args) != 7 || args[5] != "-x" {
@@ -47,23 +47,24 @@ func TestReload(t *testing.T) {
 	if x := args[6]; x != socketOf(s.dir, old[0]) && x != socketOf(s.dir, old[1]) {
 		t.Errorf("listeners came from %s", x)
 	}
-	s.becomes(2, "workers", "running")
-	s.becomes(2, "workers", "draining")
+	s.waitForMetric(2, "workers", "running")
+	s.waitForMetric(2, "workers", "draining")
 
 	kill(t, old[0], unix.SIGUSR2)
-	s.becomes(1, "workers", "draining")
+	s.waitForMetric(1, "workers", "draining")
 	kill(t, old[1], unix.SIGUSR2)
-	s.becomes(0, "workers", "draining")
-	s.becomes(2, "worker_exits_total", "drained")
-	s.becomes(2, "reloads_total", "ok")
-	areChildren(t, next...)
-	s.untold(next...)
+	s.waitForMetric(0, "workers", "draining")
+	s.waitForMetric(2, "worker_exits_total", "drained")
+	s.waitForMetric(2, "reloads_total", "ok")
+	waitForChildren(t, next...)
+	s.assertNotSignaled(next...)
 	if len(s.Died()) > 0 {
-		t.Error("the end of a replaced worker is told as a death")
+		t.Error("the end of a replaced worker is reported as a death")
 	}
 }
 
-// What fails a reload, and whether the caller gives up once the workers are there.
+// failures are reasons for a reload to fail; giveUp means that the caller cancels once
+// the workers exist.
 var failures = []struct {
 	name    string
 	config  string
@@ -74,26 +75,26 @@ var failures = []struct {
 	{name: "the launcher fails", config: "bind-fails"},
 	{name: "the launcher fails half-way", config: "workers 2 fork-fails"},
 	{name: "the launcher hangs", config: "workers 2 hang", giveUp: true},
-	{name: "the launcher leaves nobody", config: "workers 0"},
+	{name: "the launcher leaves no workers", config: "workers 0"},
 	{name: "the launcher does not write the pid file", config: "no-pids"},
-	{name: "the launcher names a stranger", config: "workers 2 wrong-pids"},
+	{name: "the launcher lists a foreign process", config: "workers 2 wrong-pids"},
 	{name: "the workers die at once", config: "workers 2 die-at-once"},
 	{name: "the workers are silent", config: "workers 2 silent stubborn"},
 	{name: "one worker is silent", config: "workers 2 half-silent", giveUp: true},
 	{name: "the caller gives up", config: "workers 2 silent", giveUp: true},
 }
 
-// fail makes a reload that fails.
+// fail runs a reload that must fail.
 func (s *stage) fail(config string, giveUp bool) error {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())
 	defer cancel()
 	before := children(s.t)
-	outcome := s.begun(ctx, config)
+	outcome := s.startReload(ctx, config)
 	if giveUp {
 		processes := len(before) + 2
 		if strings.Contains(config, "hang") {
-			processes = len(before) + 1 // the launcher, which has them still
+			processes = len(before) + 1 // plus the launcher, which has not left them yet
 		}
 		eventually(s.t, "the workers are there", func() bool {
 			pids, err := readPIDs(s.PIDFile)
@@ -114,7 +115,7 @@ func (s *stage) fail(config string, giveUp bool) error {
 func TestFailedReloadChangesNothing(t *testing.T) {
 	for _, tt := range failures {
 		t.Run(tt.name, func(t *testing.T) {
-			s := play(t, Options{})
+			s := startStage(t, Options{})
 			old := s.reload("workers 2")
 			conf, pids := contents(t, s.ConfFile), contents(t, s.PIDFile)
 
@@ -128,27 +129,27 @@ func TestFailedReloadChangesNothing(t *testing.T) {
 			if got := contents(t, s.PIDFile); got != pids {
 				t.Errorf("the pid file became %q", got)
 			}
-			areChildren(t, old...)
-			s.untold(old...)
-			s.becomes(2, "workers", "running")
-			s.becomes(0, "workers", "draining")
-			s.becomes(1, "reloads_total", "error")
+			waitForChildren(t, old...)
+			s.assertNotSignaled(old...)
+			s.waitForMetric(2, "workers", "running")
+			s.waitForMetric(0, "workers", "draining")
+			s.waitForMetric(1, "reloads_total", "error")
 			if len(s.Died()) > 0 {
-				t.Error("the end of a new worker is told as a death")
+				t.Error("the end of a new worker is reported as a death")
 			}
 
 			next := s.reload("workers 2")
 			if args := s.launched(); args[5] != "-x" {
 				t.Errorf("the launch after it was %q", args)
 			}
-			areChildren(t, next...)
+			waitForChildren(t, next...)
 		})
 	}
 }
 
-// A generation accepts connections from its first moment on. What takes it back
-// costs none, but for those of a worker that may never end by itself.
-func TestGenerationThatIsNotProvenFinishesItsConnections(t *testing.T) {
+// A generation accepts connections from its start. Retiring it loses none of them,
+// except those of a worker that might never end.
+func TestUnprovenGenerationFinishesItsConnections(t *testing.T) {
 	for _, tt := range []struct {
 		name, config string
 		fails        func(s *stage, giveUp func(), answering, other int)
@@ -160,11 +161,11 @@ func TestGenerationThatIsNotProvenFinishesItsConnections(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := play(t, Options{})
+			s := startStage(t, Options{})
 			old := s.reload("workers 2")
 			ctx, giveUp := context.WithCancel(t.Context())
 			defer giveUp()
-			outcome := s.begun(ctx, tt.config)
+			outcome := s.startReload(ctx, tt.config)
 			var next []int
 			eventually(t, "the workers are there", func() bool {
 				next, _ = readPIDs(s.PIDFile)
@@ -174,15 +175,16 @@ func TestGenerationThatIsNotProvenFinishesItsConnections(t *testing.T) {
 			if got := s.await(outcome); got.err == nil {
 				t.Error("no error")
 			}
-			areChildren(t, append(slices.Clone(old), next[0])...)
+			waitForChildren(t, append(slices.Clone(old), next[0])...)
+			eventually(t, "the worker that answers is asked to finish", func() bool { return len(s.signals(next[0])) > 0 })
 			if got := s.signals(next[0]); !slices.Equal(got, []string{"SIGUSR1"}) {
 				t.Errorf("the worker that answers got %q", got)
 			}
 			s.generationsAre(old, next[:1])
 			kill(t, next[0], unix.SIGUSR2)
 			s.generationsAre(old)
-			s.becomes(1, "worker_exits_total", "drained")
-			s.untold(old...)
+			s.waitForMetric(1, "worker_exits_total", "drained")
+			s.assertNotSignaled(old...)
 		})
 	}
 }
@@ -190,19 +192,19 @@ func TestGenerationThatIsNotProvenFinishesItsConnections(t *testing.T) {
 func TestFailedFirstStartLeavesNothing(t *testing.T) {
 	for _, tt := range failures {
 		if tt.config == "workers 2 silent stubborn" {
-			continue // it takes seconds, and differs in nothing
+			continue // takes seconds and tests nothing new
 		}
 		t.Run(tt.name, func(t *testing.T) {
-			s := play(t, Options{})
+			s := startStage(t, Options{})
 			_ = s.fail(tt.config, tt.giveUp)
-			areChildren(t)
+			waitForChildren(t)
 			for _, path := range []string{s.ConfFile, s.PIDFile} {
 				if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 					t.Errorf("%s is there: %v", path, err)
 				}
 			}
 			s.reload("workers 2")
-			s.becomes(2, "workers", "running")
+			s.waitForMetric(2, "workers", "running")
 		})
 	}
 }
@@ -216,7 +218,7 @@ func contents(t *testing.T, path string) string {
 	return string(text)
 }
 
-func TestExecutableThatIsNotThere(t *testing.T) {
+func TestMissingExecutable(t *testing.T) {
 	s := newStage(t, Options{})
 	s.Exec = filepath.Join(s.dir, "none")
 	s.begin()
@@ -226,36 +228,36 @@ func TestExecutableThatIsNotThere(t *testing.T) {
 }
 
 // A worker that neither answers nor ends would keep its share of the listeners.
-func TestSilentWorkerIsEndedByAReload(t *testing.T) {
-	s := play(t, Options{})
+func TestReloadKillsSilentWorker(t *testing.T) {
+	s := startStage(t, Options{})
 	old := s.reload("workers 2 stubborn")
 	s.silence(old[0])
 	next := s.reload("workers 2 busy")
 	if args := s.launched(); !slices.Equal(args[5:], []string{"-x", socketOf(s.dir, old[1])}) {
 		t.Errorf("the launch was %q", args)
 	}
-	areChildren(t, append(next, old[1])...)
-	s.becomes(1, "workers", "draining")
-	s.becomes(1, "worker_exits_total", "killed")
+	waitForChildren(t, append(next, old[1])...)
+	s.waitForMetric(1, "workers", "draining")
+	s.waitForMetric(1, "worker_exits_total", "killed")
 	kill(t, old[1], unix.SIGKILL)
-	s.becomes(1, "worker_exits_total", "died")
+	s.waitForMetric(1, "worker_exits_total", "died")
 
 	s.silence(next...)
 	last := s.reload("workers 2")
 	if args := s.launched(); len(args) != 5 {
-		t.Errorf("nobody answers, the launch was %q", args)
+		t.Errorf("no worker answers, but the launch was %q", args)
 	}
-	areChildren(t, last...)
-	s.becomes(3, "worker_exits_total", "killed")
-	s.becomes(1, "worker_exits_total", "died")
+	waitForChildren(t, last...)
+	s.waitForMetric(3, "worker_exits_total", "killed")
+	s.waitForMetric(1, "worker_exits_total", "died")
 }
 
-// One that was slow for a second is well again when the others are ready.
-func TestWorkerThatAnswersAgainIsNotEnded(t *testing.T) {
-	s := play(t, Options{})
+// A worker that was slow for a second answers again when the new ones are ready.
+func TestReloadSparesRecoveredWorker(t *testing.T) {
+	s := startStage(t, Options{})
 	old := s.reload("workers 2")
 	s.silence(old[0])
-	outcome := s.begun(t.Context(), "silent")
+	outcome := s.startReload(t.Context(), "silent")
 	var next []int
 	eventually(t, "the new worker runs", func() bool {
 		next, _ = readPIDs(s.PIDFile)
@@ -266,18 +268,18 @@ func TestWorkerThatAnswersAgainIsNotEnded(t *testing.T) {
 	if got := s.await(outcome); got.err != nil {
 		t.Fatal(got.err)
 	}
-	areChildren(t, next...)
+	waitForChildren(t, next...)
 	for _, pid := range old {
 		if got := s.signals(pid); !slices.Equal(got, []string{"SIGUSR1"}) {
 			t.Errorf("old worker %d got %q", pid, got)
 		}
 	}
-	s.becomes(2, "worker_exits_total", "drained")
+	s.waitForMetric(2, "worker_exits_total", "drained")
 }
 
-// Who could not be asked may be well: nobody takes its place.
-func TestWorkersThatCannotBeAskedAreNotSilent(t *testing.T) {
-	s := play(t, Options{})
+// Workers that could not be probed may be healthy and are not replaced.
+func TestReloadSparesWorkersThatCannotBeProbed(t *testing.T) {
+	s := startStage(t, Options{})
 	old := s.reload("workers 2")
 	short := filepath.Join(s.dir, "short")
 	if err := os.WriteFile(short, nil, 0o600); err != nil {
@@ -289,21 +291,21 @@ func TestWorkersThatCannotBeAskedAreNotSilent(t *testing.T) {
 	if calls := s.lines("calls"); len(calls) != 1 {
 		t.Errorf("HAProxy was called: %q", calls)
 	}
-	areChildren(t, old...)
-	s.untold(old...)
+	waitForChildren(t, old...)
+	s.assertNotSignaled(old...)
 	if err := os.Remove(short); err != nil {
 		t.Fatal(err)
 	}
-	areChildren(t, s.reload("workers 2")...)
+	waitForChildren(t, s.reload("workers 2")...)
 }
 
 func TestHardStop(t *testing.T) {
 	const after = 500 * time.Millisecond
-	s := play(t, Options{HardStopAfter: after})
+	s := startStage(t, Options{HardStopAfter: after})
 	old := s.reload("workers 2 deaf")
 	begun := time.Now()
 	next := s.reload("stubborn")
-	areChildren(t, next...)
+	waitForChildren(t, next...)
 	if took := time.Since(begun); took < after {
 		t.Errorf("the old workers were ended after %s", took)
 	}
@@ -312,31 +314,31 @@ func TestHardStop(t *testing.T) {
 			t.Errorf("old worker %d got %q", pid, got)
 		}
 	}
-	s.becomes(2, "worker_exits_total", "killed")
+	s.waitForMetric(2, "worker_exits_total", "killed")
 
 	last := s.reload("")
-	areChildren(t, last...)
-	s.becomes(3, "worker_exits_total", "killed")
-	s.becomes(1, "workers", "running")
-	s.becomes(0, "workers", "draining")
+	waitForChildren(t, last...)
+	s.waitForMetric(3, "worker_exits_total", "killed")
+	s.waitForMetric(1, "workers", "running")
+	s.waitForMetric(0, "workers", "draining")
 }
 
 func TestNoHardStop(t *testing.T) {
-	s := play(t, Options{HardStopAfter: 0})
+	s := startStage(t, Options{HardStopAfter: 0})
 	old := s.reload("busy")
 	s.reload("")
-	eventually(t, "the old worker is told to finish", func() bool { return len(s.signals(old[0])) == 1 })
-	s.becomes(1, "workers", "draining")
+	eventually(t, "the old worker is asked to finish", func() bool { return len(s.signals(old[0])) == 1 })
+	s.waitForMetric(1, "workers", "draining")
 	kill(t, old[0], unix.SIGUSR2)
-	s.becomes(1, "worker_exits_total", "drained")
+	s.waitForMetric(1, "worker_exits_total", "drained")
 }
 
-func TestDeathDuringAFailedReload(t *testing.T) {
-	s := play(t, Options{})
+func TestDeathDuringFailedReload(t *testing.T) {
+	s := startStage(t, Options{})
 	old := s.reload("workers 2")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	outcome := s.begun(ctx, "silent")
+	outcome := s.startReload(ctx, "silent")
 	eventually(t, "the new worker runs", func() bool {
 		pids, err := readPIDs(s.PIDFile)
 		return err == nil && len(pids) == 1
@@ -347,25 +349,25 @@ func TestDeathDuringAFailedReload(t *testing.T) {
 	if got := s.await(outcome); got.err == nil {
 		t.Error("no error")
 	}
-	s.dies(old[0])
-	areChildren(t, old[1])
-	s.becomes(1, "workers", "running")
-	s.becomes(1, "worker_exits_total", "died")
+	s.waitForDeath(old[0])
+	waitForChildren(t, old[1])
+	s.waitForMetric(1, "workers", "running")
+	s.waitForMetric(1, "worker_exits_total", "died")
 }
 
 func TestReloadsQueueUp(t *testing.T) {
-	s := play(t, Options{})
+	s := startStage(t, Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	first := s.begun(ctx, "workers 2 hang")
+	first := s.startReload(ctx, "workers 2 hang")
 	eventually(t, "the first is under way", func() bool {
 		pids, err := readPIDs(s.PIDFile)
 		return err == nil && len(pids) == 2
 	})
 
 	impatient, giveUp := context.WithCancel(t.Context())
-	second := s.begun(impatient, "")
-	third := s.begun(t.Context(), "workers 3")
+	second := s.startReload(impatient, "")
+	third := s.startReload(t.Context(), "workers 3")
 	giveUp()
 	if got := s.await(second); !errors.Is(got.err, context.Canceled) {
 		t.Errorf("the second: %v", got.err)
@@ -381,11 +383,11 @@ func TestReloadsQueueUp(t *testing.T) {
 	if got.err != nil {
 		t.Errorf("the third: %v", got.err)
 	}
-	areChildren(t, got.pids...)
+	waitForChildren(t, got.pids...)
 }
 
-func TestUnwrittenPIDFileIsNamed(t *testing.T) {
-	s := play(t, Options{})
+func TestErrorNamesUnwrittenPIDFile(t *testing.T) {
+	s := startStage(t, Options{})
 	s.reload("workers 2")
 	for _, config := range []string{"no-pids", "wrong-pids"} {
 		if _, err := s.try(t.Context(), config); err == nil || !strings.Contains(err.Error(), s.PIDFile) {
@@ -394,8 +396,8 @@ func TestUnwrittenPIDFileIsNamed(t *testing.T) {
 	}
 }
 
-func TestReloadThatHangsIsGivenUpSoon(t *testing.T) {
-	s := play(t, Options{})
+func TestHungReloadTimesOut(t *testing.T) {
+	s := startStage(t, Options{})
 	old := s.reload("workers 2")
 	begun := time.Now()
 	if _, err := s.try(t.Context(), "workers 2 hang"); err == nil {
@@ -404,12 +406,12 @@ func TestReloadThatHangsIsGivenUpSoon(t *testing.T) {
 	if took := time.Since(begun); took < reloadWithin || took > reloadWithin+2*endWithin {
 		t.Errorf("it took %s", took)
 	}
-	areChildren(t, old...)
-	s.untold(old...)
+	waitForChildren(t, old...)
+	s.assertNotSignaled(old...)
 	if err := s.end(); err != nil {
 		t.Error(err)
 	}
-	if next := s.patience(); next < 2*reloadWithin || next > launchWithin+proveWithin {
+	if next := s.reloadTimeout(); next < 2*reloadWithin || next > launchWithin+proveWithin {
 		t.Errorf("the next one may take %s", next)
 	}
 }

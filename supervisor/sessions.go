@@ -9,27 +9,27 @@ import (
 	"strings"
 )
 
-// Sessions are HAProxy's: the connections of its clients. A worker that was told
-// to finish answers no more, so its kernel is asked: proc_net_tcp(5) has a line
-// for each socket,
+// Sessions are the connections of HAProxy's clients. A worker that was asked to finish
+// no longer answers on its stats socket, so they are counted in /proc: proc_net_tcp(5)
+// has a line for each socket,
 //
 //	sl local_address rem_address st … inode …
 //	0: 0100007F:1F90 0100007F:C350 01 … 123456 …
 //
-// and proc_pid_fd(5) a link `socket:[123456]` for each of the worker's own. A
-// session is a connection to a port on which HAProxy listened.
+// and proc_pid_fd(5) a link `socket:[123456]` for each of the worker's own. A session is
+// a connection to a port on which HAProxy listened.
 
 // Socket states of the kernel's include/net/tcp_states.h.
 const (
 	tcpEstablished = "01"
-	tcpCloseWait   = "08" // the client sends no more, and waits for the answer
+	tcpCloseWait   = "08" // the client has finished sending and awaits the response
 	tcpListen      = "0A"
 )
 
-// ports are TCP ports, in the kernel's hexadecimal.
+// ports are TCP ports in the kernel's hexadecimal format.
 type ports map[string]bool
 
-// listening are the ports on which workers listen.
+// listening returns the ports on which workers listen.
 func listening(workers []*worker) (ports, error) {
 	found := make(ports)
 	err := eachSocket(workers, func(state string) bool { return state == tcpListen }, func(port, _ string) { found[port] = true })
@@ -46,9 +46,9 @@ func (p ports) sessions(workers []*worker) (n int, err error) {
 	return n, err
 }
 
-// eachSocket calls do with the local port and the state of every TCP socket of
-// workers that have not ended, as far as more says of the states in the kernel's
-// table: those that listen come first, and a hundred thousand others may follow.
+// eachSocket calls do with the local port and the state of every TCP socket of the
+// living workers. It stops reading a table at the first state for which more returns
+// false: listening sockets come first, and a hundred thousand others may follow.
 func eachSocket(workers []*worker, more func(state string) bool, do func(port, state string)) error {
 	for _, w := range workers {
 		if w.ended() {
@@ -79,7 +79,7 @@ func eachSocket(workers []*worker, more func(state string) bool, do func(port, s
 	return nil
 }
 
-// inodes are those of the sockets that the links in dir lead to.
+// inodes returns the inodes of the sockets among the links in dir.
 func inodes(dir string) (map[string]bool, error) {
 	links, err := os.ReadDir(dir)
 	if err != nil {
@@ -89,7 +89,7 @@ func inodes(dir string) (map[string]bool, error) {
 	for _, link := range links {
 		to, err := os.Readlink(filepath.Join(dir, link.Name()))
 		if err != nil {
-			continue // closed since
+			continue // closed meanwhile
 		}
 		if inode, is := strings.CutPrefix(to, "socket:["); is {
 			found[strings.TrimSuffix(inode, "]")] = true
@@ -98,7 +98,7 @@ func inodes(dir string) (map[string]bool, error) {
 	return found, nil
 }
 
-// eachLine calls do with the lines of a table behind its head until do returns false.
+// eachLine calls do with the lines of a table after its header until do returns false.
 func eachLine(path string, do func(fields []string) (more bool)) error {
 	f, err := os.Open(path)
 	if err != nil {

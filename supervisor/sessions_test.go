@@ -5,9 +5,12 @@ import (
 	"net"
 	"os"
 	"testing"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/needs"
 )
 
 func TestSessionsAreCounted(t *testing.T) {
+	needs.IPv6(t)
 	var listener, other net.Listener
 	for at, address := range map[*net.Listener]string{&listener: "127.0.0.1:0", &other: "[::1]:0"} {
 		l, err := net.Listen("tcp", address)

@@ -19,7 +19,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// stage is an HAProxy that runs, of the fake kind, in a folder of its own.
+// stage is a running fake HAProxy in its own directory.
 type stage struct {
 	*HAProxy
 	t       *testing.T
@@ -31,7 +31,7 @@ type stage struct {
 	result  error // of Run, once over is closed
 }
 
-// newStage fills in the options that are not given.
+// newStage fills in missing options.
 func newStage(t *testing.T, o Options) *stage {
 	t.Helper()
 	s := &stage{t: t, dir: t.TempDir(), metrics: prometheus.NewRegistry(), over: make(chan struct{})}
@@ -39,6 +39,7 @@ func newStage(t *testing.T, o Options) *stage {
 	o.Exec = filepath.Join(s.dir, "haproxy")
 	o.ConfFile = filepath.Join(s.dir, "haproxy.cfg")
 	o.PIDFile = filepath.Join(s.dir, "haproxy.pid")
+	o.Record = filepath.Join(s.dir, "haproxy.workers")
 	o.Metrics, o.Prober = NewMetrics(s.metrics), prober{s.dir}
 	if o.Reaper == nil {
 		o.Reaper = runReaper(t)
@@ -57,8 +58,8 @@ func newStage(t *testing.T, o Options) *stage {
 	return s
 }
 
-// play begins Run.
-func play(t *testing.T, o Options) *stage {
+// startStage starts Run.
+func startStage(t *testing.T, o Options) *stage {
 	t.Helper()
 	s := newStage(t, o)
 	s.begin()
@@ -102,49 +103,48 @@ func (s *stage) reload(config string) []int {
 	return pids
 }
 
-// tried is the outcome of a reload.
-type tried struct {
+type reloadResult struct {
 	pids []int
 	err  error
 }
 
-// begun is a reload under way.
-func (s *stage) begun(ctx context.Context, config string) <-chan tried {
-	outcome := make(chan tried, 1)
+// startReload starts a reload and returns its future result.
+func (s *stage) startReload(ctx context.Context, config string) <-chan reloadResult {
+	outcome := make(chan reloadResult, 1)
 	go func() {
 		pids, err := s.try(ctx, config)
-		outcome <- tried{pids, err}
+		outcome <- reloadResult{pids, err}
 	}()
 	return outcome
 }
 
-func (s *stage) await(outcome <-chan tried) tried {
+func (s *stage) await(outcome <-chan reloadResult) reloadResult {
 	s.t.Helper()
 	select {
 	case o := <-outcome:
 		return o
 	case <-time.After(soon):
 		s.t.Fatal("Reload does not return")
-		return tried{}
+		return reloadResult{}
 	}
 }
 
-// dies waits until a death is told.
-func (s *stage) dies(pids ...int) {
+// waitForDeath waits until the deaths of pids have been reported.
+func (s *stage) waitForDeath(pids ...int) {
 	s.t.Helper()
 	for range pids {
 		select {
 		case pid := <-s.Died():
 			if !slices.Contains(pids, pid) {
-				s.t.Errorf("the death of %d is told, not of one of %d", pid, pids)
+				s.t.Errorf("the death of %d was reported, want one of %d", pid, pids)
 			}
 		case <-time.After(soon):
-			s.t.Fatal("no death is told")
+			s.t.Fatal("no death is reported")
 		}
 	}
 }
 
-// lines are those that the fake HAProxy noted.
+// lines returns the lines that the fake HAProxy wrote to a file.
 func (s *stage) lines(file string) []string {
 	s.t.Helper()
 	text, err := os.ReadFile(filepath.Join(s.dir, file))
@@ -167,7 +167,7 @@ func (s *stage) launched() []string {
 	return nil
 }
 
-// signals are the names of those that a worker got, in order.
+// signals returns the names of the signals a worker received, in order.
 func (s *stage) signals(pid int) []string {
 	s.t.Helper()
 	var names []string
@@ -179,9 +179,19 @@ func (s *stage) signals(pid int) []string {
 	return names
 }
 
-// untold fails the test if a worker got a signal. A SIGUSR2 shows that it would
-// have noted one that was sent earlier.
-func (s *stage) untold(pids ...int) {
+// finish ends the connections of busy workers. It first waits until each has been asked
+// to finish, because a worker ignores SIGUSR2 before that.
+func (s *stage) finish(pids ...int) {
+	s.t.Helper()
+	for _, pid := range pids {
+		eventually(s.t, "a worker is asked to finish", func() bool { return slices.Contains(s.signals(pid), "SIGUSR1") })
+		kill(s.t, pid, unix.SIGUSR2)
+	}
+}
+
+// assertNotSignaled fails the test if a worker received a signal. A SIGUSR2 shows that
+// the worker would have recorded an earlier one.
+func (s *stage) assertNotSignaled(pids ...int) {
 	s.t.Helper()
 	for _, pid := range pids {
 		pings := len(s.signals(pid)) + 1
@@ -193,7 +203,7 @@ func (s *stage) untold(pids ...int) {
 	}
 }
 
-// answer lets workers answer that did not.
+// answer makes silent workers answer.
 func (s *stage) answer(pids ...int) {
 	s.t.Helper()
 	for _, pid := range pids {
@@ -203,7 +213,7 @@ func (s *stage) answer(pids ...int) {
 	}
 }
 
-// silence makes workers answer no more.
+// silence makes workers stop answering.
 func (s *stage) silence(pids ...int) {
 	s.t.Helper()
 	for _, pid := range pids {
@@ -213,8 +223,8 @@ func (s *stage) silence(pids ...int) {
 	}
 }
 
-// metric returns the value of the only series that has all of the label values,
-// and -1 when there is none.
+// metric returns the sum of the series with all of the label values, or -1 if there is
+// none.
 func (s *stage) metric(name string, values ...string) float64 {
 	s.t.Helper()
 	families, err := s.metrics.Gather()
@@ -232,21 +242,21 @@ func (s *stage) metric(name string, values ...string) float64 {
 				has = append(has, label.GetValue())
 			}
 			if !slices.ContainsFunc(values, func(v string) bool { return !slices.Contains(has, v) }) {
-				found = series.GetGauge().GetValue() + series.GetCounter().GetValue()
+				found = max(found, 0) + series.GetGauge().GetValue() + series.GetCounter().GetValue()
 			}
 		}
 	}
 	return found
 }
 
-// becomes waits for a metric.
-func (s *stage) becomes(want float64, name string, values ...string) {
+// waitForMetric waits for a metric.
+func (s *stage) waitForMetric(want float64, name string, values ...string) {
 	s.t.Helper()
 	eventually(s.t, name+" "+strings.Join(values, " ")+" is as expected", func() bool { return s.metric(name, values...) == want })
 }
 
-// prober takes a worker that lives and has a file PID.sock for one that answers.
-// While there is a file short it has no descriptor to ask with.
+// prober treats a living worker as answering if the file PID.sock exists. While a file
+// named short exists, it is out of file descriptors.
 type prober struct{ dir string }
 
 func (p prober) Probe(ctx context.Context, pids []int) (map[int]string, error) {

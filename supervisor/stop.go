@@ -4,27 +4,32 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/haproxy-zk/haproxy-zk/ownfile"
 )
 
-// stop lets connections finish within the grace, then ends what is left.
-func (h *HAProxy) stop() error {
+// stop lets connections finish during the grace period, then ends the remaining
+// workers. requested is false if the proxy failed: then an HAProxy of an earlier process
+// that was not taken over keeps serving.
+func (h *HAProxy) stop(requested bool) error {
 	generations := h.draining
 	var listened ports
 	var counting error
 	if h.current != nil {
-		// Those of earlier generations listened there too.
+		// Earlier generations listened on the same ports.
 		listened, counting = listening(h.current.workers)
 		generations = append(generations, h.current)
 		h.draining, h.current = generations, nil
 	}
 	for _, g := range generations {
 		g.since = time.Now()
-		h.signal(g.workers, unix.SIGUSR1)
+		h.sendSignal(g.workers, unix.SIGUSR1)
 	}
-	grace, endGrace := h.grace()
+	grace, endGrace := h.startGrace()
 	defer endGrace()
 	cut := 0
 	if h.await(grace) == 0 {
@@ -33,44 +38,62 @@ func (h *HAProxy) stop() error {
 		if counting == nil {
 			cut, counting = listened.sessions(h.workers())
 		}
-		h.endLeft()
+		h.terminateRemaining()
 	}
 	dying, cancel := context.WithTimeout(context.Background(), killedWithin)
 	defer cancel()
 	h.await(dying)
-	left := h.workers()
-	for _, w := range left {
-		if s, earlier := w.process.(*stranger); earlier {
-			s.release()
+	workers := h.workers()
+	left := pidsOf(workers)
+	h.unwatch(workers)
+	unknown, err := h.terminateUnknown(grace, requested, left)
+	h.logStop(cut, counting)
+	if err != nil {
+		return fmt.Errorf("stop HAProxy: cannot verify that no process is left: %w", err)
+	}
+	if left = append(left, unknown...); len(left) > 0 {
+		return fmt.Errorf("stop HAProxy: processes %v survived SIGKILL and may still serve; check CAP_KILL and uninterruptible I/O", left)
+	}
+	if earlier := append(h.earlierPIDs(), Recorded(h.Record)...); len(earlier) > 0 {
+		if requested {
+			slices.Sort(earlier)
+			return fmt.Errorf("stop HAProxy: processes %v still serve; end them with `kill`", slices.Compact(earlier))
 		}
+		return nil // the next haproxy-zk needs these files to take over
 	}
-	close(h.gaveUp)
-	h.watchers.Wait()
-	h.tellStop(cut, counting)
-	if len(left) > 0 {
-		return fmt.Errorf("stop HAProxy: processes %v were killed and have not ended, they may serve on: may they be signalled (CAP_KILL), do they wait for a disk?", pidsOf(left))
-	}
-	if len(h.earlierPIDs()) > 0 {
-		return nil // they serve on, and another process takes over by these files
+	files := h.Sockets
+	if h.PIDFile != "" {
+		files = append([]string{h.PIDFile, h.PIDFile + proofSuffix, h.Record}, files...)
 	}
 	var problems []error
-	for _, path := range append([]string{h.PIDFile}, h.Sockets...) {
-		if err := remove(path); err != nil {
+	for _, path := range files {
+		if err := ownfile.Remove(path); err != nil {
 			problems = append(problems, err)
 		}
 	}
 	if err := errors.Join(problems...); err != nil {
-		return fmt.Errorf("remove what the stopped HAProxy left: %w", err)
+		return fmt.Errorf("remove the files of the stopped HAProxy: %w", err)
 	}
 	return nil
 }
 
-// endLeft ends the workers that are left, by force those that do not end by themselves.
-func (h *HAProxy) endLeft() {
+// unwatch stops watching the remaining workers.
+func (h *HAProxy) unwatch(left []*worker) {
+	for _, w := range left {
+		if s, earlier := w.process.(*foreignProcess); earlier {
+			s.close()
+		}
+	}
+	close(h.stopWatching)
+	h.watchers.Wait()
+}
+
+// terminateRemaining terminates the remaining workers, and kills those that do not end.
+func (h *HAProxy) terminateRemaining() {
 	for _, sig := range []unix.Signal{unix.SIGTERM, unix.SIGKILL} {
 		for _, g := range h.draining {
-			g.ending = true
-			h.signal(g.workers, sig)
+			g.terminating = true
+			h.sendSignal(g.workers, sig)
 		}
 		ending, cancel := context.WithTimeout(context.Background(), endWithin)
 		left := h.await(ending)
@@ -81,20 +104,20 @@ func (h *HAProxy) endLeft() {
 	}
 }
 
-// tellStop says how many sessions a stop has cut, if they could be counted.
-func (h *HAProxy) tellStop(cut int, counting error) {
+// logStop logs how many sessions a stop has cut, if they could be counted.
+func (h *HAProxy) logStop(cut int, counting error) {
 	log := h.Logger.With("stop_grace", h.StopGrace)
 	switch {
 	case counting != nil:
-		log.Warn("HAProxy has stopped, sessions that were left were cut", "sessions_cut", "not known", "error", counting)
+		log.Warn("HAProxy has stopped, remaining sessions were cut", "sessions_cut", "not known", "error", counting)
 	case cut > 0:
-		log.Warn("HAProxy has stopped, sessions that were left were cut", "sessions_cut", cut)
+		log.Warn("HAProxy has stopped, remaining sessions were cut", "sessions_cut", cut)
 	default:
 		log.Info("HAProxy has stopped", "sessions_cut", 0)
 	}
 }
 
-// workers are those that finish their connections.
+// workers returns the draining workers.
 func (h *HAProxy) workers() []*worker {
 	var all []*worker
 	for _, g := range h.draining {
@@ -103,19 +126,19 @@ func (h *HAProxy) workers() []*worker {
 	return all
 }
 
-// grace returns a context that is done when the connections have had their time.
-func (h *HAProxy) grace() (context.Context, context.CancelFunc) {
+// startGrace returns a context that is done when the grace period is over.
+func (h *HAProxy) startGrace() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var begins <-chan struct{}
-	if h.Soft != nil {
-		begins = h.Soft()
+	if h.GraceStarts != nil {
+		begins = h.GraceStarts()
 	}
 	go func() {
 		defer cancel()
 		if begins != nil {
 			select {
 			case <-begins:
-			case <-h.Hurry:
+			case <-h.GraceOver:
 				return
 			case <-ctx.Done():
 				return
@@ -125,18 +148,18 @@ func (h *HAProxy) grace() (context.Context, context.CancelFunc) {
 		defer timer.Stop()
 		select {
 		case <-timer.C:
-		case <-h.Hurry:
+		case <-h.GraceOver:
 		case <-ctx.Done():
 		}
 	}()
 	return ctx, cancel
 }
 
-// await takes exits until no worker is left or ctx is done, and returns how many
-// are left.
+// await receives exits until no worker remains or ctx is done, and returns how many
+// remain.
 func (h *HAProxy) await(ctx context.Context) int {
 	for {
-		h.measure()
+		h.publish()
 		left := len(h.workers())
 		if left == 0 {
 			return 0

@@ -14,16 +14,18 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/needs"
 )
 
-// earlier starts what another process of ours may have left. To a pidfd it
-// makes no difference that they are this one's children.
+// earlier starts an HAProxy as an earlier haproxy-zk may have left it. That its
+// processes are children of the test makes no difference to a pidfd.
 func (s *stage) earlier(config string) []int {
 	s.t.Helper()
 	return s.earlierBy(config, s.Exec)
 }
 
-// earlierBy is earlier by a command that runs what follows it.
+// earlierBy is earlier with a wrapper command.
 func (s *stage) earlierBy(config string, command ...string) []int {
 	s.t.Helper()
 	if err := os.WriteFile(s.ConfFile, []byte(config), 0o600); err != nil {
@@ -39,8 +41,8 @@ func (s *stage) earlierBy(config string, command ...string) []int {
 	return pids
 }
 
-// names puts pids into the pid file.
-func (s *stage) names(pids ...int) {
+// writePIDFile writes pids to the pid file.
+func (s *stage) writePIDFile(pids ...int) {
 	s.t.Helper()
 	var text bytes.Buffer
 	for _, pid := range pids {
@@ -51,8 +53,8 @@ func (s *stage) names(pids ...int) {
 	}
 }
 
-// launches are what followed the usual arguments in each launch since the first,
-// which was that of the earlier HAProxy.
+// launches returns the additional arguments of each launch after the first, which was
+// that of the earlier HAProxy.
 func (s *stage) launches() []string {
 	s.t.Helper()
 	var launches []string
@@ -79,20 +81,20 @@ func (s *stage) launchesAre(want ...string) {
 func TestTakeover(t *testing.T) {
 	s := newStage(t, Options{})
 	old := s.earlier("workers 2 busy")
-	// In the pid file a pid is a stranger's by now, and one is nobody's.
-	stranger, release := held(t, s.Reaper, "read x <&3; exit 5")
+	// The pid file contains a foreign process, and a pid without a process.
+	foreign, release := held(t, s.Reaper, "read x <&3; exit 5")
 	ended, _ := held(t, s.Reaper, "exit 0")
-	arrives(t, "a process ends", ended.Done())
-	s.names(stranger.PID, old[0], ended.PID, old[1])
+	waitFor(t, "a process ends", ended.Done())
+	s.writePIDFile(foreign.PID, old[0], ended.PID, old[1])
 
 	s.begin()
-	outcome := s.begun(t.Context(), "silent")
+	outcome := s.startReload(t.Context(), "silent")
 	var next []int
 	eventually(t, "the new worker runs", func() bool {
 		next, _ = readPIDs(s.PIDFile)
-		return len(next) == 1 && slices.Equal(children(t), slices.Sorted(slices.Values(slices.Concat(old, next, []int{stranger.PID}))))
+		return len(next) == 1 && slices.Equal(children(t), slices.Sorted(slices.Values(slices.Concat(old, next, []int{foreign.PID}))))
 	})
-	s.untold(old...)
+	s.assertNotSignaled(old...)
 	s.answer(next...)
 	if got := s.await(outcome); got.err != nil || !slices.Equal(got.pids, next) {
 		t.Fatalf("Reload: %d, %v", got.pids, got.err)
@@ -101,43 +103,44 @@ func TestTakeover(t *testing.T) {
 		t.Errorf("the launches were %q", got)
 	}
 	for _, pid := range old {
-		eventually(t, "the old workers are told to finish", func() bool { return slices.Contains(s.signals(pid), "SIGUSR1") })
+		eventually(t, "the old workers are asked to finish", func() bool { return slices.Contains(s.signals(pid), "SIGUSR1") })
 	}
 	s.generationsAre(next, old)
 	kill(t, old[0], unix.SIGUSR2)
 	s.generationsAre(next, old[1:])
 	kill(t, old[1], unix.SIGUSR2)
 	s.generationsAre(next)
-	s.becomes(2, "worker_exits_total", "drained")
+	s.waitForMetric(2, "worker_exits_total", "drained")
 	if len(s.Died()) > 0 {
-		t.Error("the end of an earlier worker is told as a death")
+		t.Error("the end of an earlier worker is reported as a death")
 	}
 	release()
-	arrives(t, "the stranger ends", stranger.Done())
-	if got := describe(stranger.Status()); got != "exit code 5" {
-		t.Errorf("the stranger ended with %s", got)
+	waitFor(t, "the foreign process ends", foreign.Done())
+	if got := describe(foreign.Status()); got != "exit code 5" {
+		t.Errorf("the foreign process ended with %s", got)
 	}
 
 	last := s.reload("")
 	if got := s.launched()[5:]; !slices.Equal(got, []string{"-x", socketOf(s.dir, next[0])}) {
 		t.Errorf("the launch after the takeover was with %q", got)
 	}
-	areChildren(t, last...)
+	waitForChildren(t, last...)
 }
 
-// The process before died while it reloaded, or while a generation drained: the
-// pid file does not have all.
-func TestTakeoverOfWhoIsInNoPIDFile(t *testing.T) {
+// The previous daemon died during a reload, or while a generation was draining: the pid
+// file is incomplete.
+func TestTakeoverFindsWorkersMissingFromPIDFile(t *testing.T) {
 	for _, named := range []int{0, 1} {
 		t.Run(fmt.Sprint(named, " named"), func(t *testing.T) {
 			s := newStage(t, Options{})
-			s.takesOverUnnamed(s.earlier("workers 3"), named)
+			s.takeOverUnlisted(s.earlier("workers 3"), named)
 		})
 	}
 }
 
-// Each start of a service by systemd has a mount namespace of its own.
-func TestTakeoverFromAnotherStartOfTheService(t *testing.T) {
+// systemd gives each start of a service its own mount namespace.
+func TestTakeoverAcrossServiceRestart(t *testing.T) {
+	needs.Namespaces(t)
 	for _, named := range []int{0, 1} {
 		t.Run(fmt.Sprint(named, " named"), func(t *testing.T) {
 			unshare, err := exec.LookPath("unshare")
@@ -145,45 +148,45 @@ func TestTakeoverFromAnotherStartOfTheService(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := newStage(t, Options{})
-			s.takesOverUnnamed(s.earlierBy("workers 3", unshare, "--mount", s.Exec), named)
+			s.takeOverUnlisted(s.earlierBy("workers 3", unshare, "--mount", s.Exec), named)
 		})
 	}
 }
 
-// takesOverUnnamed is a takeover from workers of whom only the first few are in
-// the pid file.
-func (s *stage) takesOverUnnamed(old []int, named int) {
+// takeOverUnlisted takes over from workers of which only the first few are in the pid
+// file.
+func (s *stage) takeOverUnlisted(old []int, named int) {
 	s.t.Helper()
-	s.names(old[:named]...)
+	s.writePIDFile(old[:named]...)
 	s.begin()
 	next := s.reload("workers 2")
-	areChildren(s.t, next...)
+	waitForChildren(s.t, next...)
 	for _, pid := range old {
 		if got := s.signals(pid); !slices.Equal(got, []string{"SIGUSR1"}) {
 			s.t.Errorf("old worker %d got %q", pid, got)
 		}
 	}
-	s.becomes(float64(len(old)), "worker_exits_total", "drained")
+	s.waitForMetric(float64(len(old)), "worker_exits_total", "drained")
 }
 
-func TestTakeoverFromWhoGivesNoListeners(t *testing.T) {
+func TestTakeoverWithoutListenerHandover(t *testing.T) {
 	s := newStage(t, Options{})
 	old := s.earlier("closed busy")
 	s.begin()
 	next := s.reload("workers 2")
 	s.launchesAre("-x "+socketOf(s.dir, old[0]), sf(old...))
 	s.generationsAre(next, old)
-	kill(t, old[0], unix.SIGUSR2)
+	s.finish(old[0])
 	s.generationsAre(next)
 
 	last := s.reload("")
 	if got := s.launched()[5]; got != "-x" {
 		t.Errorf("the launch after the takeover was with %q", got)
 	}
-	areChildren(t, last...)
+	waitForChildren(t, last...)
 }
 
-func TestTakeoverFromWhoDoesNotAnswer(t *testing.T) {
+func TestTakeoverFromSilentHAProxy(t *testing.T) {
 	s := newStage(t, Options{})
 	old := s.earlier("workers 2 silent busy")
 	s.begin()
@@ -194,51 +197,49 @@ func TestTakeoverFromWhoDoesNotAnswer(t *testing.T) {
 		if slices.Contains(s.signals(pid), "SIGKILL") {
 			t.Errorf("worker %d was killed", pid)
 		}
-		kill(t, pid, unix.SIGUSR2)
 	}
+	s.finish(old...)
 	s.generationsAre(next)
-	areChildren(t, next...)
+	waitForChildren(t, next...)
 }
 
-// Some of its sockets may be at places that are not asked any more.
-func TestTakeoverSparesWhoDoesNotAnswerBesideOneWhoDoes(t *testing.T) {
+// Some of its sockets may be at paths that are no longer probed.
+func TestTakeoverSparesSilentWorkerBesideAnsweringOne(t *testing.T) {
 	s := newStage(t, Options{})
 	old := s.earlier("workers 2 half-silent busy")
 	s.begin()
 	next := s.reload("")
 	s.launchesAre("-x " + socketOf(s.dir, old[0]))
 	s.generationsAre(next, old)
-	for _, pid := range old {
-		kill(t, pid, unix.SIGUSR2)
-	}
+	s.finish(old...)
 	s.generationsAre(next)
-	s.becomes(2, "worker_exits_total", "drained")
+	s.waitForMetric(2, "worker_exits_total", "drained")
 }
 
 func TestTakeoverWithoutPidfd(t *testing.T) {
 	s := newStage(t, Options{})
 	old := s.earlier("workers 2")
-	s.openStranger = func(int) (*stranger, error) { return nil, unix.ENOSYS }
+	s.openForeignProcess = func(int) (*foreignProcess, error) { return nil, unix.ENOSYS }
 	s.begin()
 	next := s.reload("")
 	s.launchesAre(sf(old...))
-	areChildren(t, next...)
+	waitForChildren(t, next...)
 	s.generationsAre(next)
 }
 
-// Whom nobody can watch is told to finish all the same.
-func TestTakeoverTellsWhomItCannotWatch(t *testing.T) {
+// Processes that cannot be watched are asked to finish all the same.
+func TestTakeoverDrainsUnwatchedProcesses(t *testing.T) {
 	s := newStage(t, Options{})
 	old := s.earlier("workers 2")
-	s.openStranger = func(pid int) (*stranger, error) {
+	s.openForeignProcess = func(pid int) (*foreignProcess, error) {
 		if pid == old[1] {
 			return nil, unix.ENFILE
 		}
-		return openStranger(pid)
+		return openForeignProcess(pid)
 	}
 	s.begin()
 	next := s.reload("workers 2")
-	areChildren(t, next...)
+	waitForChildren(t, next...)
 	for _, pid := range old {
 		if got := s.signals(pid); !slices.Equal(got, []string{"SIGUSR1"}) {
 			t.Errorf("old worker %d got %q", pid, got)
@@ -261,7 +262,7 @@ func TestFailedTakeoverChangesNothing(t *testing.T) {
 				if got := contents(t, s.PIDFile); got != pids {
 					t.Errorf("the pid file became %q", got)
 				}
-				areChildren(t, old...)
+				waitForChildren(t, old...)
 			}
 			s.begin()
 			if _, err := s.try(t.Context(), config); err == nil {
@@ -273,7 +274,7 @@ func TestFailedTakeoverChangesNothing(t *testing.T) {
 				t.Error(err)
 			}
 			unchanged()
-			s.untold(old...)
+			s.assertNotSignaled(old...)
 			if launches := s.launches(); slices.ContainsFunc(launches, func(args string) bool { return strings.Contains(args, "-sf") }) {
 				t.Errorf("the launches were %q", launches)
 			}
@@ -282,14 +283,14 @@ func TestFailedTakeoverChangesNothing(t *testing.T) {
 	}
 }
 
-func TestStopBeforeTheTakeoverEndsTheEarlierOne(t *testing.T) {
+func TestStopBeforeTakeoverEndsEarlierHAProxy(t *testing.T) {
 	s := newStage(t, Options{})
 	old := s.earlier("workers 2")
 	s.begin()
 	if err := s.end(); err != nil {
 		t.Error(err)
 	}
-	areChildren(t)
+	waitForChildren(t)
 	for _, pid := range old {
 		if got := s.signals(pid); !slices.Equal(got, []string{"SIGUSR1"}) {
 			t.Errorf("worker %d got %q", pid, got)
@@ -300,16 +301,16 @@ func TestStopBeforeTheTakeoverEndsTheEarlierOne(t *testing.T) {
 	}
 }
 
-// again is the next process of ours, in the same places.
+// again returns the next haproxy-zk with the same files.
 func (s *stage) again() *stage {
 	s.t.Helper()
 	next := newStage(s.t, Options{Reaper: s.Reaper})
-	next.ConfFile, next.PIDFile, next.Prober, next.dir = s.ConfFile, s.PIDFile, s.Prober, s.dir
+	next.ConfFile, next.PIDFile, next.Record, next.Prober, next.dir = s.ConfFile, s.PIDFile, s.Record, s.Prober, s.dir
 	next.begin()
 	return next
 }
 
-func TestFailureBeforeATakeoverLeavesEverything(t *testing.T) {
+func TestFailureBeforeTakeoverLeavesEarlierHAProxy(t *testing.T) {
 	s := newStage(t, Options{})
 	old := s.earlier("workers 2")
 	s.Sockets = []string{socketOf(s.dir, old[0])}
@@ -318,31 +319,31 @@ func TestFailureBeforeATakeoverLeavesEverything(t *testing.T) {
 	if err := s.end(); err != nil {
 		t.Error(err)
 	}
-	s.untold(old...)
+	s.assertNotSignaled(old...)
 	next := s.again()
 	pids := next.reload("")
 	if got := next.launches(); len(got) != 1 || !strings.HasPrefix(got[0], "-x ") {
 		t.Errorf("the launches were %q", got)
 	}
-	areChildren(t, pids...)
+	waitForChildren(t, pids...)
 }
 
-func TestHardStopAfterATakeover(t *testing.T) {
+func TestHardStopAfterTakeover(t *testing.T) {
 	const after = 300 * time.Millisecond
 	s := newStage(t, Options{HardStopAfter: after})
 	s.earlier("workers 2 deaf")
 	s.begin()
 	begun := time.Now()
 	next := s.reload("")
-	areChildren(t, next...)
+	waitForChildren(t, next...)
 	if took := time.Since(begun); took < after {
 		t.Errorf("the old workers were ended after %s", took)
 	}
-	s.becomes(2, "worker_exits_total", "killed")
+	s.waitForMetric(2, "worker_exits_total", "killed")
 	s.generationsAre(next)
 }
 
-func TestStopAfterATakeoverEndsAll(t *testing.T) {
+func TestStopAfterTakeoverEndsAllGenerations(t *testing.T) {
 	s := newStage(t, Options{StopGrace: 100 * time.Millisecond})
 	old := s.earlier("workers 2 stubborn")
 	s.begin()
@@ -351,30 +352,30 @@ func TestStopAfterATakeoverEndsAll(t *testing.T) {
 	if err := s.end(); err != nil {
 		t.Error(err)
 	}
-	areChildren(t)
+	waitForChildren(t)
 	if _, err := os.Stat(s.PIDFile); !os.IsNotExist(err) {
 		t.Errorf("the pid file is there: %v", err)
 	}
 }
 
-func TestStrangersAreNotToldToEnd(t *testing.T) {
+func TestForeignProcessesAreNotSignaled(t *testing.T) {
 	s := newStage(t, Options{})
-	stranger, _ := held(t, s.Reaper, "read x <&3; exit 5")
-	s.names(stranger.PID)
+	foreign, _ := held(t, s.Reaper, "read x <&3; exit 5")
+	s.writePIDFile(foreign.PID)
 	s.begin()
 	pids := s.reload("")
 	if got := s.launched(); len(got) != 5 {
 		t.Errorf("the launch was %q", got)
 	}
-	areChildren(t, append(pids, stranger.PID)...)
+	waitForChildren(t, append(pids, foreign.PID)...)
 }
 
-func TestEarlierIsKnownByItsArguments(t *testing.T) {
+func TestEarlierHAProxyIsIdentifiedByArguments(t *testing.T) {
 	s := newStage(t, Options{})
 	old := s.earlier("workers 2")
 	other := newStage(t, Options{Reaper: s.Reaper})
 	theirs := other.earlier("")
-	s.names(theirs...)
+	s.writePIDFile(theirs...)
 	if got := s.earlierPIDs(); !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(old))) {
 		t.Errorf("found %d, want %d", got, old)
 	}

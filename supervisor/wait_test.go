@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// soon is the deadline of what takes milliseconds on an idle machine.
+// soon is the timeout for operations that take milliseconds on an idle machine.
 const soon = 20 * time.Second
 
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	if !comes(is) {
-		t.Fatalf("waited in vain: %s", what)
+	if !pollUntil(is) {
+		t.Fatalf("timed out waiting: %s", what)
 	}
 }
 
-// comes waits until is is true, or soon is over.
-func comes(is func() bool) bool {
+// pollUntil waits until is returns true, and returns false after soon.
+func pollUntil(is func() bool) bool {
 	deadline := time.After(soon)
 	for !is() {
 		select {
@@ -28,12 +28,12 @@ func comes(is func() bool) bool {
 	return true
 }
 
-// arrives waits for a channel to be closed or to give a value.
-func arrives[T any](t *testing.T, what string, from <-chan T) {
+// waitFor waits until a channel is closed or delivers a value.
+func waitFor[T any](t *testing.T, what string, from <-chan T) {
 	t.Helper()
 	select {
 	case <-from:
 	case <-time.After(soon):
-		t.Fatalf("waited in vain: %s", what)
+		t.Fatalf("timed out waiting: %s", what)
 	}
 }

@@ -6,14 +6,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// process is what can be done with a process of HAProxy: a [Child], or a
-// [stranger] that an earlier haproxy-zk started.
+// process is a process of HAProxy: a [Child], or a [foreignProcess] that an earlier
+// haproxy-zk started.
 type process interface {
-	// Done is closed when the process has ended.
+	// Done returns a channel that is closed once the process has ended.
 	Done() <-chan struct{}
-	// signal does nothing once the process has ended.
-	signal(sig unix.Signal) error
-	// outcome is how it ended, valid once Done is closed; only a parent knows.
+	// sendSignal does nothing once the process has ended.
+	sendSignal(sig unix.Signal) error
+	// outcome returns how it ended, valid once Done is closed; only a parent knows.
 	outcome() (status unix.WaitStatus, known bool)
 }
 
@@ -25,10 +25,10 @@ type worker struct {
 	sent atomic.Uint64 // bit N: signal N
 }
 
-// signal may be called from any goroutine.
-func (w *worker) signal(sig unix.Signal) error {
+// sendSignal may be called from any goroutine.
+func (w *worker) sendSignal(sig unix.Signal) error {
 	w.sent.Or(1 << uint(sig))
-	return w.process.signal(sig)
+	return w.process.sendSignal(sig)
 }
 
 func (w *worker) wasSent(sig unix.Signal) bool { return w.sent.Load()&(1<<uint(sig)) != 0 }
@@ -42,17 +42,16 @@ func (w *worker) ended() bool {
 	}
 }
 
-// status says how it ended.
-func (w *worker) status() string {
+// exitStatus returns how it ended, for the log.
+func (w *worker) exitStatus() string {
 	status, known := w.outcome()
 	if !known {
-		return "not known, it was no child"
+		return "unknown, not a child process"
 	}
 	return describe(status)
 }
 
-// reason is why a worker that was to finish its connections has ended, as the
-// metric has it.
+// reason returns the label of the exits metric for a worker that was draining.
 func (w *worker) reason() string {
 	status, known := w.outcome()
 	switch {

@@ -5,84 +5,181 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
+	"time"
 
 	"github.com/go-zookeeper/zk"
 )
 
-// shortest is the length of an answer that is nothing but its head.
-const shortest = offsetError + 4 - offsetNumber
+const (
+	// headLength is the length of a frame that consists of its head only.
+	headLength = offsetError + 4 - offsetNumber
+	// offsetBody is where a frame's body begins.
+	offsetBody = offsetError + 4
 
-// codeTooLong is the error of an answer that is too long: [zk.ErrAPIError], which
-// no server sends.
-const codeTooLong = -100
+	// Memory for a frame is allocated as it arrives, whatever length it claims, and up to
+	// maxBuffer is kept for the next one.
+	firstPiece = 64 << 10
+	maxBuffer  = 256 << 10
 
-// errTooLong is that error in words.
-var errTooLong = fmt.Errorf("the list is longer than %d MB: delete what is no instance", maxAnswer>>20)
+	// codeLowest is below all of ZooKeeper's errors, which are negative.
+	codeLowest = -200
+	// codeTooLong replaces an answer that is too long: [zk.ErrAPIError], which no server
+	// sends.
+	codeTooLong = -100
+)
 
-// answers reads what a server answers. An answer longer than maxAnswer becomes an
-// error of that request: the library would end the connection that all groups
-// share, and ask the same again over the next one.
+// errListTooLong is the message for codeTooLong.
+var errListTooLong = fmt.Errorf("the list is longer than %d MB; delete nodes that are not instances", maxAnswer>>20)
+
+// answers reads what a server sends after the handshake and passes on only complete,
+// valid frames. The library trusts every length, count and number: it panics on a short
+// frame, and allocates any amount of memory for a long list. Everything invalid becomes
+// a [fault].
+//
+// An answer longer than maxAnswer becomes an error of that request: the library would
+// close the connection that all groups share, and send the same request over the next
+// one.
 type answers struct {
-	from io.Reader
-	each func(number, code uint32) // is called with every answer
+	from     io.Reader
+	sent     *sent
+	root     string        // the chroot; all watches are below it
+	patience time.Duration // see [sent.ponged]
+	each     func(number, code uint32)
 
-	head    [offsetError + 4]byte
-	ready   []byte // what of head is not handed over yet
-	left    int    // bytes behind it that are
-	surplus int64  // bytes behind it that nobody gets
+	zxid    int64  // the latest zxid in an answer
+	frame   []byte // a complete frame
+	ready   []byte // the part of it not passed on yet
+	surplus int64  // bytes after it to be discarded
 }
 
 func (a *answers) Read(p []byte) (int, error) {
-	if len(a.ready) == 0 && a.left == 0 {
+	if len(a.ready) == 0 {
 		if err := a.next(); err != nil {
 			return 0, err
 		}
+		a.ready = a.frame
 	}
-	if len(a.ready) > 0 {
-		n := copy(p, a.ready)
-		a.ready = a.ready[n:]
-		return n, nil
+	n := copy(p, a.ready)
+	a.ready = a.ready[n:]
+	if len(a.ready) == 0 && cap(a.frame) > maxBuffer {
+		a.frame, a.ready = nil, nil
 	}
-	n, err := a.from.Read(p[:min(len(p), a.left)])
-	a.left -= n
-	return n, err
+	return n, nil
 }
 
-// next reads the head of an answer.
+// head is the head of every frame, after its length.
+type head struct {
+	number uint32
+	zxid   int64
+	code   int32
+}
+
+// next reads a frame.
 func (a *answers) next() error {
 	if _, err := io.CopyN(io.Discard, a.from, a.surplus); err != nil {
 		return err
 	}
-	a.surplus = 0
-	if _, err := io.ReadFull(a.from, a.head[:offsetNumber]); err != nil {
+	a.surplus, a.frame = 0, a.frame[:0]
+	if err := a.fill(offsetNumber); err != nil {
 		return err
 	}
-	length := binary.BigEndian.Uint32(a.head[:])
-	switch {
-	case length > math.MaxInt32:
-		return fmt.Errorf("an answer of %d bytes is none", int32(length))
-	case length < shortest:
-		a.ready, a.left = a.head[:offsetNumber], int(length)
-		return nil
+	length := binary.BigEndian.Uint32(a.frame)
+	if length < headLength || length > math.MaxInt32 {
+		return faultf("length %d", int32(length))
 	}
-	if _, err := io.ReadFull(a.from, a.head[offsetNumber:]); err != nil {
+	if err := a.fill(offsetBody); err != nil {
 		return err
 	}
-	a.ready, a.left = a.head[:], int(length)-shortest
+	h := head{
+		number: binary.BigEndian.Uint32(a.frame[offsetNumber:]),
+		zxid:   int64(binary.BigEndian.Uint64(a.frame[offsetSeen:])),
+		code:   int32(binary.BigEndian.Uint32(a.frame[offsetError:])),
+	}
+	check, err := a.expect(h, int(length)-headLength)
+	if err != nil {
+		return err
+	}
 	if length > maxAnswer {
-		a.left, a.surplus = 0, int64(a.left)
-		binary.BigEndian.PutUint32(a.head[:], shortest)
-		code := int32(codeTooLong)
-		binary.BigEndian.PutUint32(a.head[offsetError:], uint32(code))
+		a.surplus, h.code = int64(length)-headLength, codeTooLong
+		binary.BigEndian.PutUint32(a.frame, headLength)
+		binary.BigEndian.PutUint32(a.frame[offsetError:], uint32(h.code))
+	} else {
+		if err := a.fill(offsetNumber + int(length)); err != nil {
+			return err
+		}
+		if check != nil {
+			if err := check(a.frame[offsetBody:]); err != nil {
+				return err
+			}
+		}
 	}
-	a.each(binary.BigEndian.Uint32(a.head[offsetNumber:]), binary.BigEndian.Uint32(a.head[offsetError:]))
+	a.each(h.number, uint32(h.code))
 	return nil
 }
 
-// tooLong puts the error of an answer that was too long into words.
+// fill reads until the frame has the given length.
+func (a *answers) fill(length int) error {
+	for have := len(a.frame); have < length; have = len(a.frame) {
+		more := min(length-have, max(have, firstPiece))
+		a.frame = slices.Grow(a.frame, more)[:have+more]
+		if n, err := io.ReadFull(a.from, a.frame[have:]); err != nil {
+			a.frame = a.frame[:have+n]
+			return err
+		}
+	}
+	return nil
+}
+
+// expect checks the head of a frame followed by more bytes. It returns the check for
+// those bytes, or nil if their number suffices.
+func (a *answers) expect(h head, more int) (check func(body) error, err error) {
+	switch h.number {
+	case numberPing:
+		if h.code != 0 || more != 0 {
+			return nil, faultf("error %d and %d bytes for a ping", h.code, more)
+		}
+		return nil, a.sent.ponged(a.patience)
+	case numberEvent:
+		if h.code != 0 || more > maxEvent {
+			return nil, faultf("error %d and %d bytes for an event", h.code, more)
+		}
+		return func(b body) error { return validEvent(b, a.root) }, a.sent.fired()
+	}
+	operation, err := a.sent.answered(h.number)
+	if err != nil {
+		return nil, err
+	}
+	if h.code > 0 || h.code < codeLowest || h.code == codeTooLong {
+		return nil, faultf("error %d", h.code)
+	}
+	if h.zxid > 0 {
+		if h.zxid < a.zxid {
+			return nil, faultf("zxid %#x after %#x", h.zxid, a.zxid)
+		}
+		a.zxid = h.zxid
+	}
+	want := 0
+	if h.code == 0 {
+		switch operation {
+		case opGetChildren2:
+			return validList, nil
+		case opCreate:
+			return validPath, nil
+		case opExists:
+			want = statLength
+		}
+	}
+	if more != want {
+		return nil, faultf("%d bytes, not %d, for operation %d with error %d", more, want, int32(operation), h.code)
+	}
+	return nil, nil
+}
+
+// tooLong replaces the error of an answer that was too long.
 func tooLong(err error) error {
-	if err == zk.ErrAPIError { //nolint:errorlint // the library returns it as it is
-		return errTooLong
+	if err == zk.ErrAPIError { //nolint:errorlint // the library returns it unwrapped
+		return errListTooLong
 	}
 	return err
 }

@@ -9,13 +9,12 @@ import (
 	"net"
 )
 
-var errAuthRefused = errors.New("the server refuses zk.auth: it does not take the scheme digest")
+var errAuthRefused = errors.New("the server refuses zk.auth: it does not support the digest scheme")
 
-// The request, big-endian: length of what follows (4), number (4), operation
-// (4), type (4), scheme and credentials, each behind its length (4). The answer:
-// length (4), number (4), last change (8), error (4). See AuthPacket and
-// ReplyHeader in ZooKeeper's zookeeper.jute; the number is that of ZooKeeper's
-// own client.
+// The request, big-endian: length of the rest (4), number (4), operation (4), type (4),
+// scheme and credentials, each preceded by its length (4). The answer: length (4),
+// number (4), last zxid (8), error (4). See AuthPacket and ReplyHeader in ZooKeeper's
+// zookeeper.jute; the number is the one that ZooKeeper's own client uses.
 const (
 	opAuth     = 100
 	numberAuth = math.MaxUint32 - 3 // -4
@@ -23,12 +22,11 @@ const (
 	offsetCode = 4 + 8
 )
 
-// sendAuth tells the server who reads, over a connection whose handshake has
-// just been answered. A wrong password is no error here, ZooKeeper then refuses
-// what the user may not do.
+// sendAuth sends the credentials over a connection whose handshake has just been
+// answered. A wrong password is not an error here: ZooKeeper then denies operations.
 //
-// The library's AddAuth waits for a session, after which reads must wait for
-// it, and sends it again on a reconnect without telling of a failure.
+// The library's AddAuth waits for a session, so reads would have to wait for it, and it
+// does not report a failure when it sends the credentials again after a reconnect.
 func sendAuth(c net.Conn, credentials string) error {
 	body := binary.BigEndian.AppendUint32(nil, numberAuth)
 	body = binary.BigEndian.AppendUint32(body, opAuth)
@@ -46,7 +44,7 @@ func sendAuth(c net.Conn, credentials string) error {
 	}
 	header := answer[4:]
 	if binary.BigEndian.Uint32(answer) != authAnswer || binary.BigEndian.Uint32(header) != numberAuth {
-		return errStranger
+		return errNotZooKeeper
 	}
 	if binary.BigEndian.Uint32(header[offsetCode:]) != 0 {
 		return errAuthRefused

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// inBubbleWith is inBubble with a server and options of the test's own.
+// inBubbleWith is inBubble with a modified server and options.
 func inBubbleWith(t *testing.T, change func(*fakeServer, *Options), test func(*testing.T, *fakeServer, *client)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -25,21 +25,21 @@ func inBubbleWith(t *testing.T, change func(*fakeServer, *Options), test func(*t
 	})
 }
 
-func TestAuthGoesBeforeEveryRead(t *testing.T) {
+func TestAuthIsSentBeforeEveryRead(t *testing.T) {
 	inBubbleWith(t, func(f *fakeServer, o *Options) { f.auth, o.Auth = "app:secret", "app:secret" }, func(t *testing.T, f *fakeServer, c *client) {
 		c.expect(2, "g0", "10.0.0.1:80")
-		if contact := c.Contact(); !contact.Connected || contact.Denied != "" {
-			t.Errorf("%+v", contact)
+		if status := c.ConnectionStatus(); !status.Connected || status.Denied != "" {
+			t.Errorf("%+v", status)
 		}
 
-		// On the same session over another connection, where nothing is read.
+		// The same session over another connection, on which nothing is read.
 		f.drop(serve)
 		after(2 * time.Second)
 		f.set("/root/g0", "10.0.0.2:80")
 		after(time.Second)
 		c.expect(3, "g0", "10.0.0.2:80")
 
-		// In another session.
+		// Another session.
 		f.lock(func() { clear(f.sessions) })
 		f.drop(serve)
 		after(2 * time.Second)
@@ -54,14 +54,14 @@ func TestAuthGoesBeforeEveryRead(t *testing.T) {
 
 func TestWithoutPermissionNothingIsRead(t *testing.T) {
 	for name, test := range map[string]struct{ auth, remedy string }{
-		"nobody":         {"", "set zk.auth to a user"},
+		"no user":        {"", "set zk.auth to a user"},
 		"a wrong secret": {"app:canary", "grant read to the user of zk.auth"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubbleWith(t, func(f *fakeServer, o *Options) { f.auth, o.Auth = "app:secret", test.auth }, func(t *testing.T, f *fakeServer, c *client) {
 				after(time.Minute)
 				c.expect(0, "g0")
-				denied := c.Contact().Denied
+				denied := c.ConnectionStatus().Denied
 				for _, part := range []string{"no permission to read /root/g0 and 1 more (NoAuth): ", test.remedy} {
 					if !strings.Contains(denied, part) || strings.Contains(denied, "canary") {
 						t.Errorf("%q, want %q", denied, part)
@@ -70,20 +70,20 @@ func TestWithoutPermissionNothingIsRead(t *testing.T) {
 				f.lock(func() { f.auth = "" })
 				after(2 * retryDenied)
 				c.expect(2, "g0", "10.0.0.1:80")
-				if contact := c.Contact(); contact.Denied != "" {
-					t.Errorf("%+v", contact)
+				if status := c.ConnectionStatus(); status.Denied != "" {
+					t.Errorf("%+v", status)
 				}
 			})
 		})
 	}
 }
 
-func TestAuthThatIsRefused(t *testing.T) {
+func TestRefusedAuth(t *testing.T) {
 	inBubbleWith(t, func(f *fakeServer, o *Options) { f.refuses, o.Auth = true, "app:canary" }, func(t *testing.T, f *fakeServer, c *client) {
 		after(time.Minute)
 		c.expect(0, "g0")
-		if contact := c.Contact(); contact.Connected || contact.Problem != "no session with zk:2181: "+errAuthRefused.Error() {
-			t.Errorf("%+v", contact)
+		if status := c.ConnectionStatus(); status.Connected || status.Problem != "no session with zk:2181: "+errAuthRefused.Error() {
+			t.Errorf("%+v", status)
 		}
 		if n := len(f.dials); n > 150 {
 			t.Errorf("%d dials in a minute", n)

@@ -7,25 +7,25 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// calls lets requests through to the library until it is closed.
+// calls passes requests to the library until it is closed.
 //
-// A request that is queued in the very moment of the library's Close is given
-// up there; if its write fails and the connection is cleaned up, it is given up
-// twice more, into a channel that holds two: the library's loop then hangs
-// forever, with a lock held. So nothing may be on its way in at Close.
+// A request that is queued at the very moment of the library's Close is answered with
+// an error there. If its write fails and the connection is cleaned up, it is answered
+// twice more, into a channel with room for two: the library's loop then hangs forever,
+// with a lock held. So no request may be about to be queued at Close.
 type calls struct {
 	tree tree
 
 	mu     sync.Mutex
 	closed bool
 	inside int
-	empty  chan struct{} // closed when closed and nothing is inside
+	empty  chan struct{} // closed when closed and inside is 0
 }
 
 func newCalls(t tree) *calls { return &calls{tree: t, empty: make(chan struct{})} }
 
-// close refuses new calls and waits until there are none, at most for patience:
-// one that is still inside then waits for its answer.
+// close rejects new calls and waits, at most for patience, until none are inside. A call
+// still inside after that waits for its answer.
 func (c *calls) close(patience time.Duration) {
 	c.mu.Lock()
 	c.closed = true
@@ -82,4 +82,20 @@ func (c *calls) ExistsW(path string) (bool, *zk.Stat, <-chan zk.Event, error) {
 	}
 	defer c.leave()
 	return c.tree.ExistsW(path)
+}
+
+func (c *calls) Exists(path string) (bool, *zk.Stat, error) {
+	if err := c.enter(); err != nil {
+		return false, nil, err
+	}
+	defer c.leave()
+	return c.tree.Exists(path)
+}
+
+func (c *calls) Create(path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
+	if err := c.enter(); err != nil {
+		return "", err
+	}
+	defer c.leave()
+	return c.tree.Create(path, data, flags, acl)
 }

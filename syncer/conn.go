@@ -9,50 +9,49 @@ import (
 	"time"
 )
 
-// rearming bounds the wait for the library to set watches again: there may be
-// none. Then it still lets it look for some before the first answer brings one.
-const rearming = 20 * time.Millisecond
+// rearmTimeout bounds the wait for the library to set watches again, which it does only
+// if it has any. It looks for them before the first answer can add one.
+const rearmTimeout = 20 * time.Millisecond
 
 // conn is one connection to a server.
 //
-// Until the first answer was read, which is the handshake's, the deadline that
-// the dialer has set holds whatever the library sets: it would wait ten times
-// its receive timeout for the length of the answer and forever for the rest.
-// The answer is read whole and looked at first, because the library allocates
-// whatever length a stranger sends.
+// Until the first answer, that of the handshake, has been read, the dialer's deadline
+// applies whatever the library sets: it would wait ten times its receive timeout for the
+// length of the answer and forever for the rest. The answer is read completely and
+// checked first, because the library allocates whatever length it claims.
 //
-// After that nothing is read until the watches that the library sets again are
-// on their way to the server: it looks up the last change that an answer told of
-// without a lock, while it reads answers already. What they carry is corrected
-// (see [mark]).
+// After that nothing is read until the library has sent the request that sets its
+// watches again: it looks up the last zxid without a lock, while it already reads
+// answers. The zxid in that request is corrected (see [lastSeenZxid]).
 type conn struct {
 	net.Conn
 	address string
 	dialer  *dialer
 
-	// Only the library's loop writes these, before it starts the goroutines
-	// that read and write.
+	// Only the library's loop writes these, before it starts the goroutines that read and
+	// write.
 	answered bool
-	answer   []byte // the part that the library has not read yet
-	handed   bool   // all of it was read: deadlines are the library's
+	answer   []byte // the part not yet read by the library
+	handed   bool   // the answer was read; the library sets deadlines now
 
-	session int64         // 0: the one asked for has expired
-	timeout time.Duration // as granted
+	asked   asked
+	session int64         // 0 if the requested session has expired
+	timeout time.Duration // as granted, or shorter
 
-	rearmed chan struct{}   // closed by Write; nil then
-	waiting <-chan struct{} // the same for Read; nil after the wait
+	rearmed chan struct{}   // closed, then set to nil, by Write
+	waiting <-chan struct{} // the same channel for Read; nil after the wait
 
-	mark    mark
-	answers *answers // Read's; nil before it is handed
+	lastSeenZxid lastSeenZxid
+	sent         sent
+	answers      *answers // used by Read; nil during the handshake
+	// fault is why this side closed the connection. Read writes it; the library's loop may
+	// read it once Read has returned for the last time.
+	fault string
 }
 
 func (c *conn) Read(p []byte) (int, error) {
 	if c.handed {
-		c.awaitWatches()
-		if c.answers == nil {
-			c.answers = &answers{from: heard{c.Conn, c.dialer.heard}, each: c.mark.answered}
-		}
-		return c.answers.Read(p)
+		return c.read(p)
 	}
 	if !c.answered {
 		c.answered = true
@@ -69,23 +68,41 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, c.Conn.SetDeadline(time.Time{})
 }
 
+// read reads what follows the handshake. A protocol violation closes the connection.
+func (c *conn) read(p []byte) (int, error) {
+	c.awaitWatches()
+	if c.answers == nil {
+		c.answers = &answers{
+			from: heard{c.Conn, c.dialer.heard}, sent: &c.sent, each: c.lastSeenZxid.answered,
+			root: c.dialer.chroot, patience: c.timeout,
+		}
+	}
+	n, err := c.answers.Read(p)
+	if fault, is := errors.AsType[*fault](err); is {
+		c.fault = fault.Error()
+		_ = c.Close() // unblocks a pending write
+	}
+	return n, err
+}
+
 func (c *conn) Write(p []byte) (int, error) {
 	if !c.handed {
-		c.mark.begin(p, c.dialer.mark)
-		return c.Conn.Write(p)
+		c.lastSeenZxid.begin(p, c.dialer.lastSeenZxid)
+		return c.Conn.Write(c.asked.correct(p))
 	}
 	if c.rearmed != nil && isSetWatches(p) {
 		close(c.rearmed)
 		c.rearmed = nil
 	}
-	return c.Conn.Write(c.mark.correct(p))
+	c.sent.note(p)
+	return c.Conn.Write(c.lastSeenZxid.correct(p))
 }
 
 func (c *conn) awaitWatches() {
 	if c.waiting == nil {
 		return
 	}
-	timer := time.NewTimer(rearming)
+	timer := time.NewTimer(rearmTimeout)
 	defer timer.Stop()
 	select {
 	case <-c.waiting:
@@ -94,13 +111,13 @@ func (c *conn) awaitWatches() {
 	c.waiting = nil
 }
 
-// receive reads the answer to the handshake and, within the same deadline, has
-// the server know who reads.
+// receive reads the answer to the handshake and, within the same deadline, sends the
+// credentials.
 func (c *conn) receive() error {
 	answer, err := readAnswer(c.Conn)
 	if err == nil {
 		c.answer = answer
-		c.session, c.timeout, err = parseAnswer(answer)
+		c.session, c.timeout, err = parseAnswer(answer, c.asked)
 	}
 	if err == nil && c.session != 0 && c.dialer.auth != "" {
 		err = sendAuth(c.Conn, c.dialer.auth)
@@ -119,7 +136,7 @@ func (c *conn) receive() error {
 	return nil
 }
 
-// SetDeadline does nothing before the answer was read.
+// SetDeadline does nothing during the handshake.
 func (c *conn) SetDeadline(t time.Time) error {
 	if !c.handed {
 		return nil
@@ -127,7 +144,7 @@ func (c *conn) SetDeadline(t time.Time) error {
 	return c.Conn.SetDeadline(t)
 }
 
-// SetReadDeadline does nothing before the answer was read.
+// SetReadDeadline does nothing during the handshake.
 func (c *conn) SetReadDeadline(t time.Time) error {
 	if !c.handed {
 		return nil
@@ -135,7 +152,7 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
-// SetWriteDeadline does nothing before the answer was read.
+// SetWriteDeadline does nothing during the handshake.
 func (c *conn) SetWriteDeadline(t time.Time) error {
 	if !c.handed {
 		return nil

@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -13,7 +14,7 @@ import (
 	"time"
 )
 
-// answerBytes is a server's answer to a handshake.
+// answerBytes returns a server's answer to a handshake.
 func answerBytes(session int64, timeout time.Duration) []byte {
 	b := binary.BigEndian.AppendUint32(nil, answerMin+1)
 	b = binary.BigEndian.AppendUint32(b, 0)
@@ -23,7 +24,7 @@ func answerBytes(session int64, timeout time.Duration) []byte {
 	return append(b, make([]byte, passwordLength+1)...)
 }
 
-// testConn dials one end of a pipe and returns both.
+// testConn dials one end of a pipe and returns both ends.
 func testConn(t *testing.T) (c *conn, far net.Conn, d *testDialer) {
 	t.Helper()
 	d = newTestDialer(t, 1)
@@ -33,7 +34,7 @@ func testConn(t *testing.T) (c *conn, far net.Conn, d *testDialer) {
 	return c, far, d
 }
 
-// connWith dials one end of another pipe and returns both.
+// connWith dials one end of another pipe and returns both ends.
 func connWith(t *testing.T, d *testDialer) (c *conn, far net.Conn) {
 	t.Helper()
 	near, far := net.Pipe()
@@ -96,27 +97,87 @@ func TestHandshakeWriteIsBounded(t *testing.T) {
 	})
 }
 
-func TestHandshakeWithAStranger(t *testing.T) {
-	password := answerBytes(7, time.Second)
-	binary.BigEndian.PutUint32(password[offsetPassword:], 1<<30)
-	for name, said := range map[string][]byte{
-		"a web server":         []byte("HTTP/1.1 400 Bad Request\r\n" + strings.Repeat("x", 500)),
-		"zeros":                make([]byte, 500),
-		"a longer password":    password,
-		"no timeout":           answerBytes(7, 0),
-		"a timeout before now": answerBytes(7, -time.Second),
+func TestHandshakeAnswerIsRejected(t *testing.T) {
+	with := func(offset int, value uint32) []byte {
+		answer := answerBytes(7, time.Second)
+		binary.BigEndian.PutUint32(answer[offset:], value)
+		return answer
+	}
+	readOnly := answerBytes(7, time.Second)
+	readOnly[4+answerMin] = 1
+	for name, test := range map[string]struct {
+		session int64 // asked for
+		said    []byte
+		want    string
+	}{
+		"a web server":         {0, []byte("HTTP/1.1 400 Bad Request\r\n" + strings.Repeat("x", 500)), errNotZooKeeper.Error()},
+		"zeros":                {0, make([]byte, 500), errNotZooKeeper.Error()},
+		"a longer password":    {0, with(offsetPassword, 1<<30), errNotZooKeeper.Error()},
+		"a longer answer":      {0, append(with(0, answerMax+1), 0), errNotZooKeeper.Error()},
+		"another protocol":     {0, with(offsetVersion, 1), errNotZooKeeper.Error()},
+		"another session":      {6, answerBytes(7, time.Second), errNotZooKeeper.Error()},
+		"no session":           {0, answerBytes(0, time.Second), errNoStart.Error()},
+		"a read-only server":   {0, readOnly, errReadOnly.Error()},
+		"no timeout":           {0, answerBytes(7, 0), "session timeout of 0s, 10s was requested"},
+		"a timeout before now": {0, answerBytes(7, -time.Second), "session timeout of -1s, 10s was requested"},
+		"a timeout of 1 ms":    {0, answerBytes(7, time.Millisecond), "session timeout of 1ms, 10s was requested"},
+		"a timeout of 24 days": {0, answerBytes(7, 24*24*time.Hour), "session timeout of 576h0m0s, 10s was requested"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, far, _ := testConn(t)
-			go func() { _, _ = far.Write(said) }()
-			if err := authenticate(c); !errors.Is(err, errStranger) {
-				t.Error(err)
+			c, far, d := testConn(t)
+			go func() {
+				_, _ = io.ReadFull(far, make([]byte, len(handshake(0))))
+				_, _ = far.Write(test.said)
+			}()
+			if _, err := c.Write(resume(test.session)); err != nil {
+				t.Fatal(err)
+			}
+			if err := authenticate(c); err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(d.problems[0], test.want) {
+				t.Error(err, d.problems)
 			}
 		})
 	}
 }
 
-func TestHandshakeCut(t *testing.T) {
+// resume returns the handshake request of a client with a session of one second.
+func resume(session int64) []byte {
+	request := handshake(0)
+	binary.BigEndian.PutUint32(request[offsetAskedTimeout:], 1000)
+	binary.BigEndian.PutUint64(request[offsetAskedSession:], uint64(session))
+	return request
+}
+
+// The configured timeout is requested, whatever a server granted before. A longer grant
+// never delays the detection of a dead connection.
+func TestSessionTimeoutIsNeverLongerThanAsked(t *testing.T) {
+	for granted, want := range map[time.Duration]time.Duration{
+		time.Second: time.Second, 10 * time.Second: 10 * time.Second, 30 * time.Second: 10 * time.Second, time.Hour: 10 * time.Second,
+	} {
+		t.Run(granted.String(), func(t *testing.T) {
+			c, far, _ := testConn(t)
+			request := make([]byte, len(handshake(0)))
+			go func() {
+				_, _ = io.ReadFull(far, request)
+				_, _ = far.Write(answerBytes(7, granted))
+			}()
+			if _, err := c.Write(resume(7)); err != nil {
+				t.Fatal(err)
+			}
+			answer := make([]byte, 4+answerMax)
+			if _, err := io.ReadFull(c, answer); err != nil {
+				t.Fatal(err)
+			}
+			if got := binary.BigEndian.Uint32(request[offsetAskedTimeout:]); got != 10_000 {
+				t.Errorf("asked for %d ms", got)
+			}
+			if got := time.Duration(binary.BigEndian.Uint32(answer[offsetTimeout:])) * time.Millisecond; got != want || c.timeout != want {
+				t.Errorf("the library gets %v, the session has %v, want %v", got, c.timeout, want)
+			}
+		})
+	}
+}
+
+func TestConnectionClosedDuringHandshake(t *testing.T) {
 	c, far, d := testConn(t)
 	cut := 0
 	d.cut = func() { cut++ }
@@ -139,6 +200,7 @@ func TestDeadlinesAfterTheHandshake(t *testing.T) {
 			t.Errorf("session %d for %v", c.session, c.timeout)
 		}
 
+		c.sent.note(requestOf(1, opClose))
 		// Later than the handshake's deadline.
 		go func() {
 			<-time.After(5 * time.Second) // the bubble's clock
@@ -147,7 +209,7 @@ func TestDeadlinesAfterTheHandshake(t *testing.T) {
 		if _, err := io.ReadFull(c, make([]byte, 20)); err != nil {
 			t.Fatal(err)
 		}
-		if heard != 3 { // its length, and the rest of its head
+		if heard != 3 { // the handshake's answer, the length, and the rest of the head
 			t.Errorf("heard %d times", heard)
 		}
 
@@ -163,14 +225,14 @@ func TestDeadlinesAfterTheHandshake(t *testing.T) {
 	})
 }
 
-func TestNothingIsReadBeforeTheWatches(t *testing.T) {
+func TestReadWaitsForRearmedWatches(t *testing.T) {
 	setWatches := binary.BigEndian.AppendUint32(make([]byte, offsetOperation), opSetWatches)
 	other := make([]byte, 16)
 	connect := func(t *testing.T) (c *conn, got chan time.Time) {
 		c, far, _ := testConn(t)
 		go func() {
 			_, _ = far.Write(answerBytes(7, time.Second))
-			_, _ = far.Write(answerOf(1, 0, 0))
+			_, _ = far.Write(answerOf(0, 0, 0))
 		}()
 		go func() { _, _ = io.Copy(io.Discard, far) }()
 		if err := authenticate(c); err != nil {
@@ -188,9 +250,9 @@ func TestNothingIsReadBeforeTheWatches(t *testing.T) {
 			c, got := connect(t)
 			before := time.Now()
 			_, _ = c.Write(other)
-			<-time.After(rearming / 2) // the bubble's clock
+			<-time.After(rearmTimeout / 2) // the bubble's clock
 			_, _ = c.Write(setWatches)
-			if waited := (<-got).Sub(before); waited != rearming/2 {
+			if waited := (<-got).Sub(before); waited != rearmTimeout/2 {
 				t.Errorf("read after %v", waited)
 			}
 			_, _ = c.Write(setWatches)
@@ -201,9 +263,35 @@ func TestNothingIsReadBeforeTheWatches(t *testing.T) {
 			c, got := connect(t)
 			before := time.Now()
 			_, _ = c.Write(other)
-			if waited := (<-got).Sub(before); waited != rearming {
+			if waited := (<-got).Sub(before); waited != rearmTimeout {
 				t.Errorf("read after %v", waited)
 			}
 		})
+	})
+}
+
+// FuzzHandshake checks that no answer to a handshake yields a session that was not
+// requested, or a timeout that the library could not keep or would not notice.
+func FuzzHandshake(f *testing.F) {
+	f.Fuzz(func(t *testing.T, said []byte, session int64) {
+		ours := asked{timeout: 10 * time.Second, session: session}
+		answer, err := readAnswer(bytes.NewReader(said))
+		if err != nil {
+			return
+		}
+		got, timeout, err := parseAnswer(answer, ours)
+		switch {
+		case err != nil:
+			return
+		case got == 0 && session == 0, got != 0 && session != 0 && got != session:
+			t.Errorf("session %d where %d was asked for", got, session)
+		case got != 0 && (timeout < grantedMin || timeout > ours.timeout):
+			t.Errorf("a timeout of %v", timeout)
+		case got != 0 && int64(binary.BigEndian.Uint32(answer[offsetTimeout:])) != timeout.Milliseconds():
+			t.Errorf("the library does not see %v", timeout)
+		}
+		if len(answer) > 4+answerMax {
+			t.Errorf("%d bytes for the library", len(answer))
+		}
 	})
 }

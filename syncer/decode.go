@@ -7,7 +7,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// maxName is more than the longest IPv6 address in brackets with a port needs.
+// maxName is more than the longest IPv6 address in brackets with a port.
 const maxName = 64
 
 var (
@@ -19,10 +19,10 @@ var (
 	errMulticast   = errors.New("the address is multicast")
 )
 
-// Decode reads the name of a child znode: an IPv4 address or an IPv6 address in
-// brackets, a colon and a port of 1 to 65535, at most 64 bytes. An IPv4 address
-// inside IPv6 becomes IPv4. Addresses with a zone, unspecified and multicast
-// ones are errors. The error gives the reason and does not repeat the name.
+// Decode decodes the name of a child znode: an IPv4 address or an IPv6 address in
+// brackets, a colon and a port of 1 to 65535, at most 64 bytes. An IPv4 address inside
+// IPv6 becomes IPv4. Addresses with a zone, unspecified and multicast addresses are
+// errors. The error gives the reason and does not repeat the name.
 func Decode(name string) (registry.Instance, error) {
 	if len(name) > maxName {
 		return registry.Instance{}, errLong
@@ -47,15 +47,17 @@ func Decode(name string) (registry.Instance, error) {
 	return registry.Instance{Addr: netip.AddrPortFrom(addr, parsed.Port())}, nil
 }
 
-// decodeAll parts the names of the children from those that are no instances.
-func decodeAll(names []string) (instances []registry.Instance, skipped []string) {
+// decodeAll separates the names of usable instances from those to be skipped.
+func decodeAll(names []string, decode func(string) (registry.Instance, error)) (instances []registry.Instance, usable, skipped []string) {
 	instances = make([]registry.Instance, 0, len(names))
+	usable = make([]string, 0, len(names))
 	for _, name := range names {
-		if instance, err := Decode(name); err != nil {
+		if instance, err := decode(name); err != nil {
 			skipped = append(skipped, name)
 		} else {
 			instances = append(instances, instance)
+			usable = append(usable, name)
 		}
 	}
-	return registry.Sort(instances), skipped
+	return registry.Sort(instances), usable, skipped
 }

@@ -86,8 +86,11 @@ func TestDecode(t *testing.T) {
 }
 
 func TestDecodeAllSortsAndMerges(t *testing.T) {
-	instances, skipped := decodeAll([]string{"10.0.0.2:80", "x", "[::ffff:10.0.0.1]:80", "10.0.0.1:80", "10.0.0.1:9", "y:1"})
+	instances, usable, skipped := decodeAll([]string{"10.0.0.2:80", "x", "[::ffff:10.0.0.1]:80", "10.0.0.1:80", "10.0.0.1:9", "y:1"}, Decode)
 	if diff := cmp.Diff([]string{"10.0.0.1:9", "10.0.0.1:80", "10.0.0.2:80"}, texts(instances)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"10.0.0.2:80", "[::ffff:10.0.0.1]:80", "10.0.0.1:80", "10.0.0.1:9"}, usable); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{"x", "y:1"}, skipped); diff != "" {
@@ -103,8 +106,8 @@ func texts(instances []registry.Instance) []string {
 	return list
 }
 
-// FuzzDecode checks that the name of a child is either written again in one way,
-// of few characters, or told in one short line.
+// FuzzDecode checks that the name of a child either has one canonical form of a limited
+// character set, or yields an error of one short line.
 func FuzzDecode(f *testing.F) {
 	for name := range decodeTests {
 		f.Add(name)
@@ -112,9 +115,10 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name string) {
 		instance, err := Decode(name)
 		if err != nil {
-			for _, text := range []string{quote(name), err.Error()} {
+			f := classify(name, err)
+			for _, text := range []string{printable(name), err.Error(), string(f.Kind), f.Problem, f.Remedy} {
 				if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) || !utf8.ValidString(text) || len(text) > 1000 {
-					t.Fatalf("%q is told as %q", name, text)
+					t.Fatalf("%q is reported as %q", name, text)
 				}
 			}
 			if instance != (registry.Instance{}) {

@@ -8,58 +8,54 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"github.com/haproxy-zk/haproxy-zk/retry"
 )
 
 const (
-	// serverTimeout bounds resolving, connecting and, in TLS, its handshake.
+	// serverTimeout bounds resolving, connecting and the TLS handshake.
 	serverTimeout = 2 * time.Second
 
-	// The handshake is bounded from then on: at first shortly, because a ZooKeeper
-	// that is just starting accepts connections which it never answers (it fails
-	// to close them), and longer each time that a server is too slow.
+	// ZooKeeper's handshake is bounded separately: briefly at first, because a ZooKeeper
+	// that is just starting accepts connections which it never answers or closes, and
+	// longer each time that a server is too slow.
 	patienceMin = 600 * time.Millisecond
 	patienceMax = 4 * time.Second
-	// stable is how long a session must live to clear its server of suspicion.
+	// stable is how long a session must last for the next dial not to be delayed.
 	stable = time.Second
 
-	// With a randomization of one half, no wait is longer than 1.05 s: the lists
-	// are right two seconds after a server is there again.
+	// The lists are correct two seconds after a server is back.
 	pauseMin = 50 * time.Millisecond
-	pauseMax = 700 * time.Millisecond
+	pauseMax = 1050 * time.Millisecond
 )
 
-func newBackOff(shortest, longest time.Duration) *backoff.ExponentialBackOff {
-	b := backoff.NewExponentialBackOff()
-	b.InitialInterval, b.MaxInterval = shortest, longest
-	b.Reset()
-	return b
-}
-
-// connectFunc resolves a host:port, connects to it and, where TLS is spoken,
-// shakes hands for that.
+// connectFunc resolves a host:port, connects to it and, if configured, performs the TLS
+// handshake.
 type connectFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// dialer opens connections, one at a time. It waits before each round over the
-// servers but the first, and after a session that ended at once. Only the
-// library's loop calls its methods; close any goroutine.
+// dialer opens connections, one at a time. It pauses before each round over the servers
+// but the first, and after a session that ended immediately or with a fault. Only the
+// library's loop calls its methods; any goroutine may call close.
 type dialer struct {
-	ctx     context.Context // the library's dial function has none to pass
+	ctx     context.Context // the library's dial function has no context
 	cancel  context.CancelFunc
 	connect connectFunc
 	servers int
-	auth    string // sent with every handshake, unless empty
+	auth    string        // sent after every handshake, unless empty
+	chroot  string        // all paths are at or below it; "" is the root
+	timeout time.Duration // requested session timeout
 
-	problem func(string) // a server cannot be used, in a short sentence
-	cut     func()       // a server closed the connection instead of answering the handshake
-	heard   func()       // something was read
+	problem func(string) // reports why a server cannot be used
+	cut     func()       // called when a server closed the connection instead of answering the handshake
+	heard   func()       // called when something was read
 
-	pause       *backoff.ExponentialBackOff
-	tried       int // servers of this round
-	established time.Time
-	session     int64 // the last one established
-	mark        *mark // of its last connection; nil before the first
-	forgiven    bool
-	patience    map[string]time.Duration // by server, where the shortest was not enough
+	pause        *backoff.ExponentialBackOff
+	tried        int // servers tried in this round
+	established  time.Time
+	session      int64         // the latest one established
+	lastSeenZxid *lastSeenZxid // of its latest connection; nil before the first
+	forgiven     bool
+	patience     map[string]time.Duration // by server, if the minimum was not enough
 
 	mu   sync.Mutex
 	open *conn
@@ -69,7 +65,7 @@ func newDialer(ctx context.Context, connect connectFunc, servers int) *dialer {
 	d := &dialer{
 		connect: connect,
 		servers: servers,
-		pause:   newBackOff(pauseMin, pauseMax),
+		pause:   retry.Backoff(pauseMin, pauseMax),
 
 		patience: make(map[string]time.Duration),
 	}
@@ -90,17 +86,17 @@ func (d *dialer) dial(network, address string, _ time.Duration) (net.Conn, error
 		d.problem(fmt.Sprintf("cannot connect to %s: %s", address, reason(err)))
 		return nil, fmt.Errorf("connect to %s: %w", address, err)
 	}
-	c := &conn{Conn: raw, address: address, dialer: d}
+	c := &conn{Conn: raw, address: address, dialer: d, asked: asked{timeout: d.timeout}}
 	if err := raw.SetDeadline(time.Now().Add(max(patienceMin, d.patience[address]))); err != nil {
 		_ = raw.Close()
 		return nil, fmt.Errorf("set the deadline of the handshake: %w", err)
 	}
-	return d.keep(c)
+	return d.setOpen(c)
 }
 
-// answered notes whether a server was quick enough with its answer. One that was
-// not for the first time has just come, or its network has gone: there is no
-// reason yet to wait long before the next dial.
+// answered records whether a server answered the handshake in time. If it did not for
+// the first time, it may just have started, or the network may have failed: the next
+// dial need not wait long.
 func (d *dialer) answered(address string, err error) {
 	if !isTimeout(err) {
 		delete(d.patience, address)
@@ -112,11 +108,11 @@ func (d *dialer) answered(address string, err error) {
 	d.patience[address] = min(patienceMax, 2*max(patienceMin, d.patience[address]))
 }
 
-// wait sleeps before a new round, and returns an error when the dialer is closed.
+// wait pauses before a new round, and returns an error once the dialer is closed.
 func (d *dialer) wait() error {
 	if !d.established.IsZero() {
 		d.tried = d.servers
-		if time.Since(d.established) >= stable {
+		if time.Since(d.established) >= stable && d.open.fault == "" {
 			d.pause.Reset()
 			d.tried = 0
 		}
@@ -135,9 +131,9 @@ func (d *dialer) wait() error {
 	return d.ctx.Err()
 }
 
-// keep makes c the open connection and closes the one before: after an expiry
-// the library dials again without having closed it.
-func (d *dialer) keep(c *conn) (net.Conn, error) {
+// setOpen makes c the open connection and closes the previous one: after an expiry the
+// library dials again without having closed it.
+func (d *dialer) setOpen(c *conn) (net.Conn, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.ctx.Err(); err != nil {
@@ -151,16 +147,15 @@ func (d *dialer) keep(c *conn) (net.Conn, error) {
 	return c, nil
 }
 
-// connected notes that a session was established.
+// connected records that a session was established.
 func (d *dialer) connected() {
 	d.established = time.Now()
 	d.session = d.open.session
-	d.mark = &d.open.mark
+	d.lastSeenZxid = &d.open.lastSeenZxid
 	d.forgiven = false
 }
 
-// expired shortens the next wait, once: a server that says that the session has
-// expired works.
+// expired shortens the next pause, once: a server that reports an expired session works.
 func (d *dialer) expired() {
 	if !d.forgiven {
 		d.forgiven = true
@@ -168,7 +163,7 @@ func (d *dialer) expired() {
 	}
 }
 
-// close ends a dial, a sleep or a connection at once; none is opened any more.
+// close ends a dial, a pause or a connection immediately; none is opened afterwards.
 func (d *dialer) close() {
 	d.cancel()
 	d.mu.Lock()

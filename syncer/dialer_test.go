@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// testDialer notes when it was asked to connect.
+// testDialer records when it was asked to connect.
 type testDialer struct {
 	*dialer
 	at       []time.Time
@@ -29,6 +29,7 @@ func newTestDialer(t *testing.T, servers int) *testDialer {
 		return near, nil
 	}, servers)
 	d.problem = func(s string) { d.problems = append(d.problems, s) }
+	d.timeout = 10 * time.Second
 	return d
 }
 
@@ -63,7 +64,7 @@ func TestDialerBacksOffAfterEachRound(t *testing.T) {
 	})
 }
 
-func TestDialerAfterASession(t *testing.T) {
+func TestDialerPauseAfterSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newTestDialer(t, 1)
 		d.fail = nil
@@ -118,7 +119,7 @@ func TestDialerForgivesOneExpiry(t *testing.T) {
 	})
 }
 
-func TestDialerCloseEndsASleep(t *testing.T) {
+func TestDialerCloseInterruptsPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newTestDialer(t, 1)
 		for range 20 {
@@ -135,7 +136,7 @@ func TestDialerCloseEndsASleep(t *testing.T) {
 	})
 }
 
-func TestDialerClosesWhatIsOpen(t *testing.T) {
+func TestDialerCloseClosesConnection(t *testing.T) {
 	d := newTestDialer(t, 1)
 	d.fail = nil
 	first, err := d.dial("tcp", "zk:2181", time.Second)
@@ -156,7 +157,7 @@ func TestDialerClosesWhatIsOpen(t *testing.T) {
 	}
 }
 
-func TestDialerBoundsAConnect(t *testing.T) {
+func TestDialerBoundsConnect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newTestDialer(t, 1)
 		d.connect = func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -176,7 +177,7 @@ func TestDialerBoundsAConnect(t *testing.T) {
 	})
 }
 
-func TestPatienceWithASlowServerGrows(t *testing.T) {
+func TestHandshakeTimeoutGrowsForSlowServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newTestDialer(t, 1)
 		d.heard, d.cut = func() {}, func() {}

@@ -9,27 +9,27 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// maxGroups bounds the discovered groups, whoever may create them: each costs a watch,
-// and servers in every worker of HAProxy.
+// maxGroups bounds the discovered groups, which other parties may create: each costs a
+// watch, and servers in every HAProxy worker.
 const maxGroups = 5000
 
-// discovery follows the children of one path as groups of their own. Like a
-// group it outlives links and sessions.
-type discovery struct {
+// discoveryFollower follows the children of a path as groups. Like a group it outlives links and
+// sessions.
+type discoveryFollower struct {
 	log    *slog.Logger
-	most   int
-	parent *group // its deliver is set by run
+	limit  int
+	parent *groupFollower // run sets its deliver
 	sink   Sink
-	make   func(name string) *group // nil for an unsafe name
-	except map[string]bool          // followed elsewhere
-	// overfull is true while there are more than most.
-	overfull bool
+	make   func(name string) *groupFollower // nil for an unsafe name
+	except map[string]bool                  // groups that are followed elsewhere
+	// overfull is true while there are more groups than limit.
+	overLimit bool
 
-	known map[string]*group
+	known map[string]*groupFollower
 }
 
 // run follows the groups over one session until ctx is done.
-func (d *discovery) run(ctx context.Context, t tree, ls *links) {
+func (d *discoveryFollower) run(ctx context.Context, t tree, ls *links) {
 	var following sync.WaitGroup
 	defer following.Wait()
 	ctx, cancel := context.WithCancel(ctx)
@@ -37,7 +37,7 @@ func (d *discovery) run(ctx context.Context, t tree, ls *links) {
 	leave, left := make(map[string]context.CancelFunc), make(map[string]<-chan struct{})
 	follow := func(name string) {
 		if before := left[name]; before != nil {
-			<-before // the list that it may just be handing over is old
+			<-before // it may still be delivering an old list
 		}
 		one, cancel := context.WithCancel(ctx)
 		ended := make(chan struct{})
@@ -52,23 +52,23 @@ func (d *discovery) run(ctx context.Context, t tree, ls *links) {
 		follow(name)
 	}
 	d.parent.deliver = func(names []string, _ time.Time) {
-		there := make(map[string]bool, len(names))
-		room := d.most
+		exists := make(map[string]bool, len(names))
+		room := d.limit
 		for _, name := range names {
-			there[name] = true
+			exists[name] = true
 			if d.known[name] != nil {
 				room--
 			}
 		}
 		var listed []string
-		made, dropped := make(map[string]*group), 0
+		made, dropped := make(map[string]*groupFollower), 0
 		for _, name := range names {
 			if d.except[name] {
 				continue
 			}
 			if d.known[name] == nil {
 				switch g := d.make(name); {
-				case g == nil: // the sink says why
+				case g == nil: // unsafe, which the sink logs
 				case room == 0:
 					dropped++
 					continue
@@ -79,8 +79,8 @@ func (d *discovery) run(ctx context.Context, t tree, ls *links) {
 			}
 			listed = append(listed, name)
 		}
-		d.tellDropped(dropped)
-		// The sink knows a group before its instances come.
+		d.logDropped(dropped)
+		// The sink must know a group before its instances arrive.
 		d.sink.SetGroups(registry.Discovered{Names: listed})
 		for name, end := range left {
 			select {
@@ -90,7 +90,7 @@ func (d *discovery) run(ctx context.Context, t tree, ls *links) {
 			}
 		}
 		for name, cancel := range leave {
-			if !there[name] {
+			if !exists[name] {
 				cancel()
 				delete(leave, name)
 				delete(d.known, name)
@@ -106,13 +106,13 @@ func (d *discovery) run(ctx context.Context, t tree, ls *links) {
 	d.parent.run(ctx, t, ls)
 }
 
-// tellDropped tells when groups begin and end to be too many.
-func (d *discovery) tellDropped(n int) {
+// logDropped logs when the limit of groups begins and ceases to be exceeded.
+func (d *discoveryFollower) logDropped(n int) {
 	switch {
-	case n > 0 && !d.overfull:
-		d.log.Error("more groups are discovered than are served, those that are known stay and others are left out: write them out, or delete what is no group", "served", d.most, "left_out", n)
-	case n == 0 && d.overfull:
-		d.log.Info("all groups that are discovered are served again")
+	case n > 0 && !d.overLimit:
+		d.log.Error("more groups discovered than the limit; known groups stay, the rest is not served; configure groups by name, or delete nodes that are not groups", "served", d.limit, "left_out", n)
+	case n == 0 && d.overLimit:
+		d.log.Info("all discovered groups are served again")
 	}
-	d.overfull = n > 0
+	d.overLimit = n > 0
 }

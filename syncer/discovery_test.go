@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-func TestDiscoveredGroupsComeAndGo(t *testing.T) {
+func TestDiscoveredGroupsAreAddedAndRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeServer()
 		f.children["/root/g0"] = []string{"10.0.0.1:80"}
@@ -56,8 +56,8 @@ func TestDiscoveredGroupsComeAndGo(t *testing.T) {
 	})
 }
 
-// Those that are known stay, and one that goes makes room for another.
-func TestTooManyGroups(t *testing.T) {
+// Known groups stay, and one that is removed makes room for another.
+func TestGroupsBeyondLimitAreNotFollowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeServer()
 		names := []string{"w-known"}

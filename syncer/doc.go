@@ -1,15 +1,21 @@
-// Package syncer follows ZooKeeper for one proxy: it keeps one session, watches
-// one path per group, decodes the names of its children and hands the whole
-// list of a group to a [Sink] whenever it has changed.
+// Package syncer follows ZooKeeper for one proxy: it keeps one session, watches one path
+// per group, decodes the names of its children and passes the complete list of a group
+// to a [Sink] whenever it has changed.
 //
-// It is level-triggered: a watch that fires only says that it is time to read
-// again. While ZooKeeper is away nothing is handed over, so that what was known
-// stays.
+// It is level-triggered: a watch that fires only means that the list must be read again.
+// While ZooKeeper is unreachable nothing is passed on, so the last known lists stay.
 //
-// One goroutine follows each group; the library's loop goroutine dials, shakes
-// hands and tells of the session's states; a link stands for one stretch of
-// being connected, and joins the two. All of them end with [Syncer.Run].
+// One goroutine follows each group. The library's loop goroutine dials, performs the
+// handshake and reports session states. A link stands for one period of being connected
+// and joins the two. All of them end with [Syncer.Run].
 //
-// It is the only importer of go-zookeeper/zk. It creates nothing in ZooKeeper
-// and knows nothing of HAProxy, processes or configuration files.
+// What a server sends is checked, frame by frame, before the library reads it: a server
+// that breaks the protocol loses its connection, with no other effect.
+//
+// The package also reports names registered in formats that it does not read, and
+// instances that no session owns; one goroutine looks these up at a low rate.
+//
+// It is the only importer of go-zookeeper/zk. It creates nothing in ZooKeeper but, if
+// configured, the paths that it follows. It does not know HAProxy, processes or
+// configuration files.
 package syncer

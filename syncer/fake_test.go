@@ -5,27 +5,31 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	pathpkg "path"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 )
 
-// What a fakeServer does with a connection.
+// The modes of a fakeServer.
 const (
 	serve  = "serve"
 	refuse = "refuse" // no connection
 	cut    = "cut"    // close it instead of answering the handshake
 	mute   = "mute"   // answer nothing any more
+	idle   = "idle"   // answer pings and nothing else
+	lie    = "lie"    // answer the handshake, then send invalid frames
 )
 
-// Events of ZooKeeper.
+// ZooKeeper's events.
 const (
 	created         = 1
 	childrenChanged = 4
 )
 
-// fakeServer speaks as much of ZooKeeper's protocol as a session needs.
+// fakeServer implements as much of ZooKeeper's protocol as a session needs.
 type fakeServer struct {
 	mu       sync.Mutex
 	mode     string
@@ -35,14 +39,19 @@ type fakeServer struct {
 	sessions map[int64]bool
 	last     int64 // session
 	granted  time.Duration
+	lieBytes []byte // what is said in mode lie, a moment after the handshake
 	long     string // the children of this path are more than an answer holds
-	// auth is who may read, as "USER:PASSWORD"; empty is everybody.
+	// owners are the sessions that own nodes, by path; other nodes have none.
+	owners map[string]int64
+	// denies are paths that may not be created.
+	denies map[string]bool
+	// auth is the user who may read, as "USER:PASSWORD"; empty allows everybody.
 	auth string
-	// refuses is true when no credentials are taken.
+	// refuses is true if all credentials are rejected.
 	refuses bool
 
-	// asked counts the operations of each kind, marks are those of the watches
-	// that were set again.
+	// asked counts the operations of each kind; marks are the zxids with which watches
+	// were set again.
 	asked  map[int32]int
 	marks  []int64
 	dials  []time.Time
@@ -50,7 +59,7 @@ type fakeServer struct {
 	closed int // sessions closed by their client
 }
 
-// peer is one client. What is sent to it waits until it reads.
+// peer is one client. Frames sent to it wait until it reads.
 type peer struct {
 	net.Conn
 	watched map[string]bool // paths whose children it watches
@@ -61,6 +70,7 @@ type peer struct {
 func newFakeServer() *fakeServer {
 	return &fakeServer{
 		mode: serve, children: make(map[string][]string), changed: make(map[string]int64), zxid: 10, granted: 10 * time.Second,
+		owners: make(map[string]int64), denies: make(map[string]bool),
 		sessions: make(map[int64]bool), peers: make(map[*peer]bool), asked: make(map[int32]int),
 	}
 }
@@ -84,7 +94,7 @@ func (f *fakeServer) connect(context.Context, string, string) (net.Conn, error) 
 	return near, nil
 }
 
-// drop closes all connections and goes on in mode.
+// drop closes all connections and continues in mode.
 func (f *fakeServer) drop(mode string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -94,7 +104,7 @@ func (f *fakeServer) drop(mode string) {
 	}
 }
 
-// set changes the children of a path and tells those that watch it.
+// set changes the children of a path and fires its watches.
 func (f *fakeServer) set(path string, names ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -118,10 +128,10 @@ func (f *fakeServer) fire(p *peer, path string, kind uint32) {
 	f.send(p, 0xffffffff, 0, appendText(event, path))
 }
 
-// setWatches sets the watches of a request, fires those whose paths have changed
-// since its mark, and returns that.
-func (f *fakeServer) setWatches(p *peer, request []byte) (mark int64) {
-	mark = int64(binary.BigEndian.Uint64(request))
+// setWatches sets the watches of a request, fires those whose paths have changed since
+// its zxid, and returns that zxid.
+func (f *fakeServer) setWatches(p *peer, request []byte) (lastSeenZxid int64) {
+	lastSeenZxid = int64(binary.BigEndian.Uint64(request))
 	request = request[8:]
 	for list := range 3 { // on data, on what does not exist, on children
 		n := binary.BigEndian.Uint32(request)
@@ -133,14 +143,14 @@ func (f *fakeServer) setWatches(p *peer, request []byte) (mark int64) {
 			switch {
 			case list == 1 && exists:
 				f.fire(p, path, created)
-			case list == 2 && f.changed[path] > mark:
+			case list == 2 && f.changed[path] > lastSeenZxid:
 				f.fire(p, path, childrenChanged)
 			default:
 				p.watched[path] = true
 			}
 		}
 	}
-	return mark
+	return lastSeenZxid
 }
 
 func (f *fakeServer) handle(c net.Conn) {
@@ -191,16 +201,27 @@ func (f *fakeServer) greet(p *peer) bool {
 		session = 0
 	}
 	p.out <- answerBytes(session, f.granted)
+	if f.mode == lie {
+		time.AfterFunc(watchLag, func() { f.lie(p) })
+	}
 	return true
+}
+
+func (f *fakeServer) lie(p *peer) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.peers[p] {
+		p.out <- f.lieBytes
+	}
 }
 
 func (f *fakeServer) reply(p *peer, request []byte) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.mode == mute {
+	xid, operation := binary.BigEndian.Uint32(request), int32(binary.BigEndian.Uint32(request[4:]))
+	if f.mode == mute || f.mode == lie || f.mode == idle && operation != opPing {
 		return true
 	}
-	xid, operation := binary.BigEndian.Uint32(request), int32(binary.BigEndian.Uint32(request[4:]))
 	stat := make([]byte, 68)
 	f.asked[operation]++
 	switch operation {
@@ -213,6 +234,9 @@ func (f *fakeServer) reply(p *peer, request []byte) bool {
 		credentials, _ := cutText(rest)
 		p.reads = scheme == "digest" && credentials == f.auth
 		f.send(p, xid, 0, nil)
+	case opCreate:
+		path, _ := cutText(request[8:])
+		f.create(p, xid, path)
 	case 3, 12: // exists, getChildren2
 		if f.auth != "" && !p.reads {
 			f.send(p, xid, -102, nil)
@@ -221,6 +245,8 @@ func (f *fakeServer) reply(p *peer, request []byte) bool {
 		length := binary.BigEndian.Uint32(request[8:])
 		path, watch := string(request[12:12+length]), request[12+length] != 0
 		names, exists := f.children[path]
+		parent, name := pathpkg.Split(path)
+		exists = exists || slices.Contains(f.children[strings.TrimSuffix(parent, "/")], name)
 		switch {
 		case path == f.long && operation != 3:
 			p.watched[path] = p.watched[path] || watch
@@ -229,6 +255,7 @@ func (f *fakeServer) reply(p *peer, request []byte) bool {
 			p.watched[path] = p.watched[path] || watch && operation == 3
 			f.send(p, xid, -101, nil)
 		case operation == 3:
+			binary.BigEndian.PutUint64(stat[44:], uint64(f.owners[path]))
 			f.send(p, xid, 0, stat)
 		default:
 			p.watched[path] = p.watched[path] || watch
@@ -249,6 +276,31 @@ func (f *fakeServer) reply(p *peer, request []byte) bool {
 		f.send(p, xid, 0, nil)
 	}
 	return true
+}
+
+// create creates a node, like those created by set.
+func (f *fakeServer) create(p *peer, xid uint32, path string) {
+	parent := pathpkg.Dir(path)
+	_, exists := f.children[path]
+	_, above := f.children[parent]
+	switch {
+	case exists:
+		f.send(p, xid, -110, nil)
+	case !above && parent != "/":
+		f.send(p, xid, -101, nil)
+	case f.denies[path]:
+		f.send(p, xid, -102, nil)
+	default:
+		f.zxid++
+		f.children[path], f.changed[path] = nil, f.zxid
+		for other := range f.peers {
+			if other.watched[path] {
+				delete(other.watched, path)
+				f.fire(other, path, created)
+			}
+		}
+		f.send(p, xid, 0, appendText(nil, path))
+	}
 }
 
 // send queues the answer to a request.

@@ -17,76 +17,82 @@ import (
 const (
 	retryMin = 50 * time.Millisecond
 	retryMax = 5 * time.Second
-	// retryDenied is slow: permissions are granted by hand.
+	// retryDenied is long because permissions are granted by hand.
 	retryDenied = 10 * time.Second
 
-	// moment is how long a watch may be behind a read that shows its change.
-	moment = 100 * time.Millisecond
+	// watchLag is how much later than a read a watch may report the same change.
+	watchLag = 100 * time.Millisecond
 
 	spreadEach = 2 * time.Millisecond
-	// With the dialer's longest pause it stays below two seconds.
+	// Together with the dialer's longest pause this stays below two seconds.
 	spreadMax = 500 * time.Millisecond
 )
 
-// spread is the time over which that many groups read again after a reconnect.
+// spread returns the time over which groups spread their reads after a reconnect.
 func spread(groups int64) time.Duration {
 	return min(time.Duration(groups)*spreadEach, spreadMax)
 }
 
-// jitter returns half to one and a half of d.
+// jitter returns 50 % to 150 % of d.
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
 
-// group follows one path. It outlives links and sessions; one goroutine at a
-// time runs it.
-type group struct {
+// groupFollower follows one path. It outlives links and sessions; one goroutine at a time runs
+// it.
+type groupFollower struct {
 	path string
-	// deliver takes the children's names, sorted, whenever they are others, and since
-	// when they may be.
+	// deliver is called with the sorted names of the children whenever they have changed,
+	// and the earliest time at which they may have.
 	deliver func(names []string, since time.Time)
-	contact *contact
-	reads   *prometheus.CounterVec // by result
-	log     *slog.Logger
-	safety  time.Duration
-	crowd   *atomic.Int64 // how many groups are followed, this one included
+	// unchanged is called instead of deliver if the list was read and is the same.
+	unchanged   func()
+	missingPath missingPath
+	owners      *owners // nil: the children are not instances
+	note        *note
+	notes       *notes
+	status      *status
+	reads       *prometheus.CounterVec // by result
+	log         *slog.Logger
+	safety      time.Duration
+	followed    *atomic.Int64 // number of groups being followed, including this one
 
-	watch   <-chan zk.Event // nil: the list is to be read again
-	handed  []string        // what was delivered last
-	known   bool            // something was delivered
-	sure    time.Time       // when ZooKeeper was last asked for what it answered
-	since   time.Time       // when what was handed was last known to be right; zero: it is
-	missing bool
-	trouble string // the result that was logged since the last good read
-	retry   *backoff.ExponentialBackOff
+	watch     <-chan zk.Event // nil: the list must be read again
+	delivered []string        // the list delivered last
+	known     bool            // a list was delivered
+	verified  time.Time       // when the last successful read was sent
+	since     time.Time       // when the delivered list was last known to be current; zero: now
+	missing   bool
+	trouble   string // the result logged since the last successful read
+	retry     *backoff.ExponentialBackOff
 }
 
 // run follows the path over one session until ctx is done.
-func (g *group) run(ctx context.Context, t tree, ls *links) {
-	g.crowd.Add(1)
-	defer g.crowd.Add(-1)
-	defer g.contact.allow(g.path)
-	g.watch = nil
-	for {
-		l := ls.await(ctx)
-		if l == nil {
-			return
-		}
-		g.follow(ctx, t, l)
+func (g *groupFollower) run(ctx context.Context, t tree, ls *links) {
+	g.followed.Add(1)
+	defer g.followed.Add(-1)
+	defer g.status.allow(g.path)
+	g.notes.add(g.note)
+	defer g.notes.remove(g.note)
+	if g.owners != nil {
+		g.owners.setPaused(false)
+		defer g.owners.setPaused(true)
 	}
+	g.watch = nil
+	ls.each(ctx, func(l *link) { g.follow(ctx, t, l) })
 }
 
-// follow follows the path until the link is lost, the session has expired, or
-// ctx is done.
+// follow follows the path until the link is lost, the session has expired, or ctx is
+// done.
 //
-// A watch that survived a reconnect was set again by the library and fires for
-// what has happened meanwhile: there is nothing to read.
-func (g *group) follow(ctx context.Context, t tree, l *link) {
+// A watch that survived a reconnect was set again by the library and fires for changes
+// made meanwhile: nothing needs to be read.
+func (g *groupFollower) follow(ctx context.Context, t tree, l *link) {
 	defer g.lose(l)
 	var delay time.Duration
 	switch {
 	case g.watch != nil:
 		delay = jitter(g.safety)
 	case g.known:
-		delay = rand.N(spread(g.crowd.Load()) + 1)
+		delay = rand.N(spread(g.followed.Load()) + 1)
 	}
 	g.retry.Reset()
 	due := time.NewTimer(delay)
@@ -102,7 +108,7 @@ func (g *group) follow(ctx context.Context, t tree, l *link) {
 			if event.Err != nil {
 				return
 			}
-			g.doubt(time.Now())
+			g.markStale(time.Now())
 		case <-due.C:
 		}
 		// A request made while disconnected would only wait in the library.
@@ -120,9 +126,9 @@ func (g *group) follow(ctx context.Context, t tree, l *link) {
 	}
 }
 
-// read reads the list, sets the watch and hands over what is new. It returns
-// when to look again.
-func (g *group) read(ctx context.Context, t tree) time.Duration {
+// read reads the list, sets the watch and delivers changes. It returns when to read
+// again.
+func (g *groupFollower) read(ctx context.Context, t tree) time.Duration {
 	asked := time.Now()
 	l, err := watchList(t, g.path)
 	if err != nil {
@@ -131,16 +137,35 @@ func (g *group) read(ctx context.Context, t tree) time.Duration {
 	}
 	g.succeed(l)
 	g.watch = l.watch
-	if ctx.Err() == nil {
-		g.hand(l.names)
-		g.sure, g.since = asked, time.Time{}
+	// The siblings of a missing path are recorded before its first list is delivered; a
+	// list that has become empty must not wait for that.
+	first := l.missing && !g.known
+	var wait time.Duration
+	if first {
+		wait = g.handleMissing(t)
 	}
+	if ctx.Err() == nil {
+		g.deliverChanged(l.names)
+		g.verified, g.since = asked, time.Time{}
+	}
+	if first {
+		return wait
+	}
+	return g.later(t, l)
+}
+
+// later returns when to check again, after a missing path was handled.
+func (g *groupFollower) later(t tree, l listing) time.Duration {
+	if l.missing {
+		return g.handleMissing(t)
+	}
+	g.pathExists()
 	return jitter(g.safety)
 }
 
-// check reads the list without a watch and tells whether it is to be read again
-// with one. Otherwise it returns when to look again.
-func (g *group) check(ctx context.Context, t tree) (wait time.Duration, changed bool) {
+// check reads the list without a watch and reports whether it must be read again with
+// one. Otherwise it returns when to check again.
+func (g *groupFollower) check(ctx context.Context, t tree) (wait time.Duration, changed bool) {
 	asked := time.Now()
 	l, err := peek(t, g.path)
 	if err != nil {
@@ -148,52 +173,53 @@ func (g *group) check(ctx context.Context, t tree) (wait time.Duration, changed 
 	}
 	g.succeed(l)
 	slices.Sort(l.names)
-	if g.known && slices.Equal(g.handed, l.names) {
-		g.sure = asked
-		return jitter(g.safety), false
+	if g.known && slices.Equal(g.delivered, l.names) {
+		g.verified = asked
+		return g.later(t, l), false
 	}
-	late := time.NewTimer(moment)
+	late := time.NewTimer(watchLag)
 	defer late.Stop()
 	select {
 	case <-g.watch:
-		g.doubt(time.Now())
+		g.markStale(time.Now())
 	case <-ctx.Done():
 	case <-late.C:
-		g.doubt(g.sure)
-		g.log.Warn("a change was missed by the watch, reading again", "path", g.path)
+		g.markStale(g.verified)
+		g.log.Warn("watch missed a change, reading again", "path", g.path)
 	}
 	return 0, true
 }
 
-func (g *group) hand(names []string) {
+func (g *groupFollower) deliverChanged(names []string) {
 	slices.Sort(names)
-	if g.known && slices.Equal(g.handed, names) {
+	if g.known && slices.Equal(g.delivered, names) {
+		g.unchanged()
 		return
 	}
-	g.handed, g.known = names, true
+	g.delivered, g.known = names, true
 	g.deliver(names, g.since)
 }
 
-// lose notes that what happens after the link is not heard.
-func (g *group) lose(l *link) {
-	heard := time.Now() // it may serve on: this group alone is no longer followed
+// lose records that changes after the end of the link go unnoticed.
+func (g *groupFollower) lose(l *link) {
+	heard := time.Now() // the link may still be up: only this group is no longer followed
 	if l.over() {
 		heard = l.heard
 	}
-	g.doubt(heard)
+	g.markStale(heard)
 }
 
-// doubt notes until when what was handed is known to be right.
-func (g *group) doubt(at time.Time) {
+// markStale records until when the delivered list is known to be current.
+func (g *groupFollower) markStale(at time.Time) {
 	if g.since.IsZero() || at.Before(g.since) {
 		g.since = at
 	}
 }
 
-// succeed notes a read that worked.
-func (g *group) succeed(l listing) {
+// succeed records a successful read.
+func (g *groupFollower) succeed(l listing) {
 	g.retry.Reset()
-	g.contact.allow(g.path)
+	g.status.allow(g.path)
 	if g.trouble != "" {
 		g.trouble = ""
 		g.log.Info("path can be read again", "path", g.path)
@@ -209,33 +235,32 @@ func (g *group) succeed(l listing) {
 	g.missing = l.missing
 }
 
-// fail notes a read that did not work and returns when to try again. What was
-// handed over stays.
-func (g *group) fail(err error) time.Duration {
+// fail records a failed read and returns when to try again. The delivered list stays.
+func (g *groupFollower) fail(err error) time.Duration {
 	if errors.Is(err, zk.ErrNoAuth) {
 		g.reads.WithLabelValues(resultDenied).Inc()
-		g.contact.deny(g.path)
-		g.complainOnce(resultDenied, err, "hint", g.contact.remedy)
+		g.status.deny(g.path)
+		g.warnOnce(resultDenied, err, "hint", g.status.remedy)
 		return jitter(retryDenied)
 	}
 	g.reads.WithLabelValues(resultError).Inc()
 	if !isLoss(err) {
-		g.complainOnce(resultError, err)
+		g.warnOnce(resultError, err)
 	}
-	if errors.Is(err, errTooLong) {
-		return jitter(retryDenied) // as that, it takes a hand, and this one costs megabytes
+	if errors.Is(err, errListTooLong) {
+		return jitter(retryDenied) // needs an operator, and each attempt costs megabytes
 	}
 	return g.retry.NextBackOff()
 }
 
-func (g *group) complainOnce(result string, err error, more ...any) {
+func (g *groupFollower) warnOnce(result string, err error, more ...any) {
 	if g.trouble != result {
 		g.trouble = result
 		g.log.With(more...).Warn("cannot read path, the instances known stay", "path", g.path, "error", err)
 	}
 }
 
-// isLoss tells the errors of a lost connection, which the session logs.
+// isLoss reports whether an error is a lost connection, which the session logs.
 func isLoss(err error) bool {
 	return errors.Is(err, zk.ErrConnectionClosed) || errors.Is(err, zk.ErrSessionExpired) ||
 		errors.Is(err, zk.ErrNoServer) || errors.Is(err, zk.ErrClosing)

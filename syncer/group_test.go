@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
+	"github.com/haproxy-zk/haproxy-zk/retry"
 )
 
 // fakeTree is one path and its watches.
@@ -40,7 +41,7 @@ func (f *fakeTree) Children(string) ([]string, *zk.Stat, error) {
 
 func (f *fakeTree) ChildrenW(string) ([]string, *zk.Stat, <-chan zk.Event, error) {
 	var takes time.Duration
-	f.quietly(func() { takes = f.takes })
+	f.changeSilently(func() { takes = f.takes })
 	<-time.After(takes) // the bubble's clock
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -50,6 +51,14 @@ func (f *fakeTree) ChildrenW(string) ([]string, *zk.Stat, <-chan zk.Event, error
 		return nil, nil, nil, err
 	}
 	return names, nil, f.watch(), nil
+}
+
+func (f *fakeTree) Exists(string) (bool, *zk.Stat, error) {
+	return true, &zk.Stat{EphemeralOwner: 1}, nil
+}
+
+func (f *fakeTree) Create(string, []byte, int32, []zk.ACL) (string, error) {
+	return "", zk.ErrNoAuth
 }
 
 func (f *fakeTree) ExistsW(string) (bool, *zk.Stat, <-chan zk.Event, error) {
@@ -91,31 +100,31 @@ func (f *fakeTree) change(change func(), event zk.Event) {
 	f.watches = nil
 }
 
-// quietly changes the tree and fires nothing.
-func (f *fakeTree) quietly(change func()) {
+// changeSilently changes the tree without firing watches.
+func (f *fakeTree) changeSilently(change func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	change()
 }
 
 func (f *fakeTree) forget() (asked []string) {
-	f.quietly(func() { asked, f.asked = f.asked, nil })
+	f.changeSilently(func() { asked, f.asked = f.asked, nil })
 	return asked
 }
 
-// rig runs one group with a fake tree in a bubble.
+// rig runs one group with a fake tree in a synctest bubble.
 type rig struct {
 	*testing.T
 	tree  *fakeTree
 	links *links
-	group *group
+	group *groupFollower
 	got   []registry.Group
 	since time.Time // of the last
 	end   func()
 }
 
 func (r *rig) SetGroup(g registry.Group) {
-	r.tree.quietly(func() { r.got, r.since = append(r.got, g), g.Since })
+	r.tree.changeSilently(func() { r.got, r.since = append(r.got, g), g.Since })
 }
 
 func (r *rig) SetGroups(d registry.Discovered) {
@@ -125,9 +134,14 @@ func (r *rig) SetGroups(d registry.Discovered) {
 func newRig(t *testing.T, tree *fakeTree) *rig {
 	r := &rig{T: t, tree: tree, links: &links{link: newLink()}}
 	m := NewMetrics(prometheus.NewRegistry())
-	r.group = &group{
-		path: "/web", deliver: (&instances{group: "web", sink: r, log: slog.New(slog.DiscardHandler)}).deliver, contact: &contact{}, reads: m.add("p", &contact{}).reads, log: slog.New(slog.DiscardHandler),
-		safety: time.Minute, crowd: new(atomic.Int64), retry: newBackOff(retryMin, retryMax),
+	silent := slog.New(slog.DiscardHandler)
+	n := &note{group: "web", path: "/web", log: silent}
+	o := &owners{inspector: newInspector(), path: "/web", note: n}
+	r.group = &groupFollower{
+		path: "/web", deliver: (&instances{group: "web", sink: r, decode: Decode, note: n, owners: o}).deliver,
+		unchanged: o.unchanged, owners: o, note: n, notes: &notes{}, missingPath: newMissingPath("", ""),
+		status: &status{}, reads: m.add("p", &status{}, &notes{}).reads, log: silent,
+		safety: time.Minute, followed: new(atomic.Int64), retry: retry.Backoff(retryMin, retryMax),
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -142,15 +156,15 @@ func newRig(t *testing.T, tree *fakeTree) *rig {
 	return r
 }
 
-// expect lets the bubble come to rest and compares what was handed over and
-// asked since the last time.
+// expect waits until the bubble is idle and compares what was delivered and requested
+// since the last call.
 func (r *rig) expect(asked string, want ...registry.Group) {
 	r.Helper()
 	synctest.Wait()
 	var got []registry.Group
-	r.tree.quietly(func() { got, r.got = r.got, nil })
+	r.tree.changeSilently(func() { got, r.got = r.got, nil })
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b registry.Instance) bool { return a == b }), cmpopts.IgnoreFields(registry.Group{}, "Since")); diff != "" {
-		r.Errorf("handed over: %s", diff)
+		r.Errorf("delivered: %s", diff)
 	}
 	if diff := cmp.Diff(asked, strings.Join(r.tree.forget(), " ")); diff != "" {
 		r.Errorf("asked: %s", diff)
@@ -158,7 +172,7 @@ func (r *rig) expect(asked string, want ...registry.Group) {
 }
 
 func web(skipped int, names ...string) registry.Group {
-	instances, _ := decodeAll(names)
+	instances, _, _ := decodeAll(names, Decode)
 	return registry.Group{Name: "web", Instances: instances, Skipped: skipped}
 }
 
@@ -186,14 +200,14 @@ func TestGroupFollowsItsPath(t *testing.T) {
 		tree.change(func() { tree.missing = true }, zk.Event{Type: zk.EventNodeDeleted})
 		r.expect("childrenW existsW")
 
-		// It appears again between the two questions.
+		// The path appears between the two requests.
 		tree.change(func() { tree.appears, tree.names = true, []string{"10.0.0.3:80"} },
 			zk.Event{Type: zk.EventNodeCreated})
 		r.expect("childrenW existsW childrenW", web(0, "10.0.0.3:80"))
 	})
 }
 
-func TestGroupTellsSinceWhen(t *testing.T) {
+func TestGroupReportsEarliestTimeOfChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tree := &fakeTree{names: []string{"10.0.0.1:80"}}
 		r := newRig(t, tree)
@@ -201,7 +215,7 @@ func TestGroupTellsSinceWhen(t *testing.T) {
 		since := func(what string, want time.Time) {
 			t.Helper()
 			synctest.Wait()
-			r.tree.quietly(func() {
+			r.tree.changeSilently(func() {
 				if !r.since.Equal(want) {
 					t.Errorf("%s: since %v, want %v", what, r.since, want)
 				}
@@ -217,10 +231,10 @@ func TestGroupTellsSinceWhen(t *testing.T) {
 		<-time.After(4 * time.Second)
 		since("a slow answer", begun)
 
-		tree.quietly(func() { tree.takes = 0 })
+		tree.changeSilently(func() { tree.takes = 0 })
 		heard := time.Now()
 		<-time.After(5 * time.Second)
-		r.links.lose(heard)
+		r.links.lose(heard, "")
 		<-time.After(time.Minute)
 		r.links.establish("zk:2181", 1)
 		tree.change(func() { tree.names = []string{"10.0.0.3:80"} }, changed)
@@ -228,13 +242,13 @@ func TestGroupTellsSinceWhen(t *testing.T) {
 
 		<-time.After(r.group.safety / 3)
 		asked := time.Now().Add(-r.group.safety / 3)
-		tree.quietly(func() { tree.names = []string{"10.0.0.4:80"} })
+		tree.changeSilently(func() { tree.names = []string{"10.0.0.4:80"} })
 		<-time.After(2 * r.group.safety)
 		since("a watch that is silent", asked)
 	})
 }
 
-func TestGroupOverReconnects(t *testing.T) {
+func TestGroupAcrossReconnects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tree := &fakeTree{names: []string{"10.0.0.1:80"}}
 		r := newRig(t, tree)
@@ -242,8 +256,8 @@ func TestGroupOverReconnects(t *testing.T) {
 		r.links.establish("zk:2181", 1)
 		r.expect("childrenW", web(0, "10.0.0.1:80"))
 
-		// The session survives, and its watch does.
-		r.links.lose(time.Now())
+		// The session and its watch survive.
+		r.links.lose(time.Now(), "")
 		<-time.After(time.Hour) // the bubble's clock
 		r.expect("")
 		r.links.establish("zk:2181", 1)
@@ -253,7 +267,7 @@ func TestGroupOverReconnects(t *testing.T) {
 		r.expect("childrenW", web(0, "10.0.0.3:80"))
 
 		// It expires: the watch says so while there is no link.
-		r.links.lose(time.Now())
+		r.links.lose(time.Now(), "")
 		tree.change(func() { tree.names = []string{"10.0.0.2:80"} },
 			zk.Event{Type: zk.EventNotWatching, Err: zk.ErrSessionExpired})
 		r.expect("")
@@ -263,7 +277,7 @@ func TestGroupOverReconnects(t *testing.T) {
 	})
 }
 
-func TestGroupKeepsItsListWhenItCannotRead(t *testing.T) {
+func TestGroupKeepsListWhenReadFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tree := &fakeTree{names: []string{"10.0.0.1:80"}}
 		r := newRig(t, tree)
@@ -277,20 +291,20 @@ func TestGroupKeepsItsListWhenItCannotRead(t *testing.T) {
 			t.Errorf("asked %d times in a minute without permission", n)
 		}
 
-		tree.quietly(func() { tree.err = zk.ErrInvalidPath })
+		tree.changeSilently(func() { tree.err = zk.ErrInvalidPath })
 		<-time.After(time.Minute)
 		if n := len(tree.forget()); n < 8 || n > 40 {
 			t.Errorf("asked %d times in a minute of errors", n)
 		}
 		r.expect("")
 
-		tree.quietly(func() { tree.err = nil })
+		tree.changeSilently(func() { tree.err = nil })
 		<-time.After(2 * retryMax)
 		r.expect("childrenW", web(0))
 	})
 }
 
-func TestGroupLooksWithoutAWatch(t *testing.T) {
+func TestGroupRereadsWithoutWatchEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tree := &fakeTree{names: []string{"10.0.0.1:80"}}
 		r := newRig(t, tree)
@@ -304,7 +318,7 @@ func TestGroupLooksWithoutAWatch(t *testing.T) {
 		}
 
 		// A watch was lost.
-		tree.quietly(func() { tree.names = []string{"10.0.0.2:80"} })
+		tree.changeSilently(func() { tree.names = []string{"10.0.0.2:80"} })
 		<-time.After(2 * time.Minute)
 		if diff := cmp.Diff([]string{"children", "childrenW"}, tree.forget()[:2]); diff != "" {
 			t.Error(diff)
@@ -324,14 +338,14 @@ func TestSpread(t *testing.T) {
 	}
 }
 
-func TestWatchListOfAnUnsteadyPath(t *testing.T) {
+func TestWatchListOfUnsteadyPath(t *testing.T) {
 	tree := &unsteadyTree{}
 	if _, err := watchList(tree, "/web"); err == nil || tree.asked != maxTurns {
 		t.Errorf("%v after %d turns", err, tree.asked)
 	}
 }
 
-// unsteadyTree has a path that is there whenever it is not asked for children.
+// unsteadyTree has a path that exists except when its children are read.
 type unsteadyTree struct {
 	fakeTree
 	asked int

@@ -2,8 +2,8 @@ package syncer
 
 import "sync"
 
-// hosts gives the library the servers in turn. It keeps names, so that every
-// dial resolves them again, where the library's own provider resolves once.
+// hosts gives the library the servers in turn. It keeps host names, so that every dial
+// resolves them again; the library's own provider resolves once.
 //
 // Only the library's loop calls its exported methods.
 type hosts struct {
@@ -15,8 +15,8 @@ type hosts struct {
 	stopping chan struct{}
 	parked   chan struct{} // closed when the loop waits in Next
 	leaving  chan struct{}
-	// Each closes the channel above, at its first call.
-	stop, park, release func()
+	// Each closes the channel above on its first call.
+	stop, park, unpark func()
 }
 
 func newHosts(connected func()) *hosts {
@@ -28,11 +28,11 @@ func newHosts(connected func()) *hosts {
 	}
 	h.stop = sync.OnceFunc(func() { close(h.stopping) })
 	h.park = sync.OnceFunc(func() { close(h.parked) })
-	h.release = sync.OnceFunc(func() { close(h.leaving) })
+	h.unpark = sync.OnceFunc(func() { close(h.leaving) })
 	return h
 }
 
-// Init takes the servers, which the library has shuffled already.
+// Init receives the servers, which the library has already shuffled.
 func (h *hosts) Init(servers []string) error {
 	h.servers = servers
 	return nil
@@ -41,11 +41,11 @@ func (h *hosts) Init(servers []string) error {
 // Len returns the number of servers.
 func (h *hosts) Len() int { return len(h.servers) }
 
-// Next returns the next server. Normally it says that no round is over, because
-// the library would then sleep for a fixed second and fail the requests that
-// wait; the dialer backs off instead. Once stop was called it holds the loop
-// until release was called and then says that a round is over, because only there
-// the library notices that it shall quit.
+// Next returns the next server. Normally it reports that no round is over, because the
+// library would then sleep for a fixed second and fail waiting requests; the dialer
+// backs off instead. After stop it parks the loop until unpark is called and then
+// reports the end of a round, the only place where the library notices that it is
+// closed.
 func (h *hosts) Next() (server string, retryStart bool) {
 	server = h.servers[h.next]
 	h.next = (h.next + 1) % len(h.servers)

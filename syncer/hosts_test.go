@@ -36,7 +36,7 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-func TestHostsHoldTheLoopAtTheEnd(t *testing.T) {
+func TestHostsParkLoopOnStop(t *testing.T) {
 	h := newHosts(nil)
 	_ = h.Init([]string{"a:1"})
 	h.stop()
@@ -52,11 +52,11 @@ func TestHostsHoldTheLoopAtTheEnd(t *testing.T) {
 		t.Fatal("Next returned before it was released")
 	default:
 	}
-	h.release()
+	h.unpark()
 	if !<-done {
-		t.Error("Next did not tell the library to look whether it shall quit")
+		t.Error("Next did not report the end of a round")
 	}
 	if _, retryStart := h.Next(); !retryStart {
-		t.Error("a later Next goes on dialling")
+		t.Error("a later Next continues dialing")
 	}
 }

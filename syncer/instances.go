@@ -1,33 +1,33 @@
 package syncer
 
 import (
-	"log/slog"
 	"slices"
 	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// instances turns the children's names of one group into what is registered.
+// instances turns the children's names of one group into its registered instances.
 type instances struct {
-	group      string
-	sink       Sink
-	log        *slog.Logger
-	complaints complaints
-	handed     *registry.Group // nil: nothing was handed over yet
+	group     string
+	sink      Sink
+	decode    func(string) (registry.Instance, error)
+	note      *note
+	owners    *owners
+	delivered *registry.Group // nil: nothing was delivered yet
 }
 
-// deliver hands the group over when it is another than before, and logs the odd
-// names.
+// deliver passes the group on if it has changed, and records the skipped names.
 func (i *instances) deliver(names []string, since time.Time) {
-	list, skipped := decodeAll(names)
-	complain(i.log, i.complaints.update(skipped))
+	list, usable, skipped := decodeAll(names, i.decode)
+	i.note.setNames(len(list), findSkipped(skipped, i.decode))
+	i.owners.update(usable)
 	now := registry.Group{Name: i.group, Instances: list, Skipped: len(skipped), Since: since}
-	if i.handed != nil && i.handed.Skipped == now.Skipped && slices.Equal(i.handed.Instances, now.Instances) {
+	if i.delivered != nil && i.delivered.Skipped == now.Skipped && slices.Equal(i.delivered.Instances, now.Instances) {
 		return
 	}
 	handed := now
-	i.handed = &handed
+	i.delivered = &handed
 	now.Instances = slices.Clone(now.Instances)
 	i.sink.SetGroup(now)
 }

@@ -6,15 +6,17 @@ import (
 	"time"
 )
 
-// link is one stretch of being connected with a session.
+// link is one period of being connected with a session.
 type link struct {
 	up   chan struct{} // closed when there is a session; the fields below are set then
 	down chan struct{} // closed when the connection is lost
 
 	server  string
 	session int64
-	// heard is when the server was last heard; it is set before down is closed.
-	heard time.Time
+	// heard is when the server was last heard, reason why the link is down; they are set
+	// before down is closed.
+	heard  time.Time
+	reason string
 }
 
 func newLink() *link {
@@ -30,14 +32,14 @@ func (l *link) over() bool {
 	}
 }
 
-// links holds the present link or, while disconnected, the coming one.
+// links holds the current link or, while disconnected, the next one.
 type links struct {
 	mu          sync.Mutex
 	link        *link
 	established bool
 }
 
-// establish makes the coming link the present one.
+// establish makes the next link the current one.
 func (ls *links) establish(server string, session int64) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
@@ -46,25 +48,32 @@ func (ls *links) establish(server string, session int64) {
 	close(ls.link.up)
 }
 
-// lose ends the present link, over which the server was last heard at that time, and
-// tells whether there was one.
-func (ls *links) lose(heard time.Time) bool {
+// lose ends the current link and reports whether there was one.
+func (ls *links) lose(heard time.Time, reason string) bool {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if !ls.established {
 		return false
 	}
-	ls.link.heard = heard
+	ls.link.heard, ls.link.reason = heard, reason
 	close(ls.link.down)
 	ls.link, ls.established = newLink(), false
 	return true
 }
 
-// get returns the present or coming link, and whether it is the present one.
+// get returns the current or next link, and whether it is the current one.
 func (ls *links) get() (l *link, established bool) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	return ls.link, ls.established
+}
+
+// each calls do with each link as it comes up, until ctx is done. do returns when its
+// link is down.
+func (ls *links) each(ctx context.Context, do func(*link)) {
+	for l := ls.await(ctx); l != nil; l = ls.await(ctx) {
+		do(l)
+	}
 }
 
 // await returns the next link that is up, or nil when ctx is done.

@@ -7,28 +7,30 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// tree is what a group needs of the library's connection. Its methods block
-// while disconnected, until the connection is closed for good.
+// tree is the part of the library's connection that a group needs. Its methods block
+// while disconnected, until the connection is closed.
 type tree interface {
 	Children(path string) ([]string, *zk.Stat, error)
 	ChildrenW(path string) ([]string, *zk.Stat, <-chan zk.Event, error)
+	Exists(path string) (bool, *zk.Stat, error)
 	ExistsW(path string) (bool, *zk.Stat, <-chan zk.Event, error)
+	Create(path string, data []byte, flags int32, acl []zk.ACL) (string, error)
 }
 
 // maxTurns bounds how often a path may appear between two requests.
 const maxTurns = 3
 
-var errUnsteady = errors.New("the path comes and goes")
+var errUnsteady = errors.New("the path keeps appearing and disappearing")
 
-// listing is what was read of a path.
+// listing is the result of reading a path.
 type listing struct {
 	names   []string
-	missing bool            // there is no such path
-	watch   <-chan zk.Event // fires when it is time to read again; nil without a watch
+	missing bool            // the path does not exist
+	watch   <-chan zk.Event // fires when the path must be read again; nil without a watch
 }
 
-// watchList reads the children of path and leaves one watch there: on the
-// children, or on the path when it does not exist.
+// watchList reads the children of path and leaves one watch: on the children, or on the
+// path if it does not exist.
 func watchList(t tree, path string) (listing, error) {
 	for range maxTurns {
 		names, _, watch, err := t.ChildrenW(path)
@@ -38,7 +40,7 @@ func watchList(t tree, path string) (listing, error) {
 		if !errors.Is(err, zk.ErrNoNode) {
 			return listing{}, fmt.Errorf("read children of %s: %w", path, tooLong(err))
 		}
-		// A request that failed has left no watch.
+		// The failed request has left no watch.
 		exists, _, watch, err := t.ExistsW(path)
 		if err != nil {
 			return listing{}, fmt.Errorf("wait for %s: %w", path, err)
@@ -46,14 +48,14 @@ func watchList(t tree, path string) (listing, error) {
 		if !exists {
 			return listing{missing: true, watch: watch}, nil
 		}
-		// It appeared in between. This watch is on the path's data now; it goes
-		// when the path does, so that at most one is left behind.
+		// It appeared in between. This watch is now on the path's data and ends
+		// with the path, so that at most one remains.
 	}
 	return listing{}, fmt.Errorf("read children of %s: %w", path, errUnsteady)
 }
 
-// peek reads the children of path without a watch: the library keeps a channel
-// for each watch that is set until it fires.
+// peek reads the children of path without a watch: the library keeps a channel for each
+// watch until it fires.
 func peek(t tree, path string) (listing, error) {
 	names, _, err := t.Children(path)
 	if errors.Is(err, zk.ErrNoNode) {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 // The results of a read.
@@ -16,15 +18,23 @@ const (
 	resultError   = "error"
 )
 
-// Metrics are this room's, of all proxies.
+// Metrics are the metrics of this package, for all proxies.
 type Metrics struct {
-	connected *prometheus.Desc
-	heard     *prometheus.Desc
-	sessions  *prometheus.CounterVec
-	reads     *prometheus.CounterVec
+	connected  *prometheus.Desc
+	heard      *prometheus.Desc
+	skipped    *prometheus.Desc
+	persistent *prometheus.Desc
+	sessions   *prometheus.CounterVec
+	reads      *prometheus.CounterVec
 
-	mu       sync.Mutex
-	contacts map[string][]*contact // those that run, by proxy, in the order of their start
+	mu      sync.Mutex
+	running map[string][]shown // by proxy, in the order of their start
+}
+
+// shown is the state behind the gauges of one syncer.
+type shown struct {
+	status *status
+	notes  *notes
 }
 
 // NewMetrics registers the metrics with reg; call it once.
@@ -33,16 +43,22 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		connected: prometheus.NewDesc("haproxyzk_zookeeper_connected",
 			"1 while there is a session with a live connection.", []string{"proxy"}, nil),
 		heard: prometheus.NewDesc("haproxyzk_zookeeper_last_contact_timestamp_seconds",
-			"When ZooKeeper was last heard; 0 is never.", []string{"proxy"}, nil),
+			"Time of the last contact with ZooKeeper; 0 if never.", []string{"proxy"}, nil),
 		sessions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "haproxyzk_zookeeper_sessions_total",
-			Help: "Sessions established; one that survives a reconnect counts once.",
+			Help: "Sessions established; a session that survives a reconnect counts once.",
 		}, []string{"proxy"}),
 		reads: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "haproxyzk_zookeeper_reads_total",
-			Help: "Reads of a group's path, by result: ok, missing (there is no such path), denied, error.",
+			Help: "Reads of a group's path, by result: ok, missing (the path does not exist), denied, error.",
 		}, []string{"proxy", "result"}),
-		contacts: make(map[string][]*contact),
+		skipped: prometheus.NewDesc("haproxyzk_registrations_skipped",
+			"Children in ZooKeeper that are not used, over all groups, by kind: the format of their names, refused (not admitted), or misplaced (beside a group's missing path).",
+			[]string{"proxy", "kind"}, nil),
+		persistent: prometheus.NewDesc("haproxyzk_instances_persistent",
+			"Registered instances of a group, among its first 1,000, whose nodes are not ephemeral and so remain when the instances die.",
+			[]string{"proxy", "group"}, nil),
+		running: make(map[string][]shown),
 	}
 	reg.MustRegister(m.sessions, m.reads, gauges{m})
 	return m
@@ -54,12 +70,12 @@ type counters struct {
 	reads    *prometheus.CounterVec // by result
 }
 
-// add begins to tell of c. While a proxy has two, as when its ZooKeeper moves,
-// the later one is told of.
-func (m *Metrics) add(proxy string, c *contact) counters {
+// add starts reporting c and ns. While a proxy has two syncers, for instance because its
+// ZooKeeper changes, the later one is reported.
+func (m *Metrics) add(proxy string, c *status, ns *notes) counters {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.contacts[proxy] = append(m.contacts[proxy], c)
+	m.running[proxy] = append(m.running[proxy], shown{c, ns})
 	reads := m.reads.MustCurryWith(prometheus.Labels{"proxy": proxy})
 	for _, result := range []string{resultOK, resultMissing, resultDenied, resultError} {
 		reads.WithLabelValues(result)
@@ -67,43 +83,68 @@ func (m *Metrics) add(proxy string, c *contact) counters {
 	return counters{sessions: m.sessions.WithLabelValues(proxy), reads: reads}
 }
 
-// remove ends what add began. The series go with the last contact of the proxy.
-func (m *Metrics) remove(proxy string, c *contact) {
+// remove ends what add began. The series are removed with the last syncer of the proxy.
+func (m *Metrics) remove(proxy string, c *status) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	rest := slices.DeleteFunc(m.contacts[proxy], func(other *contact) bool { return other == c })
-	m.contacts[proxy] = rest
+	rest := slices.DeleteFunc(m.running[proxy], func(other shown) bool { return other.status == c })
+	m.running[proxy] = rest
 	if len(rest) == 0 {
-		delete(m.contacts, proxy)
+		delete(m.running, proxy)
 		m.sessions.DeleteLabelValues(proxy)
 		m.reads.DeletePartialMatch(prometheus.Labels{"proxy": proxy})
 	}
 }
 
-// gauges reads the contacts when it is scraped.
+// gauges reads the state of the running syncers when scraped.
 type gauges struct{ m *Metrics }
 
 // Describe implements [prometheus.Collector].
 func (g gauges) Describe(descs chan<- *prometheus.Desc) {
 	descs <- g.m.connected
 	descs <- g.m.heard
+	descs <- g.m.skipped
+	descs <- g.m.persistent
 }
 
 // Collect implements [prometheus.Collector].
 func (g gauges) Collect(metrics chan<- prometheus.Metric) {
 	g.m.mu.Lock()
 	defer g.m.mu.Unlock()
-	for proxy, contacts := range g.m.contacts {
-		now := contacts[len(contacts)-1].get()
+	for proxy, all := range g.m.running {
+		last := all[len(all)-1]
+		g.registrations(metrics, proxy, last.notes.each())
+		now := last.status.get()
 		connected, heard := 0.0, 0.0
 		if now.Connected {
 			connected = 1
 		}
 		if !now.Last.IsZero() {
-			// By the clock as it is now: it may have been stepped since.
+			// The wall clock may have been stepped since: convert at scrape time.
 			heard = float64(time.Now().Add(-time.Since(now.Last)).Round(time.Millisecond).UnixMilli()) / 1000
 		}
 		metrics <- prometheus.MustNewConstMetric(g.m.connected, prometheus.GaugeValue, connected, proxy)
 		metrics <- prometheus.MustNewConstMetric(g.m.heard, prometheus.GaugeValue, heard, proxy)
+	}
+}
+
+// registrations reports the findings of a proxy's groups. Kinds and groups without any
+// are 0.
+func (g gauges) registrations(metrics chan<- prometheus.Metric, proxy string, groups []registry.Registrations) {
+	count := make(map[registry.FindingKind]int)
+	for _, r := range groups {
+		persistent := 0
+		for _, f := range r.Findings {
+			count[f.Kind] += f.Count
+			if f.Kind == registry.Persistent {
+				persistent += f.Count
+			}
+		}
+		if r.Group != registry.AllGroups {
+			metrics <- prometheus.MustNewConstMetric(g.m.persistent, prometheus.GaugeValue, float64(persistent), proxy, r.Group)
+		}
+	}
+	for _, kind := range append(skippedKinds(), registry.Misplaced) {
+		metrics <- prometheus.MustNewConstMetric(g.m.skipped, prometheus.GaugeValue, float64(count[kind]), proxy, string(kind))
 	}
 }

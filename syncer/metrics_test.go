@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// gathered returns the sum over the series of each metric.
+// gathered returns the sum of the series of each metric.
 func gathered(t *testing.T, g prometheus.Gatherer) map[string]float64 {
 	t.Helper()
 	families, err := g.Gather()
@@ -28,8 +28,8 @@ func gathered(t *testing.T, g prometheus.Gatherer) map[string]float64 {
 func TestMetrics(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	m := NewMetrics(reg)
-	var old, later contact
-	counters := m.add("p", &old)
+	var old, later status
+	counters := m.add("p", &old, &notes{})
 	counters.sessions.Inc()
 	counters.reads.WithLabelValues(resultOK).Inc()
 	old.found()
@@ -40,13 +40,15 @@ func TestMetrics(t *testing.T) {
 		"haproxyzk_zookeeper_last_contact_timestamp_seconds": 1500,
 		"haproxyzk_zookeeper_sessions_total":                 1,
 		"haproxyzk_zookeeper_reads_total":                    1,
+		"haproxyzk_registrations_skipped":                    0,
 	}
 	if diff := cmp.Diff(want, gathered(t, reg)); diff != "" {
 		t.Error(diff)
 	}
 
-	// While a proxy has two, the later one counts; the series go with the last.
-	m.add("p", &later)
+	// While a proxy has two syncers, the later one counts; the series are removed with the
+	// last one.
+	m.add("p", &later, &notes{})
 	want["haproxyzk_zookeeper_connected"], want["haproxyzk_zookeeper_last_contact_timestamp_seconds"] = 0, 0
 	if diff := cmp.Diff(want, gathered(t, reg)); diff != "" {
 		t.Error(diff)
@@ -61,10 +63,10 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// How long ago ZooKeeper was heard is told right whatever the clock of the machine
-// does: the time has a monotonic reading.
-func TestContactOutlastsStepsOfTheClock(t *testing.T) {
-	var c contact
+// The time of the last contact has a monotonic reading, so steps of the wall clock do
+// not change its age.
+func TestLastContactIgnoresClockSteps(t *testing.T) {
+	var c status
 	if last := c.get().Last; !last.IsZero() {
 		t.Errorf("heard at %v before anything was", last)
 	}

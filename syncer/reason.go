@@ -8,13 +8,13 @@ import (
 	"syscall"
 )
 
-// reason says in a few words why a connection failed.
+// reason returns a short text about why a connection failed.
 func reason(err error) string {
 	if secure, ok := errors.AsType[*tlsError](err); ok && !isTimeout(err) {
 		return secure.Error()
 	}
-	if told, ok := errors.AsType[*net.OpError](err); ok && told.Op == "remote error" {
-		return refusal(told)
+	if netErr, ok := errors.AsType[*net.OpError](err); ok && netErr.Op == "remote error" {
+		return refusal(netErr)
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsTimeout {

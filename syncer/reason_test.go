@@ -19,9 +19,9 @@ func TestReason(t *testing.T) {
 		"name lookup timed out":           &net.DNSError{Err: "i/o timeout", IsTimeout: true},
 		"timed out":                       &net.OpError{Op: "dial", Err: context.DeadlineExceeded},
 		"connection closed by the server": fmt.Errorf("read: %w", io.EOF),
-		"the answer is not zookeeper's":   errStranger,
-		"the server refuses us: bad certificate: see zk.tls.cert and zk.tls.key": &net.OpError{Op: "remote error", Err: errors.New("bad certificate")},
-		"TLS: open /ca.pem: no such file or directory":                           &tlsError{&fs.PathError{Op: "open", Path: "/ca.pem", Err: syscall.ENOENT}},
+		"the response is not ZooKeeper's, check zk.addr":                                        errNotZooKeeper,
+		"the server rejected the connection: bad certificate; check zk.tls.cert and zk.tls.key": &net.OpError{Op: "remote error", Err: errors.New("bad certificate")},
+		"TLS: open /ca.pem: no such file or directory":                                          &tlsError{&fs.PathError{Op: "open", Path: "/ca.pem", Err: syscall.ENOENT}},
 	} {
 		if got := reason(err); got != want {
 			t.Errorf("reason(%v) = %q, want %q", err, got, want)

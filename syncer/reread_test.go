@@ -10,22 +10,22 @@ import (
 	"time"
 )
 
-// The race detector fails now and then with more goroutines than its 255 slots:
-// e2e has a thousand groups.
-const crowded = 200
+// The race detector sometimes fails with more goroutines than its 255 slots; e2e tests a
+// thousand groups.
+const manyGroups = 200
 
-// opChildren reads children, with a watch or without.
+// opChildren reads children, with or without a watch.
 const opChildren = 12
 
-// inCrowd runs a test with a fake server and many groups, half of which have no
+// withManyGroups runs a test with a fake server and many groups, half of which have no
 // path yet.
-func inCrowd(t *testing.T, change func(*Options), test func(t *testing.T, f *fakeServer, c *client)) {
+func withManyGroups(t *testing.T, change func(*Options), test func(t *testing.T, f *fakeServer, c *client)) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeServer()
-		for i := range crowded / 2 {
+		for i := range manyGroups / 2 {
 			f.children[fmt.Sprint("/root/g", i)] = []string{"10.0.0.1:80"}
 		}
-		c := newClient(t, f.connect, []string{"zk:2181"}, crowded)
+		c := newClient(t, f.connect, []string{"zk:2181"}, manyGroups)
 		if change != nil {
 			o := c.options
 			change(&o)
@@ -39,28 +39,27 @@ func inCrowd(t *testing.T, change func(*Options), test func(t *testing.T, f *fak
 	})
 }
 
-// reads returns how often children were read since the last time.
+// reads returns how often children were read since the last call.
 func (f *fakeServer) reads() (n int) {
 	f.lock(func() { n, f.asked[opChildren] = f.asked[opChildren], 0 })
 	return n
 }
 
-func TestNothingIsReadWhereWatchesSurvive(t *testing.T) {
-	inCrowd(t, func(o *Options) { o.SafetyReread = time.Hour }, func(t *testing.T, f *fakeServer, c *client) {
+func TestNothingIsReadWhenWatchesSurvive(t *testing.T) {
+	withManyGroups(t, func(o *Options) { o.SafetyReread = time.Hour }, func(t *testing.T, f *fakeServer, c *client) {
 		f.reads()
 		for range 5 {
 			f.drop(serve)
 			after(2 * time.Second)
 		}
-		if n := f.reads(); n != 0 || !c.Contact().Connected {
+		if n := f.reads(); n != 0 || !c.ConnectionStatus().Connected {
 			t.Errorf("%d reads after reconnects that lost nothing", n)
 		}
 		if len(f.marks) == 0 {
 			t.Error("no watches were set again")
 		}
 
-		// What changed meanwhile is read, and nothing else: a list, and a path
-		// that came.
+		// Only changes made meanwhile are read: a list, and a path that was created.
 		f.drop(refuse)
 		after(time.Second)
 		f.set("/root/g7", "10.0.0.2:80")
@@ -70,13 +69,13 @@ func TestNothingIsReadWhereWatchesSurvive(t *testing.T) {
 		if n := f.reads(); n != 2 {
 			t.Errorf("%d reads for two changes", n)
 		}
-		c.expect(crowded+2, "g7", "10.0.0.2:80")
-		c.expect(crowded+2, "g190", "10.0.0.3:80")
+		c.expect(manyGroups+2, "g7", "10.0.0.2:80")
+		c.expect(manyGroups+2, "g190", "10.0.0.3:80")
 	})
 }
 
-func TestOneReadOfEachGroupAfterAnExpiry(t *testing.T) {
-	inCrowd(t, nil, func(t *testing.T, f *fakeServer, c *client) {
+func TestEachGroupIsReadOnceAfterExpiry(t *testing.T) {
+	withManyGroups(t, nil, func(t *testing.T, f *fakeServer, c *client) {
 		f.reads()
 		f.lock(func() { clear(f.sessions) })
 		f.drop(refuse)
@@ -84,10 +83,10 @@ func TestOneReadOfEachGroupAfterAnExpiry(t *testing.T) {
 		after(time.Second)
 		f.lock(func() { f.mode = serve })
 		after(2 * time.Second)
-		if n := f.reads(); n != crowded {
-			t.Errorf("%d reads of %d groups", n, crowded)
+		if n := f.reads(); n != manyGroups {
+			t.Errorf("%d reads of %d groups", n, manyGroups)
 		}
-		c.expect(crowded+1, "g7", "10.0.0.2:80")
+		c.expect(manyGroups+1, "g7", "10.0.0.2:80")
 		after(10 * time.Second)
 		if n := f.reads(); n != 0 {
 			t.Errorf("%d reads afterwards", n)
@@ -95,9 +94,8 @@ func TestOneReadOfEachGroupAfterAnExpiry(t *testing.T) {
 	})
 }
 
-// TestReadsAreSpread watches how fast they come.
 func TestReadsAreSpread(t *testing.T) {
-	inCrowd(t, nil, func(t *testing.T, f *fakeServer, _ *client) {
+	withManyGroups(t, nil, func(t *testing.T, f *fakeServer, _ *client) {
 		f.lock(func() { clear(f.sessions) })
 		f.drop(serve)
 		f.reads()
@@ -107,15 +105,15 @@ func TestReadsAreSpread(t *testing.T) {
 			n := f.reads()
 			most, sum = max(most, n), sum+n
 		}
-		if sum != crowded || most > crowded/4 {
+		if sum != manyGroups || most > manyGroups/4 {
 			t.Errorf("%d reads, %d within 10 ms", sum, most)
 		}
 	})
 }
 
-// TestWatchThatDiedSilently loses all watches at the server.
-func TestWatchThatDiedSilently(t *testing.T) {
-	inCrowd(t, func(o *Options) { o.SafetyReread = 10 * time.Second }, func(_ *testing.T, f *fakeServer, c *client) {
+// The server loses all watches.
+func TestLostWatchIsSetAgain(t *testing.T) {
+	withManyGroups(t, func(o *Options) { o.SafetyReread = 10 * time.Second }, func(_ *testing.T, f *fakeServer, c *client) {
 		f.lock(func() {
 			for p := range f.peers {
 				clear(p.watched)
@@ -123,15 +121,15 @@ func TestWatchThatDiedSilently(t *testing.T) {
 		})
 		f.set("/root/g7", "10.0.0.2:80")
 		after(15 * time.Second)
-		c.expect(crowded+1, "g7", "10.0.0.2:80")
+		c.expect(manyGroups+1, "g7", "10.0.0.2:80")
 		f.set("/root/g7", "10.0.0.3:80") // it is watched again
 		synctest.Wait()
-		c.expect(crowded+2, "g7", "10.0.0.3:80")
+		c.expect(manyGroups+2, "g7", "10.0.0.3:80")
 	})
 }
 
-// TestNameThatMoves gives a host's name another address while it is connected.
-func TestNameThatMoves(t *testing.T) {
+// A host name resolves to another address while the syncer is connected.
+func TestServerNameThatChangesAddress(t *testing.T) {
 	servers := [2]*fakeServer{newFakeServer(), newFakeServer()}
 	var addresses [2]string
 	for i, f := range servers {

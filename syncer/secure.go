@@ -8,15 +8,16 @@ import (
 	"io"
 	"net"
 	"strings"
+	"unicode"
 )
 
-// Secure makes what a connection in TLS is opened with, at each dial, so that a
-// renewed certificate is used. ServerName may be empty: then it becomes the host
-// that is dialled. What it returns is the caller's own.
+// Secure returns the TLS configuration of a connection. It is called at each dial, so
+// that renewed certificates are used. If ServerName is empty, it is set to the host that
+// is dialed; the caller owns the result.
 type Secure func() (*tls.Config, error)
 
-// Dial connects to one server, host:port, as a [Syncer] does. A nil secure is in
-// the clear. The error says what to do where that is known.
+// Dial connects to one server, host:port, as a [Syncer] does. A nil secure means no TLS.
+// The error says what to do where that is known.
 func Dial(ctx context.Context, server string, secure Secure) (net.Conn, error) {
 	return connector((&net.Dialer{}).DialContext, secure)(ctx, "tcp", server)
 }
@@ -51,35 +52,52 @@ func connector(connect connectFunc, secure Secure) connectFunc {
 	}
 }
 
-// abrupt closes without a word: [tls.Conn] may wait five seconds to say goodbye,
-// and ZooKeeper's sessions have a close of their own.
+// abrupt closes without TLS's close notification: [tls.Conn] may wait five seconds to
+// send it, and ZooKeeper's sessions are closed by a request.
 type abrupt struct{ *tls.Conn }
 
 func (a abrupt) Close() error { return a.NetConn().Close() }
 
-// tlsError is what went wrong with TLS.
+// tlsError is an error of TLS.
 type tlsError struct{ error }
 
 func (e *tlsError) Unwrap() error { return e.error }
 
-// Error says what to do as well, where that is known.
+// Error includes the remedy if it is known.
 func (e *tlsError) Error() string {
-	err := e.error
+	err, text := e.error, plain(e.error.Error())
 	switch {
 	case errors.As(err, new(x509.UnknownAuthorityError)):
-		return "TLS: " + err.Error() + ": name its authority in zk.tls.ca"
+		return "TLS: " + text + "; set zk.tls.ca to the authority that signed it"
 	case errors.As(err, new(x509.HostnameError)):
-		return "TLS: " + err.Error() + ": name whom it is for in zk.tls.server_name"
+		return "TLS: " + text + "; set zk.tls.server_name to a name in the certificate"
 	case errors.As(err, new(tls.RecordHeaderError)), errors.Is(err, io.EOF):
-		return "TLS: " + err.Error() + ": does the server speak TLS on this port?"
+		return "TLS: " + text + "; check that the server speaks TLS on this port"
 	}
-	if told, isTold := errors.AsType[*net.OpError](err); isTold && told.Op == "remote error" {
-		return "TLS: " + refusal(told)
+	if netErr, isNetErr := errors.AsType[*net.OpError](err); isNetErr && netErr.Op == "remote error" {
+		return "TLS: " + refusal(netErr)
 	}
-	return "TLS: " + err.Error()
+	return "TLS: " + text
 }
 
-// refusal is what the server says of us. In TLS 1.3 it comes after the handshake.
-func refusal(told *net.OpError) string {
-	return "the server refuses us: " + told.Err.Error() + ": see zk.tls.cert and zk.tls.key"
+// maxErrorText bounds the part of a certificate's error that is passed on.
+const maxErrorText = 500
+
+// plain returns a short line of printable text. The names in a certificate are part of
+// the error before its signature is checked, and may be long and contain any character.
+func plain(text string) string {
+	if len(text) > maxErrorText {
+		text = text[:maxErrorText] + "..."
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, text)
+}
+
+// refusal describes an alert from the server. In TLS 1.3 it arrives after the handshake.
+func refusal(netErr *net.OpError) string {
+	return "the server rejected the connection: " + netErr.Err.Error() + "; check zk.tls.cert and zk.tls.key"
 }

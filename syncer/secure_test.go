@@ -16,9 +16,10 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
 )
 
-// selfSigned is a certificate for a host that has signed itself.
+// selfSigned returns a self-signed certificate for a host.
 func selfSigned(t *testing.T, host string) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -59,14 +60,14 @@ func TestDialWithTLS(t *testing.T) {
 		want   string // the error, empty is none
 	}{
 		"all is well":              {echoes, &tls.Config{RootCAs: pool, ServerName: "zk"}, ""},
-		"another authority":        {echoes, &tls.Config{RootCAs: others, ServerName: "zk"}, "name its authority in zk.tls.ca"},
-		"another name":             {echoes, &tls.Config{RootCAs: pool, ServerName: "zk2"}, "name whom it is for in zk.tls.server_name"},
+		"another authority":        {echoes, &tls.Config{RootCAs: others, ServerName: "zk"}, "set zk.tls.ca to the authority that signed it"},
+		"another name":             {echoes, &tls.Config{RootCAs: pool, ServerName: "zk2"}, "set zk.tls.server_name to a name in the certificate"},
 		"the host that is dialled": {echoes, &tls.Config{RootCAs: pool}, "127.0.0.1"},
-		"no TLS":                   {listen(t, func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 400 \r\n") }), &tls.Config{RootCAs: pool}, "does the server speak TLS on this port?"},
+		"no TLS":                   {listen(t, func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 400 \r\n") }), &tls.Config{RootCAs: pool}, "check that the server speaks TLS on this port"},
 		"closed":                   {listen(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 1)) }), &tls.Config{RootCAs: pool}, "TLS: "},
 		"a certificate is asked for": {
 			server(func(c *tls.Config) { c.ClientAuth, c.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12 }),
-			&tls.Config{RootCAs: pool, ServerName: "zk"}, "see zk.tls.cert and zk.tls.key",
+			&tls.Config{RootCAs: pool, ServerName: "zk"}, "check zk.tls.cert and zk.tls.key",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -110,7 +111,7 @@ func TestTLSHandshakeIsBounded(t *testing.T) {
 	})
 }
 
-// TestCertificatesAreReadAtEachDial renews the authority while it is connected.
+// The authority is renewed while the syncer is connected.
 func TestCertificatesAreReadAtEachDial(t *testing.T) {
 	first, firstPool := selfSigned(t, "zk")
 	second, secondPool := selfSigned(t, "zk")
@@ -134,12 +135,23 @@ func TestCertificatesAreReadAtEachDial(t *testing.T) {
 	c.Syncer = New(o)
 	c.start()
 	defer c.stop()
-	until(t, "a session", func() bool { return c.Contact().Connected })
+	until(t, "a session", func() bool { return c.ConnectionStatus().Connected })
 
 	pool.Store(nil)
 	f.drop(serve)
-	until(t, "the problem", func() bool { return strings.Contains(c.Contact().Problem, "the file is gone") })
+	until(t, "the problem", func() bool { return strings.Contains(c.ConnectionStatus().Problem, "the file is gone") })
 	cert.Store(&second)
 	pool.Store(secondPool)
-	until(t, "a session with the renewed certificate", func() bool { return c.Contact().Connected })
+	until(t, "a session with the renewed certificate", func() bool { return c.ConnectionStatus().Connected })
+}
+
+// The names in a certificate may contain anything and appear in the error before its
+// signature is verified.
+func TestCertificateErrorIsOneShortLine(t *testing.T) {
+	names := []string{"\x1b[2J", "a\nlevel=ERROR", strings.Repeat("x", 60_000)}
+	err := &tlsError{x509.HostnameError{Certificate: &x509.Certificate{DNSNames: names}, Host: "zk"}}
+	text := err.Error()
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) || len(text) > 600 || !strings.HasSuffix(text, "zk.tls.server_name to a name in the certificate") {
+		t.Errorf("%.700q", text)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,47 +12,48 @@ import (
 )
 
 const (
-	// maxAnswer bounds an answer: some hundred thousand children.
+	// maxAnswer bounds an answer: a few hundred thousand children.
 	maxAnswer = 16 << 20
 
-	// politely is how long a server may take to close the session.
-	politely = 500 * time.Millisecond
-	// queueing is ample for the library to queue a request.
-	queueing = 10 * time.Millisecond
+	// closeTimeout is how long a server may take to close the session.
+	closeTimeout = 500 * time.Millisecond
+	// queueTimeout is ample time for the library to queue a request.
+	queueTimeout = 10 * time.Millisecond
 )
 
-// session is one connection object of the library and what belongs to it. The
-// library renews the session inside it when it has expired.
+// session is one connection object of the library with its state. The library renews the
+// session inside it after an expiry.
 type session struct {
 	options  Options
-	contact  *contact
+	status   *status
 	counters counters
 	log      *slog.Logger
 
-	ctx    context.Context // ends the session
+	ctx    context.Context // done when the session is to end
 	cancel context.CancelFunc
 	hosts  *hosts
 	dialer *dialer
 	links  *links
 	zk     *zk.Conn
 	calls  *calls
-	stale  chan struct{} // takes one token when no server wants the session
+	stale  chan struct{} // receives a token when no server resumes the session
 
 	// Only the library's loop uses these.
 	lostAt  time.Time     // zero before the first loss
 	granted time.Duration // the session timeout
 }
 
-func newSession(ctx context.Context, o Options, connect connectFunc, c *contact, n counters) *session {
+func newSession(ctx context.Context, o Options, connect connectFunc, c *status, n counters) *session {
 	s := &session{
-		options: o, contact: c, counters: n, log: o.Logger,
+		options: o, status: c, counters: n, log: o.Logger,
 		links: &links{link: newLink()},
 		stale: make(chan struct{}, 1),
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	// The dialer outlives ctx: a session is closed over its open connection.
 	s.dialer = newDialer(context.WithoutCancel(ctx), connector(connect, o.Secure), len(o.Servers))
-	s.dialer.auth = o.Auth
+	s.dialer.auth, s.dialer.timeout = o.Auth, o.SessionTimeout
+	s.dialer.chroot = strings.TrimSuffix(o.Chroot, "/")
 	s.dialer.heard = c.hear
 	s.dialer.problem = s.problem
 	s.dialer.cut = s.refused
@@ -59,7 +61,7 @@ func newSession(ctx context.Context, o Options, connect connectFunc, c *contact,
 	return s
 }
 
-// run follows until ctx is done or the session is of no more use.
+// run runs followers until ctx is done or the session is rejected.
 func (s *session) run(followers []follower) error {
 	defer s.cancel()
 	conn, events, err := zk.Connect(s.options.Servers, s.options.SessionTimeout,
@@ -83,14 +85,14 @@ func (s *session) run(followers []follower) error {
 	for _, f := range followers {
 		following.Go(func() { f.run(s.ctx, s.calls, s.links) })
 	}
-	s.attend()
+	s.logLinks()
 	s.cancel()
 	s.close()
 	following.Wait()
 	select {
 	case <-ended:
 	case <-time.After(time.Second):
-		s.log.Error("zookeeper client does not end, its goroutines are left behind")
+		s.log.Error("cannot stop the ZooKeeper client, leaving its goroutines behind")
 	}
 	return nil
 }
@@ -117,27 +119,30 @@ func (s *session) found(server string) {
 		s.counters.sessions.Inc()
 	}
 	s.granted = opened.timeout
-	s.contact.found()
+	s.status.found()
 	s.links.establish(server, opened.session)
 }
 
 func (s *session) lost(server string) {
-	if s.links.lose(s.contact.get().Last) {
+	reason := "connection to " + server + " lost"
+	if s.dialer.open != nil && s.dialer.open.fault != "" {
+		reason = "connection to " + server + " ended: " + s.dialer.open.fault
+	}
+	if s.links.lose(s.status.get().Last, reason) {
 		s.lostAt = time.Now()
-		s.contact.lost("connection to " + server + " lost")
+		s.status.lost(reason)
 	}
 }
 
 func (s *session) problem(sentence string) {
 	if s.ctx.Err() == nil {
-		s.contact.lost(sentence)
+		s.status.lost(sentence)
 	}
 }
 
-// refused gives the session up when a server keeps closing the connection
-// instead of resuming it, after the time that any server would keep it for. A
-// server that lost its data does so forever: it does not talk to a client that
-// has seen later changes than itself. See
+// refused gives up the session if servers keep closing the connection instead of
+// resuming it, for longer than any server would keep the session. A server that lost its
+// data does so forever: it rejects clients that have seen later changes than it has. See
 // https://issues.apache.org/jira/browse/ZOOKEEPER-832.
 func (s *session) refused() {
 	if s.lostAt.IsZero() || time.Since(s.lostAt) < s.granted {
@@ -149,20 +154,19 @@ func (s *session) refused() {
 	}
 }
 
-// close ends the session, at the server too when there is a connection. It
-// returns within about a second.
+// close ends the session, also on the server if connected. It returns within about a
+// second.
 //
-// The library's Close queues a request and waits a second for its answer; with
-// a full queue it waits two seconds to queue it. Its loop answers queued
-// requests by an error only between two dials, and sees that it shall quit only
-// there or when a connection has just ended, where it answers none. So without
-// a connection the loop is brought to Next and held there until Close has
-// queued its request.
+// The library's Close queues a request and waits a second for its answer; if the queue is
+// full, it waits two seconds to queue it. Its loop answers queued requests with an error
+// only between two dials. It notices that it is to quit only there, or when a connection
+// has just ended, where it answers none. So without a connection the loop is parked in
+// Next until Close has queued its request.
 func (s *session) close() {
-	s.calls.close(queueing)
-	patience := politely
+	s.calls.close(queueTimeout)
+	patience := closeTimeout
 	if _, established := s.links.get(); !established {
-		patience = queueing
+		patience = queueTimeout
 		s.hosts.stop()
 		s.dialer.close()
 		<-s.hosts.parked
@@ -177,7 +181,7 @@ func (s *session) close() {
 	case <-time.After(patience):
 	}
 	s.hosts.stop()
-	s.hosts.release()
+	s.hosts.unpark()
 	s.dialer.close()
 	<-closed
 }
@@ -187,6 +191,6 @@ type printer struct{ log *slog.Logger }
 
 func (p printer) Printf(format string, args ...any) {
 	if p.log.Enabled(context.Background(), slog.LevelDebug) {
-		p.log.Debug("zookeeper client", "text", fmt.Sprintf(format, args...))
+		p.log.Debug("message of the ZooKeeper client", "text", fmt.Sprintf(format, args...))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,11 +18,12 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// client runs a syncer and takes its groups.
+// client runs a syncer and is its sink.
 type client struct {
 	*testing.T
 	*Syncer
 	metrics *prometheus.Registry
+	log     *countingLog
 	cancel  func()
 	done    chan struct{}
 	err     error // of Run, when done
@@ -29,7 +31,7 @@ type client struct {
 	mu     sync.Mutex
 	groups map[string][]string
 	times  int
-	// discovered are the lists of groups, in the order in which they came.
+	// discovered are the received lists of groups, in order.
 	discovered []string
 }
 
@@ -51,7 +53,7 @@ func (c *client) expect(times int, group string, want ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !slices.Equal(c.groups[group], want) || c.times != times {
-		c.Errorf("%s has %v, %d times handed over; want %v, %d", group, c.groups[group], c.times, want, times)
+		c.Errorf("%s has %v, delivered %d times; want %v, %d", group, c.groups[group], c.times, want, times)
 	}
 }
 
@@ -59,6 +61,21 @@ func (c *client) list(group string) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.groups[group]
+}
+
+// countingLog counts what is logged.
+type countingLog struct{ lines atomic.Int64 }
+
+func (l *countingLog) WithAttrs([]slog.Attr) slog.Handler { return l }
+func (l *countingLog) WithGroup(string) slog.Handler      { return l }
+
+func (l *countingLog) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= slog.LevelInfo
+}
+
+func (l *countingLog) Handle(context.Context, slog.Record) error {
+	l.lines.Add(1)
+	return nil
 }
 
 // stop ends the syncer and returns how long that took.
@@ -73,10 +90,10 @@ func (c *client) stop() time.Duration {
 }
 
 func newClient(t *testing.T, connect connectFunc, servers []string, groups int) *client {
-	c := &client{T: t, groups: make(map[string][]string), done: make(chan struct{}), metrics: prometheus.NewRegistry()}
+	c := &client{T: t, groups: make(map[string][]string), done: make(chan struct{}), metrics: prometheus.NewRegistry(), log: new(countingLog)}
 	o := Options{
 		Proxy: "p", Servers: servers, Chroot: "/root", Sink: c,
-		Metrics: NewMetrics(c.metrics), Logger: slog.New(slog.DiscardHandler),
+		Metrics: NewMetrics(c.metrics), Logger: slog.New(c.log),
 	}
 	for i := range groups {
 		o.Groups = append(o.Groups, Group{Name: fmt.Sprint("g", i), Path: fmt.Sprint("/g", i)})
@@ -103,7 +120,7 @@ func (c *client) start() {
 	}()
 }
 
-// inBubble runs a test with a fake server on a clock that jumps.
+// inBubble runs a test with a fake server in a synctest bubble.
 func inBubble(t *testing.T, test func(t *testing.T, f *fakeServer, c *client)) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeServer()
@@ -124,38 +141,38 @@ func TestSyncer(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fakeServer, c *client) {
 		c.expect(2, "g0", "10.0.0.1:80")
 		c.expect(2, "g1")
-		if contact := c.Contact(); !contact.Connected || contact.Problem != "" || contact.Last.IsZero() {
-			t.Errorf("%+v", contact)
+		if status := c.ConnectionStatus(); !status.Connected || status.Problem != "" || status.Last.IsZero() {
+			t.Errorf("%+v", status)
 		}
 		f.set("/root/g0", "10.0.0.2:80", "10.0.0.1:80", "odd")
 		synctest.Wait()
 		c.expect(3, "g0", "10.0.0.1:80", "10.0.0.2:80")
 
-		// Pings keep the session and the time of the last contact.
+		// Pings keep the session and update the time of the last contact.
 		after(time.Hour)
-		if contact := c.Contact(); !contact.Connected || time.Since(contact.Last) > f.granted/2 {
-			t.Errorf("%+v, now is %v", contact, time.Now())
+		if status := c.ConnectionStatus(); !status.Connected || time.Since(status.Last) > f.granted/2 {
+			t.Errorf("%+v, now is %v", status, time.Now())
 		}
 		c.expect(3, "g0", "10.0.0.1:80", "10.0.0.2:80")
 
 		if took := c.stop(); took != 0 || f.closed != 1 {
 			t.Errorf("stopped after %v, %d sessions closed", took, f.closed)
 		}
-		if contact := c.Contact(); contact.Connected || contact.Problem == "" {
-			t.Errorf("%+v", contact)
+		if status := c.ConnectionStatus(); status.Connected || status.Problem == "" {
+			t.Errorf("%+v", status)
 		}
 	})
 }
 
-func TestSyncerWhileZooKeeperIsAway(t *testing.T) {
+func TestSyncerWhileZooKeeperIsDown(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fakeServer, c *client) {
 		after(time.Minute)
 		f.drop(refuse)
 		after(time.Minute)
 		c.expect(2, "g0", "10.0.0.1:80")
-		contact := c.Contact()
-		if contact.Connected || contact.Problem != "cannot connect to zk:2181: connection refused" || time.Since(contact.Last) < time.Minute {
-			t.Errorf("%+v", contact)
+		status := c.ConnectionStatus()
+		if status.Connected || status.Problem != "cannot connect to zk:2181: connection refused" || time.Since(status.Last) < time.Minute {
+			t.Errorf("%+v", status)
 		}
 
 		// It comes back with the session and without the watches' events.
@@ -192,13 +209,13 @@ func TestSyncerAfterZooKeeperLostItsData(t *testing.T) {
 		c.expect(2, "g0", "10.0.0.1:80")
 		after(3 * time.Second)
 		c.expect(3, "g0")
-		if !c.Contact().Connected {
-			t.Errorf("%+v", c.Contact())
+		if !c.ConnectionStatus().Connected {
+			t.Errorf("%+v", c.ConnectionStatus())
 		}
 	})
 }
 
-func TestSyncerDoesNotHurry(t *testing.T) {
+func TestSyncerBacksOff(t *testing.T) {
 	for mode, problem := range map[string]string{
 		refuse: "cannot connect to zk:2181: connection refused",
 		cut:    "no session with zk:2181: connection closed by the server",
@@ -208,7 +225,7 @@ func TestSyncerDoesNotHurry(t *testing.T) {
 			inBubble(t, func(t *testing.T, f *fakeServer, c *client) {
 				f.drop(mode)
 				after(time.Minute)
-				if diff := cmp.Diff(problem, c.Contact().Problem); diff != "" {
+				if diff := cmp.Diff(problem, c.ConnectionStatus().Problem); diff != "" {
 					t.Error(diff)
 				}
 				if n := len(f.dials); n < 12 || n > 150 {

@@ -43,7 +43,7 @@ func until(t *testing.T, what string, condition func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("waited too long for %s", what)
+			t.Fatalf("timed out waiting for %s", what)
 		}
 	}
 }
@@ -53,7 +53,7 @@ func running() string {
 	return string(stacks[:runtime.Stack(stacks, true)])
 }
 
-// The groups are more than the library's queue of requests holds.
+// There are more groups than the library's queue of requests holds.
 const many = 40
 
 func TestStopIsQuick(t *testing.T) {
@@ -67,7 +67,7 @@ func TestStopIsQuick(t *testing.T) {
 	}{
 		{
 			"nothing listens", "127.0.0.1:1",
-			func(c *client) bool { return strings.Contains(c.Contact().Problem, "refused") },
+			func(c *client) bool { return strings.Contains(c.ConnectionStatus().Problem, "refused") },
 			200 * time.Millisecond,
 		},
 		{
@@ -80,48 +80,48 @@ func TestStopIsQuick(t *testing.T) {
 		},
 		{
 			"closes at once", listen(t, func(net.Conn) {}),
-			func(c *client) bool { return strings.Contains(c.Contact().Problem, "no session") },
+			func(c *client) bool { return strings.Contains(c.ConnectionStatus().Problem, "no session") },
 			200 * time.Millisecond,
 		},
 		{
-			"a stranger", listen(t, func(c net.Conn) { _, _ = io.WriteString(c, "220 mail.example.com ESMTP\r\n") }),
-			func(c *client) bool { return strings.Contains(c.Contact().Problem, "not zookeeper's") },
+			"not ZooKeeper", listen(t, func(c net.Conn) { _, _ = io.WriteString(c, "220 mail.example.com ESMTP\r\n") }),
+			func(c *client) bool { return strings.Contains(c.ConnectionStatus().Problem, "not ZooKeeper's") },
 			200 * time.Millisecond,
 		},
 		{
 			"connected", listen(t, newFakeServer().handle),
-			func(c *client) bool { return c.Contact().Connected },
+			func(c *client) bool { return c.ConnectionStatus().Connected },
 			200 * time.Millisecond,
 		},
 		{
 			"silent after the handshake", listen(t, f.handle),
 			func(c *client) bool {
-				if !c.Contact().Connected {
+				if !c.ConnectionStatus().Connected {
 					return false
 				}
 				f.lock(func() { f.mode = mute })
 				return true
 			},
-			politely + 200*time.Millisecond,
+			closeTimeout + 200*time.Millisecond,
 		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			c := startClient(t, nil, []string{test.server}, many)
-			until(t, "the server's behaviour", func() bool { return test.ready(c) })
+			until(t, "the server's behavior", func() bool { return test.ready(c) })
 			if took := c.stop(); took > test.bound {
 				t.Errorf("took %v", took)
 			}
 			// The library's may still be about to return.
 			until(t, "the end of all goroutines", func() bool {
 				left := running()
-				return !strings.Contains(left, "go-zookeeper/zk") && !strings.Contains(left, "syncer.(*group)")
+				return !strings.Contains(left, "go-zookeeper/zk") && !strings.Contains(left, "syncer.(*groupFollower)")
 			})
 		})
 	}
 }
 
-func TestRunThatIsOverAlready(t *testing.T) {
+func TestRunWithCanceledContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	f := newFakeServer()

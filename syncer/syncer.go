@@ -5,11 +5,13 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
+	"github.com/haproxy-zk/haproxy-zk/retry"
 )
 
 const (
@@ -17,13 +19,13 @@ const (
 	defaultSafetyReread   = 60 * time.Second
 )
 
-// Sink takes what is registered. SetGroup is called by several goroutines, but
-// for one group by one at a time and in order; it must not block. The slice of
-// instances is the sink's own.
+// Sink receives the registered instances. Several goroutines call SetGroup, but for one
+// group the calls are sequential and in order; it must not block. The sink owns the
+// slice of instances.
 type Sink interface {
 	SetGroup(registry.Group)
-	// SetGroups tells all groups that are discovered now; the instances of one
-	// come by SetGroup afterwards.
+	// SetGroups receives all groups discovered now; the instances of a new group follow
+	// through SetGroup.
 	SetGroups(registry.Discovered)
 }
 
@@ -34,37 +36,45 @@ type Group struct {
 	Path string
 }
 
-// Discovery is where groups are found: each child of Parent is one.
+// Discovery describes where groups are found: each child of Parent is a group.
 type Discovery struct {
 	// Parent is the parent of the groups, without the chroot.
 	Parent string
-	// Path is the parent of a group's instances, without the chroot; empty when
-	// the name is unsafe and not to be followed.
+	// Path returns the parent of a group's instances, without the chroot, or "" if the
+	// name is unsafe and must not be followed.
 	Path func(group string) string
-	// Most is how many are followed; 0 is 5000.
+	// Most limits the number of groups followed; 0 means 5000.
 	Most int
 }
 
-// Options describe one proxy's part of ZooKeeper.
+// Options are the options of a [Syncer], which follows the groups of one proxy.
 type Options struct {
-	// Proxy is the proxy's name, the label of its metrics.
+	// Proxy is the proxy's name, used as the label of its metrics.
 	Proxy string
 	// Servers are host:port, at least one. Names are resolved at every dial.
 	Servers []string
-	// Chroot is "" or a path such as "/a", which is put before every group's.
+	// Chroot is "" or a path such as "/a", which is prepended to every group's path.
 	Chroot string
-	// SessionTimeout is what is asked for; ZooKeeper may grant another. 0 means 10 s.
+	// SessionTimeout is the requested timeout; 0 means 10 s. ZooKeeper may grant another.
+	// A longer one keeps the session longer but does not delay the detection of a dead
+	// connection.
 	SessionTimeout time.Duration
-	// Auth is "USER:PASSWORD" of the scheme digest, a secret; empty is nobody.
+	// Auth is "USER:PASSWORD" of the digest scheme, a secret; empty means none.
 	Auth string
-	// Secure is how TLS is spoken; nil is in the clear.
+	// Secure configures TLS; nil means no TLS.
 	Secure Secure
 	// Groups may be empty: then only the session is kept.
 	Groups []Group
-	// Discover finds more groups; nil finds none. The names of Groups are left out.
+	// Discover finds more groups; nil finds none. The names in Groups are skipped.
 	Discover *Discovery
-	// SafetyReread is the mean time between two reads of a group that no watch
-	// asked for. 0 means 60 s.
+	// CreatePaths creates the missing paths of Groups, the parent of Discover, and their
+	// parents. The user of Auth gets all permissions, or everybody if Auth is empty.
+	CreatePaths bool
+	// Admit returns why an instance may not serve, nil if it may; several goroutines call
+	// it. A nil Admit admits all.
+	Admit func(registry.Instance) error
+	// SafetyReread is the mean interval between reads of a group without a watch event;
+	// 0 means 60 s.
 	SafetyReread time.Duration
 
 	Sink    Sink
@@ -72,16 +82,19 @@ type Options struct {
 	Logger  *slog.Logger
 }
 
-// Syncer follows the groups of one proxy. Make it with [New].
+// Syncer follows the groups of one proxy. Create it with [New].
 type Syncer struct {
-	options Options
-	connect connectFunc
-	contact contact
-	crowd   atomic.Int64
+	options  Options
+	connect  connectFunc
+	status   status
+	notes    notes
+	followed atomic.Int64
+
+	inspector *inspector
 }
 
-// New returns a syncer that does nothing before Run. Sink, Metrics and Logger
-// must not be nil.
+// New returns a syncer; it does nothing before Run. Sink, Metrics and Logger must not be
+// nil.
 func New(o Options) *Syncer {
 	if o.SessionTimeout <= 0 {
 		o.SessionTimeout = defaultSessionTimeout
@@ -89,26 +102,26 @@ func New(o Options) *Syncer {
 	if o.SafetyReread <= 0 {
 		o.SafetyReread = defaultSafetyReread
 	}
-	s := &Syncer{options: o, connect: (&net.Dialer{}).DialContext}
-	s.contact.lost("connecting")
-	s.contact.remedy = "set zk.auth to a user that may, or grant read to world:anyone"
+	s := &Syncer{options: o, connect: (&net.Dialer{}).DialContext, inspector: newInspector()}
+	s.status.lost("connecting")
+	s.status.remedy = "set zk.auth to a user with read permission, or grant read to world:anyone"
 	if o.Auth != "" {
-		s.contact.remedy = "grant read to the user of zk.auth, or correct user and password"
+		s.status.remedy = "grant read to the user of zk.auth, or correct user and password"
 	}
 	return s
 }
 
-// Run follows the groups until ctx is done and returns nil then, within about a
-// second even when ZooKeeper is away or silent; no goroutine of it is left. The
-// only error is that of an empty list of servers. It may be called once.
+// Run follows the groups until ctx is done. It then returns nil within about a second,
+// even if ZooKeeper is down or silent, and leaves no goroutine. The only error is an
+// empty list of servers. Call Run once.
 func (s *Syncer) Run(ctx context.Context) error {
-	counters := s.options.Metrics.add(s.options.Proxy, &s.contact)
-	defer s.options.Metrics.remove(s.options.Proxy, &s.contact)
-	defer s.contact.lost("stopped")
+	counters := s.options.Metrics.add(s.options.Proxy, &s.status, &s.notes)
+	defer s.options.Metrics.remove(s.options.Proxy, &s.status)
+	defer s.status.lost("stopped")
 
 	followers := s.followers(counters)
 	for ctx.Err() == nil {
-		session := newSession(ctx, s.options, s.connect, &s.contact, counters)
+		session := newSession(ctx, s.options, s.connect, &s.status, counters)
 		if err := session.run(followers); err != nil {
 			return err
 		}
@@ -122,22 +135,27 @@ type follower interface {
 }
 
 func (s *Syncer) followers(n counters) []follower {
-	var all []follower
+	all := []follower{s.inspector}
 	except := make(map[string]bool)
+	counted := countParents(s.options.Groups, s.options.Discover)
 	for _, g := range s.options.Groups {
-		all = append(all, s.group(g.Name, g.Path, n))
+		one := s.followGroup(g, counted.own(g, true), n)
+		one.missingPath.creates = s.options.CreatePaths
+		all = append(all, one)
 		except[g.Name] = true
 	}
 	if d := s.options.Discover; d != nil {
 		if d.Parent == "/" && s.options.Chroot == "" {
-			except["zookeeper"] = true // its own
+			except["zookeeper"] = true // ZooKeeper's own
 		}
-		parent := s.follow(d.Parent, s.options.Logger, n)
-		all = append(all, &discovery{
-			log: s.options.Logger, most: cmp.Or(d.Most, maxGroups), parent: parent, sink: s.options.Sink, except: except, known: make(map[string]*group),
-			make: func(name string) *group {
+		parent := s.follow(Group{Name: registry.AllGroups, Path: d.Parent}, "", s.options.Logger, n)
+		parent.missingPath.creates = s.options.CreatePaths
+		all = append(all, &discoveryFollower{
+			log: s.options.Logger, limit: cmp.Or(d.Most, maxGroups), parent: parent, sink: s.options.Sink, except: except, known: make(map[string]*groupFollower),
+			make: func(name string) *groupFollower {
 				if path := d.Path(name); path != "" {
-					return s.group(name, path, n)
+					g := Group{Name: name, Path: path}
+					return s.followGroup(g, counted.own(g, false), n)
 				}
 				return nil
 			},
@@ -146,30 +164,53 @@ func (s *Syncer) followers(n counters) []follower {
 	return all
 }
 
-// group follows the instances of one group.
-func (s *Syncer) group(name, path string, n counters) *group {
-	log := s.options.Logger.With("group", name)
-	g := s.follow(path, log, n)
-	g.deliver = (&instances{group: name, sink: s.options.Sink, log: log}).deliver
+// followGroup returns a follower of one group's instances. parent is the parent of its path if
+// it belongs to the group alone, else empty.
+func (s *Syncer) followGroup(of Group, parent string, n counters) *groupFollower {
+	g := s.follow(of, parent, s.options.Logger.With("group", of.Name), n)
+	g.owners = &owners{inspector: s.inspector, path: g.path, note: g.note}
+	g.unchanged = g.owners.unchanged
+	g.deliver = (&instances{
+		group: of.Name, sink: s.options.Sink, decode: Decoder(s.options.Admit), note: g.note, owners: g.owners,
+	}).deliver
 	return g
 }
 
-func (s *Syncer) follow(path string, log *slog.Logger, n counters) *group {
+func (s *Syncer) follow(of Group, parent string, log *slog.Logger, n counters) *groupFollower {
 	chroot := strings.TrimSuffix(s.options.Chroot, "/")
-	if path == "/" && chroot != "" {
-		path = ""
+	path := chroot + of.Path
+	if of.Path == "/" && chroot != "" {
+		path = chroot
 	}
-	return &group{
-		path:    chroot + path,
-		contact: &s.contact,
-		reads:   n.reads,
-		log:     log,
-		safety:  s.options.SafetyReread,
-		crowd:   &s.crowd,
-		retry:   newBackOff(retryMin, retryMax),
+	if parent != "" {
+		parent = chroot + parent
+	}
+	return &groupFollower{
+		path:        path,
+		unchanged:   func() {},
+		missingPath: newMissingPath(parent, s.options.Auth),
+		note:        &note{group: of.Name, path: path, log: log},
+		notes:       &s.notes,
+		status:      &s.status,
+		reads:       n.reads,
+		log:         log,
+		safety:      s.options.SafetyReread,
+		followed:    &s.followed,
+		retry:       retry.Backoff(retryMin, retryMax),
 	}
 }
 
-// Contact tells how the talk with ZooKeeper goes. Any goroutine may call it at
+// ConnectionStatus returns the state of the connection to ZooKeeper. Any goroutine may call it at
 // any time.
-func (s *Syncer) Contact() registry.Contact { return s.contact.get() }
+func (s *Syncer) ConnectionStatus() registry.ConnectionStatus { return s.status.get() }
+
+// Registrations returns the findings for all groups that have any, ordered by name. Any
+// goroutine may call it at any time.
+func (s *Syncer) Registrations() []registry.Registrations {
+	all := s.notes.each()
+	return slices.DeleteFunc(all, func(r registry.Registrations) bool { return len(r.Findings) == 0 })
+}
+
+// Examined returns a channel that is closed once every instance read so far has been
+// checked for being ephemeral. Any goroutine may call it at any time.
+func (s *Syncer) Examined() <-chan struct{} { return s.inspector.settled() }

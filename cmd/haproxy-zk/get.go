@@ -7,13 +7,21 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/haproxy-zk/haproxy-zk/query"
 )
 
 func newGet(s *settings) *cobra.Command {
 	return &cobra.Command{
 		Use:   "get [PROXY[/GROUP]]",
-		Short: "print the instances that a running one serves",
-		Long:  "get prints what the haproxy-zk that runs here answers at HTTP_ADDR: the instances\nof all proxies, of one, or of one group of it, as JSON.\n\nExit codes: 0 printed, 1 no such proxy or group, or no answer.",
+		Short: "print the instances that the running haproxy-zk serves",
+		Long: `get prints, as JSON, the instances in service of all proxies, of one proxy, or of one
+of its groups. It queries the haproxy-zk that runs on this host, at HTTP_ADDR.
+
+Exit codes: 0 printed; 1 no such proxy or group, or no answer.`,
+		Example: `  haproxy-zk get
+  haproxy-zk get ngboss/web-basecentre`,
+		ValidArgsFunction: s.completeGroups(true),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return noArgs(cmd, args[1:])
@@ -21,24 +29,24 @@ func newGet(s *settings) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := ask(cmd.Context(), s.HTTPAddr, documentPath(strings.Join(args, "")))
+			a, err := query.NewClient(s.HTTPAddr).Get(cmd.Context(), documentPath(strings.Join(args, "")))
 			if err != nil {
 				return err
 			}
-			if a.code != http.StatusOK {
-				return fmt.Errorf("%s answers %d: %s", s.HTTPAddr, a.code, strings.TrimSpace(string(a.body)))
+			if a.Code != http.StatusOK {
+				return fmt.Errorf("%s answers %d: %s", s.HTTPAddr, a.Code, strings.TrimSpace(string(a.Body)))
 			}
-			if a.header.Get("Haproxy-Zk-Stale") != "" {
+			if a.Header.Get("Haproxy-Zk-Stale") != "" {
 				age := ""
-				if seconds := a.header.Get("Age"); seconds != "" {
-					age = ", last heard " + seconds + " s ago"
+				if seconds := a.Header.Get("Age"); seconds != "" {
+					age = " for " + seconds + " s"
 				}
-				fmt.Fprintf(cmd.ErrOrStderr(), "haproxy-zk: ZooKeeper is away%s: this may be stale\n", age)
+				fmt.Fprintf(cmd.ErrOrStderr(), "haproxy-zk: ZooKeeper has been unreachable%s: the instances may be out of date\n", age)
 			}
-			if held := a.header.Get("Haproxy-Zk-Held"); held != "" {
-				fmt.Fprintf(cmd.ErrOrStderr(), "haproxy-zk: %s of these have left ZooKeeper and are held: /readyz tells which, haproxy-zk release lets them go\n", held)
+			if held := a.Header.Get("Haproxy-Zk-Held"); held != "" {
+				fmt.Fprintf(cmd.ErrOrStderr(), "haproxy-zk: %s of these instances have deregistered and are held in service: /readyz lists them, haproxy-zk release ends that\n", held)
 			}
-			_, err = cmd.OutOrStdout().Write(a.body)
+			_, err = cmd.OutOrStdout().Write(a.Body)
 			return err
 		},
 	}

@@ -73,8 +73,8 @@ func TestGet(t *testing.T) {
 		{[]string{"ngboss"}, 200, nil, "/ngboss\n", ""},
 		{[]string{"/ngboss/web"}, 200, nil, "/ngboss/web\n", ""},
 		{[]string{"a b/c/d?"}, 200, nil, "/a%20b/c%2Fd%3F\n", ""},
-		{nil, 200, stale, "/\n", "last heard 7 s ago"},
-		{nil, 200, http.Header{"Haproxy-Zk-Held": {"3"}}, "/\n", "3 of these have left ZooKeeper and are held"},
+		{nil, 200, stale, "/\n", "unreachable for 7 s"},
+		{nil, 200, http.Header{"Haproxy-Zk-Held": {"3"}}, "/\n", "3 of these instances have deregistered and are held"},
 		{[]string{"nothing"}, 404, nil, "", "answers 404: /nothing"},
 	} {
 		var out, said bytes.Buffer

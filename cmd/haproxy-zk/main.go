@@ -1,5 +1,5 @@
-// Command haproxy-zk keeps the servers of HAProxy equal to what is registered
-// in ZooKeeper, and owns the HAProxy processes.
+// Command haproxy-zk keeps HAProxy's servers in sync with what is
+// registered in ZooKeeper, and owns the HAProxy processes.
 package main
 
 import (
@@ -9,49 +9,32 @@ import (
 	"os"
 	"runtime/debug"
 
-	"github.com/haproxy-zk/haproxy-zk/registry"
+	"github.com/haproxy-zk/haproxy-zk/daemon"
+	"github.com/haproxy-zk/haproxy-zk/exitcode"
+	"github.com/haproxy-zk/haproxy-zk/logging"
 )
-
-// version is set by the linker.
-var version = "dev"
-
-// Exit codes, besides 0: stopped as asked.
-const (
-	exitFailed = 1 // failed at run time
-	exitUsage  = 2 // bad usage or configuration
-)
-
-// usageError is an error that the user mends: in the command line, the
-// environment, the configuration or the template.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
 
 func main() {
-	// A Go program that panics, or that SIGABRT ends, exits with 2, which is a wrong configuration here, and
-	// systemd would not start it again. With this it dies of SIGABRT.
-	debug.SetTraceback("crash")
+	abortOnCrash()
 	os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr))
 }
+
+// abortOnCrash makes crashes end by SIGABRT. A Go program that panics, that runs out
+// of stack or memory, or that SIGQUIT or SIGABRT ends, exits with 2, which is a wrong
+// configuration here, and systemd would not start it again.
+func abortOnCrash() { debug.SetTraceback("crash") }
 
 func execute(args []string, stdout, stderr io.Writer) int {
 	root := newRoot(stdout, stderr)
 	root.SetArgs(args)
-	err := root.Execute()
-	if err == nil {
-		return 0
+	ran, err := root.ExecuteC()
+	if ran == root || ran.Name() == "run" {
+		err = daemon.BesideHAProxy(err, runDir(root))
 	}
-	exit, own := errors.AsType[exitError](err)
-	if !own || exit.text != "" {
-		last := newOutput(stderr) // nobody may read it
+	if exit, own := errors.AsType[exitcode.Error](err); err != nil && (!own || exit.Text != "") {
+		last := logging.NewOutput(stderr) // nobody may read it
 		fmt.Fprintf(last, "haproxy-zk: %v\n", err)
-		last.drain()
+		last.Drain()
 	}
-	if own {
-		return exit.code
-	}
-	if errors.As(err, new(usageError)) || errors.Is(err, registry.ErrRefused) {
-		return exitUsage
-	}
-	return exitFailed
+	return exitcode.Of(err)
 }

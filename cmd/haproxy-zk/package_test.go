@@ -53,3 +53,21 @@ func TestPackagedExamples(t *testing.T) {
 		t.Errorf("no settings: %v", settingOf)
 	}
 }
+
+// What a fault of one process may do to the others, and to the host, is the unit's to
+// bound.
+func TestUnitBoundsFaults(t *testing.T) {
+	text, err := os.ReadFile("../../build/haproxy-zk.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, setting := range []string{
+		"OOMPolicy=continue", "KillMode=process", "Restart=on-failure", "RestartPreventExitStatus=2",
+		"UMask=0077", "LimitCORE=0", "ProtectProc=invisible", "RemoveIPC=yes", "NoNewPrivileges=yes",
+		"SystemCallFilter=@system-service\nSystemCallFilter=~@privileged\nSystemCallFilter=setuid setuid32",
+	} {
+		if !strings.Contains(string(text), "\n"+setting+"\n") {
+			t.Errorf("the unit has no %q", setting)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/haproxy-zk/haproxy-zk/control"
+	"github.com/haproxy-zk/haproxy-zk/exitcode"
 )
 
 func TestReleaseWantsAGroup(t *testing.T) {
@@ -25,10 +26,10 @@ func TestReleaseWantsAGroup(t *testing.T) {
 		cmd.SetOut(io.Discard)
 		cmd.SetErr(io.Discard)
 		err := cmd.ExecuteContext(t.Context())
-		if _, usage := errors.AsType[usageError](err); usage != test.usage {
+		if _, usage := errors.AsType[exitcode.UsageError](err); usage != test.usage {
 			t.Errorf("%q: %v", test.args, err)
 		}
-		if !test.usage && !errors.Is(err, control.ErrNobody) {
+		if !test.usage && !errors.Is(err, control.ErrNotRunning) {
 			t.Errorf("%q: %v", test.args, err)
 		}
 	}

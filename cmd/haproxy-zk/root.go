@@ -3,17 +3,20 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/haproxy-zk/haproxy-zk/exitcode"
 )
 
-const longHelp = `haproxy-zk keeps the servers of HAProxy equal to what is registered in ZooKeeper.
+const longHelp = `haproxy-zk keeps HAProxy's servers in sync with what is registered in ZooKeeper.
 
-Applications register their instances as ephemeral children named ip:port of a
-path such as /services/web-a/instances. haproxy-zk renders HAProxy's
-configuration from a template, starts HAProxy, and from then on puts instances
-into service and takes them out through HAProxy's stats sockets: without a
-reload and without a lost request, in every worker process.
+Instances register as ephemeral znodes named ip:port below a path such as
+/services/web-a/instances. haproxy-zk renders HAProxy's configuration from a
+template, starts HAProxy, and puts instances into service and takes them out
+through HAProxy's stats sockets: in every worker process, without a reload and
+without a lost request.
 
 Without a command it runs in the foreground:
 
@@ -23,71 +26,91 @@ Signals:
   TERM, INT  stop: HAProxy finishes the running requests within stop_grace, then
              everything ends; a second one ends it at once
   QUIT       stop at once; running requests are cut
-  USR1       stop softly: HAProxy finishes all its connections, however long that
-             takes; TERM after it begins the grace
-  USR2       reload HAProxy, of every proxy; no request is lost
-  HUP        read the configuration, the template and the environment's files
-             again. What is wrong with them is logged, and nothing changes.
-             Proxies that did not change are not touched, others reload without
-             a lost request, new ones start, and those that are gone stop within
-             stop_grace. One whose exec, conf_file, pid_file or socket_files
-             changed is stopped and started. The settings of the process below
-             stay as they were.
-  TTIN, TTOU ignored: HAProxy's own pause and resume break the listeners that
-             several workers share
-  ABRT       haproxy-zk ends with its stacks, for a report; HAProxy serves on
-Any other signal is ignored or, like STOP and TSTP, does what it does to every
-process. None is passed on to HAProxy.
+  USR1       soft stop: HAProxy finishes all its connections, however long that
+             takes; TERM afterwards starts the grace period
+  USR2       reload HAProxy of every proxy without losing a request
+  HUP        read configuration, template and files of secrets again, as
+             haproxy-zk reload does. An invalid file changes nothing, is logged
+             and stays visible in /readyz until it is fixed. Unchanged proxies
+             are not touched, changed ones reload, new ones start, removed ones
+             stop within stop_grace; a proxy whose exec, conf_file, pid_file or
+             socket_files changed is stopped and started. The process settings
+             below do not change.
+  TTIN, TTOU ignored: HAProxy's own pause and resume break listeners that several
+             workers share
+  ABRT       haproxy-zk ends and prints its goroutine stacks, for a bug report;
+             HAProxy keeps serving
+Any other signal is ignored or, like STOP and TSTP, has its usual effect on a
+process. No signal is passed on to HAProxy.
 
-The configuration is a JSON file, or the environment alone:
+The configuration is a JSON file, or environment variables alone:
 
   ZK_ADDR=10.0.0.1:2181 haproxy-zk
 
-Then the groups are those found below ZK_PATH (/services/${group}/instances):
-/web and /web/… go to the group web. ZK_GROUPS names them instead, MODE=tcp
-balances TCP, ADMIN_USER and ADMIN_PASSWORD (or ADMIN_PASSWORD_FILE) open the
-stats page for changes. docs/configuration.md has all keys and variables.
+Then groups are discovered below ZK_PATH (/services/${group}/instances): /web and
+/web/… go to the group web. ZK_GROUPS lists groups instead, MODE=tcp balances TCP,
+ADMIN_USER and ADMIN_PASSWORD (or ADMIN_PASSWORD_FILE) allow changes on the stats
+page. docs/configuration.md lists all keys and variables. A variable ${NAME} is
+expanded in the values of the configuration.
 
-Settings of the process (flags win over the environment):
-  CONFIG       the configuration file (default ` + defaultConfig + `, if it is there)
-  HTTP_ADDR    where the query API, /metrics, /healthz and /readyz listen (default :21000)
-  RUN_DIR      sockets, pid files and rendered configurations (default /run/haproxy-zk)
-  STATE_DIR    what was registered last, for a start without ZooKeeper (default /var/lib/haproxy-zk)
+Process settings (flags take precedence over variables):
+  CONFIG       configuration file (default ` + defaultConfig + `, if it exists)
+  HTTP_ADDR    address of the query API, /metrics, /healthz and /readyz (default :21000)
+  RUN_DIR      directory of sockets, pid files and rendered configurations
+               (default /run/haproxy-zk)
+  STATE_DIR    directory of the registration cache, for a start without ZooKeeper
+               (default /var/lib/haproxy-zk)
   START_WAIT   how long HAProxy's start waits for ZooKeeper (default 5s)
   LOG_LEVEL    debug, info, warn or error (default info)
   LOG_FORMAT   text or json (default text on a terminal, else json)
-  LOG_LISTEN   a UDP address where HAProxy's log lines are taken, for templates that
-               log as 'log 127.0.0.1 local0' does: 127.0.0.1:514 (default none)
-  GOMEMLIMIT   the memory to keep to, as in 200MiB (default a quarter of what the cgroup allows)
+  LOG_LISTEN   UDP address that receives HAProxy's log lines, for a template with
+               'log 127.0.0.1 local0': 127.0.0.1:514 (default none)
+  GOMEMLIMIT   memory limit of haproxy-zk, as in 200MiB (default a quarter of the
+               cgroup's limit)
+Each variable also has a long name, as in HAPROXY_ZK_HTTP_ADDR, which takes
+precedence. GOMEMLIMIT is Go's.
 
-Any ${NAME} in the configuration's values is a variable of the environment.
-
-Exit codes: 0 stopped as asked, 1 failed at run time, 2 bad usage or configuration.`
+Exit codes: 0 stopped as requested; 1 failed at run time, or beside an HAProxy of an
+earlier start that still serves; 2 bad usage or configuration.`
 
 func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	var s settings
+	var showVersion bool
 	root := &cobra.Command{
-		Use:           "haproxy-zk [run]",
-		Short:         "ZooKeeper to HAProxy, live",
-		Long:          longHelp,
+		Use:   "haproxy-zk [run]",
+		Short: "keep HAProxy's servers in sync with ZooKeeper",
+		Long:  longHelp,
+		Example: `  haproxy-zk check --config /etc/haproxy-zk/config.json
+  haproxy-zk --config /etc/haproxy-zk/config.json
+  haproxy-zk get`,
 		Args:          noArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return s.load(cmd)
+			if err := s.load(cmd); err != nil && !showVersion {
+				return err
+			}
+			return nil
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), s, stderr) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if showVersion {
+				return s.printVersion(cmd.Context(), stdout, stderr)
+			}
+			return run(cmd.Context(), s, stderr)
+		},
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w; %s --help tells the flags", err, cmd.CommandPath())}
+		return exitcode.NewUsageError(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
 	})
+	root.Flags().BoolVar(&showVersion, "version", false, "print the versions of haproxy-zk, Go and HAProxy")
 	s.flags(root)
 	root.AddCommand(
 		&cobra.Command{
 			Use:   "run",
 			Short: "run in the foreground (the default)",
+			Long:  longHelp,
 			Args:  noArgs,
 			RunE:  root.RunE,
 		},
@@ -97,25 +120,31 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		newStop(&s),
 		newRestart(&s),
 		newStatus(&s),
+		newRehearse(&s),
 		newHealthcheck(&s),
 		newGet(&s),
 		newRelease(&s),
-		&cobra.Command{
-			Use:   "version",
-			Short: "print the version",
-			Args:  noArgs,
-			RunE: func(cmd *cobra.Command, _ []string) error {
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), "haproxy-zk", version)
-				return err
-			},
-		},
+		newReload(&s),
+		newVersion(&s),
 	)
 	return root
 }
 
+// noArgs rejects arguments, and suggests the command that was probably meant.
 func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError{fmt.Errorf("unknown command or argument %q; %s --help tells what there is", args[0], cmd.CommandPath())}
+	if len(args) == 0 {
+		return nil
 	}
-	return nil
+	err := fmt.Errorf("unknown command or argument %q; see %s --help", args[0], cmd.CommandPath())
+	if likely := suggestions(cmd, args[0]); likely != "" {
+		err = fmt.Errorf("unknown command or argument %q: did you mean %s?", args[0], likely)
+	}
+	return exitcode.NewUsageError(err)
+}
+
+func suggestions(cmd *cobra.Command, word string) string {
+	if cmd.SuggestionsMinimumDistance <= 0 {
+		cmd.SuggestionsMinimumDistance = 2
+	}
+	return strings.Join(cmd.SuggestionsFor(word), " or ")
 }

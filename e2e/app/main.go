@@ -1,11 +1,10 @@
-// Command app is one instance of an application, in a container of its own: it
-// registers itself in ZooKeeper, answers requests, and leaves as a well-behaved
-// instance does when it is told to stop. The tests of the image use it, and
-// compose.yaml.
+// Command app is an instance of an application for a container: it registers
+// itself in ZooKeeper, answers requests, and leaves gracefully when it is stopped.
+// The tests of the image and compose.yaml use it.
 //
 //	ZK_ADDR   the ZooKeeper server, as in zookeeper:2181
 //	APP       the application's name; default: web
-//	ZK_PATH   the folder of the applications; default: /services
+//	ZK_PATH   the root path of the applications; default: /services
 //	PORT      where it listens; default: 8080
 package main
 
@@ -29,7 +28,7 @@ const (
 	connectWithin = time.Minute
 	session       = 10 * time.Second
 	again         = 500 * time.Millisecond
-	// No request for this long: the load balancers know that it has left.
+	// No request for this long means that the load balancers have removed the instance.
 	quiet       = 500 * time.Millisecond
 	quietAtMost = 8 * time.Second
 )
@@ -71,8 +70,8 @@ func run(ctx context.Context) (err error) {
 	return app.Quiet(leaving, quiet)
 }
 
-// keep registers the instance, and again when its session has ended with what
-// it had registered, until ctx ends.
+// keep registers the instance, and again whenever its session and registration have
+// expired, until ctx ends.
 func keep(ctx context.Context, app *rig.App, registry *rig.Registry, node string) {
 	tick := time.NewTicker(again)
 	defer tick.Stop()

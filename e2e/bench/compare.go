@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,7 +23,7 @@ type side struct {
 	figures  figures
 }
 
-const slots = 1000 // more than instances, so that no slot is used twice
+const slots = 1000 // more than instances, so that no slot is reused
 
 func compare(ctx context.Context, h rig.HAProxy, rounds int) (ours, floor figures, err error) {
 	dir, err := os.MkdirTemp("", "hz-bench-")
@@ -48,8 +48,18 @@ func compare(ctx context.Context, h rig.HAProxy, rounds int) (ours, floor figure
 	}
 	a := &side{node: "/bench/ours"}
 	b := &side{node: "/bench/floor"}
+	// It stays, as in most groups: that of an instance that was alone is kept for half a
+	// second, in case it only registers anew.
+	steady, err := rig.StartApp("bench")
+	if err != nil {
+		return figures{}, figures{}, err
+	}
+	defer func() { err = errors.Join(err, steady.Stop()) }()
 	for _, s := range []*side{a, b} {
 		if err := registry.Ensure(s.node); err != nil {
+			return figures{}, figures{}, err
+		}
+		if err := registry.Register(s.node, steady.Addr()); err != nil {
 			return figures{}, figures{}, err
 		}
 	}
@@ -118,7 +128,7 @@ func startDaemon(ctx context.Context, config *rig.SeedConfig, dir string) (daemo
 	return daemon, url, nil
 }
 
-// round lets one instance come and go, polling the listener without a pause.
+// round adds and removes one instance, polling the listener continuously.
 func (s *side) round(ctx context.Context, registry *rig.Registry, instance string) error {
 	p, err := dialPoller(s.listener)
 	if err != nil {
@@ -129,7 +139,7 @@ func (s *side) round(ctx context.Context, registry *rig.Registry, instance strin
 	if err := registry.Register(s.node, instance); err != nil {
 		return err
 	}
-	at, err := p.until(ctx, func(status int) bool { return status == http.StatusOK })
+	at, err := p.until(ctx, func(answer string) bool { return strings.Contains(answer, instance) }, 1)
 	if err != nil {
 		return err
 	}
@@ -139,7 +149,8 @@ func (s *side) round(ctx context.Context, registry *rig.Registry, instance strin
 	if err := registry.Unregister(s.node, instance); err != nil {
 		return err
 	}
-	at, err = p.until(ctx, func(status int) bool { return status != http.StatusOK })
+	// Requests alternate between two: two in a row are the other's when this one is out.
+	at, err = p.until(ctx, func(answer string) bool { return !strings.Contains(answer, instance) }, 2)
 	if err != nil {
 		return err
 	}

@@ -15,9 +15,9 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// floor is an HAProxy with the configuration that haproxy-zk has rendered, on a
-// port and a socket of its own, and a process that does the least for it (see
-// [follow]): a process, since haproxy-zk is one too.
+// floor is an HAProxy with the configuration rendered by haproxy-zk, on its own port
+// and socket, and a process that does the minimum for it (see [follow]): a process
+// because haproxy-zk is one too.
 type floor struct {
 	listener string
 	haproxy  int

@@ -10,16 +10,16 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// follow does the least that moves registered instances into HAProxy: it
-// watches one path, reads the children when the watch fires, and writes what has
-// changed to one stats socket. It checks nothing and survives nothing.
+// follow is the minimum that updates HAProxy from registered instances: it watches one
+// path, reads the children when the watch fires, and writes the changes to one stats
+// socket. It checks nothing and survives no failure.
 func follow(zkAddr, node, socket string) error {
 	conn, events, err := zk.Connect([]string{zkAddr}, 10*time.Second, zk.WithLogInfo(false))
 	if err != nil {
 		return err
 	}
 	go func() {
-		for range events { // the library drops events when nobody takes them
+		for range events { // the library drops events that are not received
 		}
 	}()
 	last, slots := 0, make(map[string]int)

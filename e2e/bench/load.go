@@ -14,16 +14,16 @@ import (
 )
 
 const (
-	// One window with a reload and one without, 20 times in turn: whatever else
-	// the machine does meets both alike. Reloads that are not urgent are a second
-	// apart at least.
+	// One window with a reload and one without, 20 times in turn, so that other load on
+	// the machine affects both alike. Reloads that are not urgent are at least a second
+	// apart.
 	pairs     = 20
 	window    = 1200 * time.Millisecond
 	loadLimit = 2 * time.Minute // for one HAProxy
 )
 
-// loadPair is the requests per second of a window without a reload and of the
-// one with it beside it.
+// loadPair is the requests per second of a window without a reload and of the next one
+// with it.
 type loadPair struct{ quiet, busy float64 }
 
 func (p loadPair) ratio() float64 { return p.busy / p.quiet }
@@ -92,11 +92,11 @@ func measureLoad(ctx context.Context, h rig.HAProxy) (got []loadPair, whole rig.
 	return got, whole, err
 }
 
-// drive asks without a pause, and counts window by window.
+// drive sends requests continuously, and counts them by window.
 func drive(ctx context.Context, listener string, t *trigger) (got []loadPair, whole rig.Result, err error) {
 	clients, err := rig.NewLoad(rig.LoadOptions{
 		Addr: listener, Targets: []rig.Target{{Path: "/", App: "web"}}, KeepAlive: 4, Fresh: 4,
-		Rate:    1e6, // no request is that fast: the next one follows at once
+		Rate:    1e6, // higher than any real rate: the next request follows at once
 		MaxTime: loadLimit,
 	})
 	if err != nil {
@@ -135,7 +135,7 @@ func drive(ctx context.Context, listener string, t *trigger) (got []loadPair, wh
 	return got, whole, nil
 }
 
-// pause lasts a window.
+// pause waits for one window.
 func pause(ctx context.Context) error {
 	select {
 	case <-time.After(window):

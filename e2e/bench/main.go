@@ -2,15 +2,14 @@
 //
 // live: the time from the create of a znode to the first request that the new
 // instance answers, and from its delete to the last one. Each round of
-// haproxy-zk is followed by a round of the floor: the least that can do it, a
-// bare watch, one getChildren and one write to the stats socket of another
-// HAProxy with the same configuration.
+// haproxy-zk is followed by a round of the floor, the minimum that updates
+// HAProxy: a bare watch, one getChildren and one write to the stats socket of
+// another HAProxy with the same configuration.
 //
-// reload: the time that a reload takes, beside a bare start of HAProxy with the
-// same configuration.
+// reload: the duration of a reload, compared with a bare start of HAProxy with
+// the same configuration.
 //
-// load: the requests per second through the proxy while it reloads, beside
-// those while it does not.
+// load: the requests per second through the proxy with and without reloads.
 package main
 
 import (
@@ -27,7 +26,7 @@ import (
 )
 
 func main() {
-	rounds := flag.Int("rounds", 400, "how often an instance comes and goes, on each HAProxy")
+	rounds := flag.Int("rounds", 400, "number of times an instance is added and removed, per HAProxy")
 	only := flag.String("only", "", "measure one of live, reload and load; default: all")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
@@ -40,7 +39,7 @@ func main() {
 	}
 }
 
-// run measures, or is one of the processes that bench starts of itself.
+// run measures, or is one of the child processes of bench.
 func run(ctx context.Context, only string, rounds int, args []string) error {
 	if len(args) > 0 {
 		switch {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// poller asks a listener again and again over one connection. HAProxy closes it
-// with each 503: then it connects anew.
+// poller sends requests to a listener over one connection. HAProxy closes it with each
+// 503, and the poller reconnects.
 type poller struct {
 	addr   string
 	conn   net.Conn
@@ -19,8 +19,8 @@ type poller struct {
 }
 
 // pollFor is longer than the 5 s of HAProxy's queue. With threads a request that
-// comes while the last server of a backend is taken out may wait there, instead
-// of being refused at once: twice in ten thousand such moments on 2.6.
+// arrives while the last server of a backend is taken out may be queued instead of
+// being rejected at once: twice in ten thousand such moments on 2.6.
 const pollFor = 10 * time.Second
 
 func dialPoller(addr string) (*poller, error) {
@@ -39,38 +39,50 @@ func (p *poller) connect() error {
 
 func (p *poller) close() { p.conn.Close() }
 
-// until polls until an answer's status is wanted, and returns when it had come.
-func (p *poller) until(ctx context.Context, wanted func(status int) bool) (time.Time, error) {
+// until polls until so many answers in a row are wanted, and returns when the first of
+// them had come.
+func (p *poller) until(ctx context.Context, wanted func(answer string) bool, inARow int) (time.Time, error) {
+	var first time.Time
+	n := 0
 	for deadline := time.Now().Add(pollFor); time.Now().Before(deadline) && ctx.Err() == nil; {
-		status, err := p.ask()
+		answer, err := p.ask()
 		if err != nil {
 			return time.Time{}, err
 		}
-		if wanted(status) {
-			return time.Now(), nil
+		if !wanted(answer) {
+			n = 0
+			continue
+		}
+		if n++; n == 1 {
+			first = time.Now()
+		}
+		if n == inARow {
+			return first, nil
 		}
 	}
 	return time.Time{}, fmt.Errorf("the answer did not change within %v", pollFor)
 }
 
-func (p *poller) ask() (status int, err error) {
+// ask returns the body of an answer.
+func (p *poller) ask() (string, error) {
 	if err := p.conn.SetDeadline(time.Now().Add(pollFor)); err != nil {
-		return 0, err
+		return "", err
 	}
 	if _, err := io.WriteString(p.conn, "GET / HTTP/1.1\r\nHost: bench\r\n\r\n"); err != nil {
-		return 0, err
+		return "", err
 	}
 	response, err := http.ReadResponse(p.answer, nil)
 	if err != nil {
-		return 0, err
+		return "", err
 	}
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return 0, err
+	body, err := io.ReadAll(io.LimitReader(response.Body, 4<<10))
+	if err != nil {
+		return "", err
 	}
 	response.Body.Close()
 	if response.Close {
 		p.close()
-		return response.StatusCode, p.connect()
+		return string(body), p.connect()
 	}
-	return response.StatusCode, nil
+	return string(body), nil
 }

@@ -15,12 +15,12 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// reloadRound is one reload, in its parts, and one bare start.
+// reloadRound is the parts of one reload, and one bare start.
 type reloadRound struct {
 	Write  time.Duration // of the file
-	Launch time.Duration // from there until the launcher has ended
+	Launch time.Duration // from then until the launcher has ended
 	Proof  time.Duration // until the new worker has answered
-	Rest   time.Duration // telling the old one
+	Rest   time.Duration // signaling the old one
 	Bare   time.Duration
 }
 
@@ -52,8 +52,8 @@ func reload(ctx context.Context, haproxies []rig.HAProxy) error {
 	return nil
 }
 
-// measureReloads lets another process do it: the supervisor's reaper waits for
-// every child of its process, and this one starts some with os/exec.
+// measureReloads measures in another process: the supervisor's reaper waits forevery
+// child of its process, and this one starts some with os/exec.
 func measureReloads(ctx context.Context, h rig.HAProxy, slots, rounds int) (got reloadRounds, err error) {
 	ctx, cancel := context.WithTimeout(ctx, reloadLimit)
 	defer cancel()
@@ -68,7 +68,7 @@ func measureReloads(ctx context.Context, h rig.HAProxy, slots, rounds int) (got 
 	}
 	cmd := exec.CommandContext(ctx, self, "reloads", h.Path, dir, strconv.Itoa(slots), strconv.Itoa(rounds))
 	cmd.Stderr = os.Stderr
-	// So that it ends its HAProxys.
+	// so that it ends its HAProxys
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGTERM}
 	cmd.Cancel = func() error { return cmd.Process.Signal(unix.SIGTERM) }
 	cmd.WaitDelay = 15 * time.Second

@@ -17,13 +17,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
-	"github.com/haproxy-zk/haproxy-zk/hactl"
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
 	"github.com/haproxy-zk/haproxy-zk/registry"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
-// reloader is an HAProxy under the supervisor, whose reloads are timed, and the
-// place of another one that is started without it.
+// reloader is an HAProxy under the supervisor, whose reloads are timed, and a second
+// one that is started without it.
 type reloader struct {
 	path     string
 	reaper   *supervisor.Reaper
@@ -33,7 +33,7 @@ type reloader struct {
 	serving  []int
 	bareFile string
 	barePIDs string
-	bare     hactl.Prober
+	bare     haproxy.Prober
 }
 
 const (
@@ -41,8 +41,7 @@ const (
 	startWithin = 20 * time.Second
 )
 
-// serveReloads writes reloadRounds to stdout. The arguments are those of a
-// command line.
+// serveReloads writes reloadRounds to stdout. The arguments come from the command line.
 func serveReloads(ctx context.Context, path, dir, slots, rounds string) (err error) {
 	size, err := strconv.Atoi(slots)
 	if err != nil {
@@ -71,7 +70,7 @@ func serveReloads(ctx context.Context, path, dir, slots, rounds string) (err err
 		return err
 	}
 	socket := filepath.Join(dir, "socket")
-	r.prober = &timedProber{prober: hactl.Prober{Sockets: []string{socket}, Timeout: time.Second}}
+	r.prober = &timedProber{prober: haproxy.Prober{Sockets: []string{socket}, Timeout: time.Second}}
 	r.haproxy = supervisor.New(supervisor.Options{
 		Proxy: "bench", Exec: path, Sockets: []string{socket},
 		ConfFile: filepath.Join(dir, "conf"), PIDFile: filepath.Join(dir, "pid"), StopGrace: time.Second,
@@ -111,7 +110,7 @@ func (r *reloader) prepare(ctx context.Context, dir string, slots int) (checked 
 	if err != nil {
 		return false, err
 	}
-	version, err := hactl.ParseVersion(words)
+	version, err := haproxy.ParseVersion(words)
 	if err != nil {
 		return false, err
 	}
@@ -131,7 +130,7 @@ func (r *reloader) prepare(ctx context.Context, dir string, slots int) (checked 
 	}
 	r.launch.Config, r.launch.Cause = rendered[0], "bench"
 	r.bareFile, r.barePIDs = filepath.Join(dir, "bare.conf"), filepath.Join(dir, "bare.pid")
-	r.bare = hactl.Prober{Sockets: []string{filepath.Join(dir, "bare.socket")}, Timeout: time.Second}
+	r.bare = haproxy.Prober{Sockets: []string{filepath.Join(dir, "bare.socket")}, Timeout: time.Second}
 	return checked, os.WriteFile(r.bareFile, rendered[1], 0o600)
 }
 
@@ -144,7 +143,8 @@ func (r *reloader) reload(ctx context.Context, round *reloadRound) error {
 	if err != nil {
 		return err
 	}
-	// The old generation is asked which socket it answers on, then the new one.
+	// The first query goes to the old generation, for its socket, the next one to the
+	// new one.
 	calls := r.prober.calls
 	if len(calls) != 2 {
 		return fmt.Errorf("a reload asked the stats socket %d times, not twice", len(calls))
@@ -158,7 +158,8 @@ func (r *reloader) reload(ctx context.Context, round *reloadRound) error {
 	return gone(ctx, old)
 }
 
-// startBare times what starts HAProxy without us, until it answers, and ends it.
+// startBare times the start of HAProxy without the supervisor, until it answers, and
+// ends it.
 func (r *reloader) startBare(ctx context.Context, round *reloadRound) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
@@ -190,7 +191,8 @@ func (r *reloader) startBare(ctx context.Context, round *reloadRound) (err error
 	return errors.Join(err, gone(context.WithoutCancel(ctx), pids))
 }
 
-// gone waits until processes have ended, so that none disturbs what is timed next.
+// gone waits until processes have ended, so that they do not disturb the next
+// measurement.
 func gone(ctx context.Context, pids []int) error {
 	return rig.Eventually(ctx, endsWithin, func() error {
 		for _, pid := range pids {
@@ -202,7 +204,7 @@ func gone(ctx context.Context, pids []int) error {
 	})
 }
 
-// filesAllow raises the limit of open files where it can and must.
+// filesAllow raises the limit of open files if necessary and possible.
 func filesAllow(files uint64) bool {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
@@ -215,9 +217,9 @@ func filesAllow(files uint64) bool {
 	return unix.Setrlimit(unix.RLIMIT_NOFILE, &limit) == nil
 }
 
-// timedProber notes when it was asked. What it noted may be read between reloads.
+// timedProber records when it was called. The times may be read between reloads.
 type timedProber struct {
-	prober hactl.Prober
+	prober haproxy.Prober
 	calls  []span
 }
 

@@ -3,12 +3,12 @@ package main
 import (
 	"fmt"
 
-	"github.com/haproxy-zk/haproxy-zk/hactl"
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
 )
 
 const (
 	slotsPerBackend = 20
-	// maxconn is small: the descriptors are for the servers' checks.
+	// maxconn is small: the descriptors are for the health checks.
 	reloadTemplate = `global
     maxconn 100
     nbproc $nbproc
@@ -28,10 +28,10 @@ $backend
 `
 )
 
-// render returns a configuration of free slots, as haproxy-zk has it before any
+// render returns a configuration of free slots, as haproxy-zk renders it before any
 // instance is registered, and how many open files it needs.
-func render(version hactl.Version, socket string, port, slots int, checked bool) (config []byte, files uint64, err error) {
-	template, err := hactl.ParseTemplate(reloadTemplate)
+func render(version haproxy.Version, socket string, port, slots int, checked bool) (config []byte, files uint64, err error) {
+	template, err := haproxy.ParseTemplate(reloadTemplate)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -39,25 +39,25 @@ func render(version hactl.Version, socket string, port, slots int, checked bool)
 	if checked {
 		settings = "check inter 2000 rise 1 fall 2"
 	}
-	frame := hactl.Frame{Version: version, Sockets: []string{socket}, ListenerPort: uint16(port)}
-	var backends []hactl.Backend
-	var tables []*hactl.Table
+	frame := haproxy.Frame{Version: version, Sockets: []string{socket}, ListenerPort: uint16(port)}
+	var backends []haproxy.Backend
+	var rows [][]haproxy.Row
 	for left := slots; left > 0; left -= slotsPerBackend {
 		name := fmt.Sprintf("bench%d", len(backends)+1)
 		size := min(left, slotsPerBackend)
-		servers, err := hactl.ParseServerTemplate("${group_name} 1-${max_server} ${ip_port} "+settings, name, size)
+		servers, err := haproxy.ParseServerTemplate("${group_name} 1-${max_server} ${ip_port} "+settings, name, size)
 		if err != nil {
 			return nil, 0, err
 		}
-		backends = append(backends, hactl.Backend{Name: name, Mode: "http", Balance: "roundrobin", Default: len(backends) == 0, Servers: servers})
-		tables = append(tables, hactl.NewTable(size, false))
+		backends = append(backends, haproxy.Backend{Name: name, Mode: "http", Balance: "roundrobin", Default: len(backends) == 0, Servers: servers})
+		rows = append(rows, make([]haproxy.Row, size))
 	}
 	if err := template.Validate(frame, backends); err != nil {
 		return nil, 0, err
 	}
-	config = template.Render(frame, backends, tables)
+	config = template.Render(frame, backends, rows)
 	if checked {
-		_, files = hactl.Files(config, tables)
+		_, files = haproxy.Files(config, slots, 0)
 	}
 	return config, files, nil
 }

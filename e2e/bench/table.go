@@ -23,7 +23,8 @@ func printRow(haproxy, what string, ours, floor []time.Duration) {
 	fmt.Println()
 }
 
-// percentile is the smallest value that p percent of all do not exceed.
+// percentile returns the p-th percentile: the smallest value that p percent do not
+// exceed.
 func percentile(of []time.Duration, p int) time.Duration {
 	sorted := slices.Sorted(slices.Values(of))
 	return sorted[(len(sorted)*p+99)/100-1]

@@ -20,7 +20,7 @@ type trigger struct {
 	url    string
 }
 
-// reload has one reload in a window, and sees that it was made.
+// reload triggers one reload in a window, and verifies that it succeeded.
 func (t *trigger) reload(ctx context.Context) error {
 	before, err := t.count(ctx)
 	if err != nil {
@@ -41,7 +41,8 @@ func (t *trigger) reload(ctx context.Context) error {
 	})
 }
 
-// count is how many reloads haproxy-zk counts as good. The start is none.
+// count returns how many successful reloads haproxy-zk has counted, not including the
+// start.
 func (t *trigger) count(ctx context.Context) (n int, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.url+"/metrics", http.NoBody)
 	if err != nil {

@@ -12,11 +12,11 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// pace is how long nothing is asked after an answer that was not the one hoped for:
-// many wait at the same time.
+// pace is the delay after an unexpected answer before the next attempt: many wait at
+// the same time.
 const pace = 40 * time.Millisecond
 
-// eventually waits for what must come true, whatever else goes on.
+// eventually waits until check succeeds, whatever other faults are active.
 func (w *world) eventually(ctx context.Context, what string, check func() error) error {
 	err := rig.Eventually(ctx, settles, func() error {
 		err := check()
@@ -31,7 +31,7 @@ func (w *world) eventually(ctx context.Context, what string, check func() error)
 	return nil
 }
 
-// each checks who takes requests for a group in every worker.
+// each checks which instances take requests for a group in every worker.
 func (w *world) each(group string, check func(serving []string) error) error {
 	for _, socket := range w.config.Sockets() {
 		servers, err := rig.ServersState(socket)
@@ -45,7 +45,7 @@ func (w *world) each(group string, check func(serving []string) error) error {
 	return nil
 }
 
-// get asks haproxy-zk.
+// get requests a path from haproxy-zk.
 func (w *world) get(path string) (status int, body string, err error) {
 	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Get("http://" + w.http + path)
@@ -57,7 +57,7 @@ func (w *world) get(path string) (status int, body string, err error) {
 	return response.StatusCode, string(text), err
 }
 
-// condition is what haproxy-zk says of itself.
+// condition is haproxy-zk's state in /readyz.
 type condition struct {
 	ZooKeeper, Problem string
 	Recalled, Waiting  []string

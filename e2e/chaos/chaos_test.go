@@ -13,12 +13,12 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// explainable is how much of a load may be lost to processes that are ended: one
-// request in so many.
+// explainable bounds the share of requests that killed processes may cost: one in this
+// many.
 const explainable = 20
 
-// TestChaos takes CHAOS_SECONDS (60), shared by the HAProxys in turn, and CHAOS_SEED
-// (at random). Nothing is killed in the first third of each run.
+// TestChaos takes CHAOS_SECONDS (60), divided among the HAProxys, and CHAOS_SEED
+// (random). Nothing is killed in the first third of each run.
 func TestChaos(t *testing.T) {
 	seconds, err := strconv.Atoi(cmp.Or(os.Getenv("CHAOS_SECONDS"), "60"))
 	if err != nil || seconds < 1 {
@@ -80,12 +80,12 @@ func run(t *testing.T, w *world, seed uint64, total time.Duration) {
 	fatal := func(err error) {
 		t.Helper()
 		if err != nil {
-			w.tell(t)
+			w.logFailure(t)
 			t.Fatal(err)
 		}
 	}
 	fatal(w.start(ctx))
-	fatal(reloadDaemon(ctx, w, step{})) // what is made once is there
+	fatal(reloadDaemon(ctx, w, step{})) // one-time allocations are made
 	fatal(w.quiet(ctx))
 	before, err := w.measure()
 	fatal(err)
@@ -119,7 +119,7 @@ func run(t *testing.T, w *world, seed uint64, total time.Duration) {
 	}
 	judge(t, w, http.Result().Requests+tcp.Result().Requests)
 	if t.Failed() {
-		w.tell(t)
+		w.logFailure(t)
 	}
 }
 
@@ -146,8 +146,8 @@ func judge(t *testing.T, w *world, requests int) {
 	}
 }
 
-// tell prints what is to be known of a run that failed.
-func (w *world) tell(t *testing.T) {
+// logFailure logs the details of a failed run.
+func (w *world) logFailure(t *testing.T) {
 	t.Helper()
 	t.Logf("the faults:\n%s", &w.journal)
 	for _, l := range w.transcript.find(func(line) bool { return true }) {

@@ -11,10 +11,10 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// written is a group that comes and goes with the configuration's file.
+// written is a group that is added to and removed from the configuration file.
 const written = "extra"
 
-// reread has the configuration read, and waits until it was.
+// reread makes haproxy-zk reload the configuration, and waits until it has.
 func (w *world) reread(ctx context.Context, result string) error {
 	pattern := fmt.Sprintf(`(?m)^haproxyzk_configuration_reads_total\{result="%s"\} (\d+)$`, result)
 	count := func() (int, error) {
@@ -40,14 +40,14 @@ func (w *world) reread(ctx context.Context, result string) error {
 	})
 }
 
-// addGroup writes a group into the file, lets it serve, and takes it out again.
+// addGroup writes a group to the file, waits until it serves, and removes it.
 func addGroup(ctx context.Context, w *world, s step) error {
 	t := w.team(written)
 	apps, err := t.join(few)
 	if err != nil {
 		return err
 	}
-	// Without the file it is one that is discovered, with an ACL of that kind.
+	// Without an entry in the file it is a discovered group, with an ACL of that kind.
 	err = w.configure(rig.Group{Name: written, ACLs: []string{"path_beg /" + written + "/"}})
 	if err == nil {
 		err = w.reread(ctx, "ok")
@@ -70,7 +70,7 @@ func addGroup(ctx context.Context, w *world, s step) error {
 	return t.vanish()
 }
 
-// spoil makes the file one that cannot be read: nothing changes.
+// spoil makes the file invalid: nothing changes.
 func spoil(ctx context.Context, w *world, s step) error {
 	file := filepath.Join(w.home, "etc", "web.config.json")
 	good, err := os.ReadFile(file)

@@ -8,16 +8,16 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// few is how many instances a group has that leaves as a whole: three that leave at
+// few is the number of instances of a group that leaves as a whole: three that leave at
 // once would be held.
 const few = 2
 
-// ofGroups are the faults of groups that come and go.
+// ofGroups are the faults of groups that are added and removed.
 func ofGroups() []fault {
 	return []fault{{name: "a group comes and goes", weight: 1, least: 500 * time.Millisecond, most: 4 * time.Second, do: discover}}
 }
 
-// discover lets a group come that is discovered, serve, and go.
+// discover adds a discovered group, waits until it serves, and removes it.
 func discover(ctx context.Context, w *world, s step) error {
 	t := w.team(fmt.Sprintf("new%d", s.rand().IntN(3)))
 	joined, err := t.join(few)
@@ -36,8 +36,8 @@ func discover(ctx context.Context, w *world, s step) error {
 	return t.vanish()
 }
 
-// during asks for a group as long as a step lasts. A generation that does not know
-// the group yet may go on to accept for a moment.
+// during sends requests to a group for the duration of a step. A generation that does
+// not know the group yet may still accept for a moment.
 func (w *world) during(ctx context.Context, s step, group string) error {
 	if err := w.settled(ctx, group); err != nil {
 		return err

@@ -5,25 +5,25 @@ import (
 	"time"
 )
 
-// fault is one way for something to go wrong, from its begin to its end.
+// fault is one kind of fault, from its start to its end.
 type fault struct {
 	name string
-	// weight is how often it is drawn, beside the others of its lane.
+	// weight is how often it is drawn, relative to others in its lane.
 	weight int
-	// kills: it ends or stops a process that requests run through.
+	// kills is true if it kills or stops a process that requests pass through.
 	kills bool
-	// least and most are how long it lasts.
+	// least and most bound its duration.
 	least, most time.Duration
-	// do begins it, keeps it up for the step's time and ends it. It returns when
-	// what must follow has been seen, and an error when it has not.
+	// do starts the fault, keeps it active for the step's duration and ends it. It
+	// returns once the expected consequences were seen, and an error if they were not.
 	do func(ctx context.Context, w *world, s step) error
 }
 
-// lane is a list of faults of which one happens at a time. Those of several lanes
-// happen together.
+// lane is a list of faults of which one is active at a time. Faults of different lanes
+// overlap.
 type lane struct {
 	name   string
 	faults []fault
-	// least and most are how long nothing happens between two faults.
+	// least and most bound the pause between two faults.
 	least, most time.Duration
 }

@@ -10,12 +10,11 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// checked is how long one that crashed may still be chosen: two health checks, in
-// two generations if a reload comes between.
+// checked is how long a crashed instance may still be chosen: two health checks, in two
+// generations if a reload comes between them.
 const checked = 10 * time.Second
 
-// ofGroup are the faults of one group's instances. Those that are well all the time
-// lose nothing by them.
+// ofGroup are the faults of one group's instances. Healthy instances lose no request.
 func ofGroup(group string) []fault {
 	with := func(do func(context.Context, *team, step) error) func(context.Context, *world, step) error {
 		return func(ctx context.Context, w *world, s step) error { return do(ctx, w.team(group), s) }
@@ -24,7 +23,7 @@ func ofGroup(group string) []fault {
 		{name: "one more for a while", weight: 3, least: 200 * time.Millisecond, most: 2 * time.Second, do: with(visit)},
 		{name: "rolling release", weight: 3, do: with(roll)},
 		{name: "blue-green release", weight: 2, least: 100 * time.Millisecond, most: time.Second, do: with(switchOver)},
-		{name: "many more for a while", weight: 1, least: 500 * time.Millisecond, most: 2 * time.Second, do: with(crowd)},
+		{name: "many more for a while", weight: 1, least: 500 * time.Millisecond, most: 2 * time.Second, do: with(exceedSlots)},
 		{name: "comes and goes", weight: 2, least: 50 * time.Millisecond, most: 500 * time.Millisecond, do: with(flap)},
 		{name: "all are wiped", weight: 2, least: 500 * time.Millisecond, most: 4 * time.Second, do: with(wipe)},
 		{name: "crash", weight: 3, kills: true, do: with(crash)},
@@ -40,8 +39,8 @@ func visit(ctx context.Context, t *team, s step) error {
 	return t.leave(ctx, joined...)
 }
 
-// crowd is more than there are slots.
-func crowd(ctx context.Context, t *team, s step) error {
+// exceedSlots adds more instances than there are slots.
+func exceedSlots(ctx context.Context, t *team, s step) error {
 	joined, err := t.join(4 + s.rand().IntN(6))
 	if err != nil {
 		return err
@@ -75,7 +74,7 @@ func roll(ctx context.Context, t *team, s step) error {
 	return nil
 }
 
-// switchOver replaces all at once.
+// switchOver replaces all members at once.
 func switchOver(ctx context.Context, t *team, s step) error {
 	blue, err := t.take(ctx, s.rand(), 0)
 	if err != nil {
@@ -93,7 +92,7 @@ func switchOver(ctx context.Context, t *team, s step) error {
 	return t.leave(ctx, blue...)
 }
 
-// flap lets one leave and come back again and again; it is well all the time.
+// flap makes a healthy instance leave and return repeatedly.
 func flap(ctx context.Context, t *team, s step) error {
 	taken, err := t.take(ctx, s.rand(), 1)
 	if err != nil {
@@ -114,7 +113,7 @@ func flap(ctx context.Context, t *team, s step) error {
 	return nil
 }
 
-// wipe deletes what is registered of instances that live, and registers it again.
+// wipe deletes the registrations of live instances, and registers them again.
 func wipe(ctx context.Context, t *team, s step) error {
 	t.w.guarded.Lock()
 	defer t.w.guarded.Unlock()
@@ -138,7 +137,7 @@ func wipe(ctx context.Context, t *team, s step) error {
 	if err := t.serve(ctx, all...); err != nil {
 		return err
 	}
-	return t.w.eventually(ctx, "nobody is held", func() error {
+	return t.w.eventually(ctx, "no instance is held", func() error {
 		c, err := t.w.condition()
 		if err == nil && len(c.Held[t.group]) > 0 {
 			err = fmt.Errorf("%v are held", c.Held)
@@ -147,8 +146,7 @@ func wipe(ctx context.Context, t *team, s step) error {
 	})
 }
 
-// crash ends an instance without a word. What it registered lives as long as its
-// session.
+// crash ends an instance abruptly. Its registration lasts as long as its session.
 func crash(ctx context.Context, t *team, _ step) error {
 	session, err := rig.ConnectRegistry(ctx, t.w.ensemble.Addr(), sessionTimeout)
 	if err != nil {
@@ -166,7 +164,7 @@ func crash(ctx context.Context, t *team, _ step) error {
 	if err := t.serve(ctx, app); err != nil {
 		return err
 	}
-	d := t.w.oracle.mourns(death{what: fmt.Sprintf("instance %s of %s, crashed", app.Addr(), t.group), instance: app.Addr(), group: t.group, most: checked})
+	d := t.w.oracle.addDeath(death{what: fmt.Sprintf("instance %s of %s, crashed", app.Addr(), t.group), instance: app.Addr(), group: t.group, most: checked})
 	session.Crash()
 	if err := app.Kill(); err != nil {
 		return err

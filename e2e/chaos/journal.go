@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// journal is what happened in a run, and when. The zero value works.
+// journal records the faults of a run with their times. The zero value works.
 type journal struct {
 	mu      sync.Mutex
 	began   time.Time
@@ -18,18 +18,18 @@ type journal struct {
 type entry struct {
 	text         string
 	lane, fault  string
-	began, ended time.Time // ended is zero while it goes on
+	began, ended time.Time // ended is zero while the fault is active
 	err          error
 }
 
-// start is the time from which all others are counted.
+// start sets the time that all others are relative to.
 func (j *journal) start() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.began = time.Now()
 }
 
-// begin notes that a step begins. The function that it returns notes its end.
+// begin records the start of a step. The returned function records its end.
 func (j *journal) begin(s step) (end func(error)) {
 	e := &entry{lane: s.lane, fault: s.fault.name, text: s.String(), began: time.Now()}
 	j.mu.Lock()
@@ -42,7 +42,7 @@ func (j *journal) begin(s step) (end func(error)) {
 	}
 }
 
-// active returns the faults that went on at any time from one moment to another.
+// active returns the faults that were active at any time between two moments.
 func (j *journal) active(from, to time.Time) []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -55,18 +55,18 @@ func (j *journal) active(from, to time.Time) []string {
 	return names
 }
 
-// since is a moment as the journal writes it.
+// since returns a moment in the journal's format.
 func (j *journal) since(at time.Time) string {
 	return fmt.Sprintf("+%.3f", at.Sub(j.began).Seconds())
 }
 
-// String tells everything, a line an entry.
+// String returns one line per entry.
 func (j *journal) String() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var b strings.Builder
 	for _, e := range j.entries {
-		ended := "goes on"
+		ended := "active"
 		if !e.ended.IsZero() {
 			ended = j.since(e.ended)
 		}

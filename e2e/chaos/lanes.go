@@ -2,7 +2,7 @@ package chaos
 
 import "time"
 
-// lanes are all faults that there are.
+// lanes returns all faults.
 func lanes() []lane {
 	short, long := 100*time.Millisecond, 2*time.Second
 	return []lane{
@@ -12,7 +12,7 @@ func lanes() []lane {
 		{name: "groups", most: 8 * time.Second, faults: ofGroups()},
 		{name: "zookeeper", least: short, most: 3 * time.Second, faults: ofZooKeeper()},
 		{name: "operators", most: 4 * time.Second, faults: ofOperators()},
-		{name: "strangers", most: 3 * time.Second, faults: ofStrangers()},
+		{name: "clients", most: 3 * time.Second, faults: ofOtherClients()},
 		{name: "processes", least: 500 * time.Millisecond, most: 3 * time.Second, faults: []fault{
 			{name: "reload", weight: 3, do: reloadDaemon},
 			{name: "group in the file", weight: 2, least: short, most: long, do: addGroup},

@@ -17,20 +17,19 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// usage is what haproxy-zk holds while nothing happens.
+// usage is the resource usage of an idle haproxy-zk.
 type usage struct {
 	goroutines, descriptors int
-	heap                    int // bytes, after a collection
+	heap                    int // bytes, after a garbage collection
 	processes               int // its children, HAProxy's workers
 	files                   []string
 }
 
-// heapSlack is how much the heap may grow: what is remembered of instances that
-// were there, for a minute or as the last address of a slot, and buffers that
-// have grown once.
+// heapSlack is how much the heap may grow: memory of departed instances, kept for a
+// minute or as the last address of a slot, and buffers that have grown once.
 const heapSlack = 4 << 20
 
-// measure reads what haproxy-zk holds now.
+// measure returns haproxy-zk's current usage.
 func (w *world) measure() (u usage, err error) {
 	_, metrics, err := w.get("/metrics")
 	if err != nil {
@@ -80,7 +79,7 @@ func number(text, pattern string) (int, error) {
 	return strconv.Atoi(found[1])
 }
 
-// control asks on the control socket.
+// control sends a request to the control socket.
 func (w *world) control(path string) (string, error) {
 	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
@@ -97,8 +96,8 @@ func (w *world) control(path string) (string, error) {
 	return string(text), err
 }
 
-// leaks waits until no more is held than before. Goroutines and descriptors have to
-// be as many: there are as many groups, workers and connections as there were.
+// leaks waits until the usage is no higher than before. Goroutines and descriptors must
+// be equal, as there are as many groups, workers and connections as before.
 func (w *world) leaks(ctx context.Context, before usage) (after usage, err error) {
 	return after, w.eventually(ctx, "nothing has leaked", func() error {
 		if after, err = w.measure(); err != nil {

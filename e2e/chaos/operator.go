@@ -11,7 +11,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// ofOperators are what people do to HAProxy by hand.
+// ofOperators are manual changes of HAProxy.
 func ofOperators() []fault {
 	as := func(set, end string) func(context.Context, *world, step) error {
 		return func(ctx context.Context, w *world, s step) error { return operate(ctx, w, s, set, end) }
@@ -25,7 +25,7 @@ func ofOperators() []fault {
 	}
 }
 
-// server finds an instance's server on the worker behind a socket.
+// server returns an instance's server from the worker behind a socket.
 func (w *world) server(socket, group string, app *rig.App) (rig.Server, error) {
 	servers, err := rig.ServersState(socket)
 	if err != nil {
@@ -47,12 +47,12 @@ func (w *world) set(socket, group string, app *rig.App, what string) error {
 	}
 	answer, err := rig.Stats(socket, "set server "+group+"/"+server.Name+" "+what)
 	if err == nil && strings.Contains(answer, "is disabled") {
-		err = errors.New(answer) // a worker that leaves
+		err = errors.New(answer) // a worker that is ending
 	}
 	return err
 }
 
-// operate changes a server on one worker, and takes it back.
+// operate changes a server on one worker, and reverts it.
 func operate(ctx context.Context, w *world, s step, set, end string) error {
 	dice := s.rand()
 	t := w.team(shop)
@@ -67,8 +67,8 @@ func operate(ctx context.Context, w *world, s step, set, end string) error {
 		return err
 	}
 	s.keep(ctx)
-	// Others may follow by now, and a worker that is just being replaced may have been
-	// told: who wants it over looks until it is.
+	// Other workers may have followed, and one that is just being replaced may have got
+	// the command: repeat until it is reverted.
 	return w.eventually(ctx, end, func() error {
 		for _, socket := range sockets {
 			switch server, err := w.server(socket, t.group, app); {
@@ -80,15 +80,15 @@ func operate(ctx context.Context, w *world, s step, set, end string) error {
 			}
 		}
 		c, err := w.condition()
-		if told := c.Operator[t.group][app.Addr()]; err == nil && told != "" {
-			err = fmt.Errorf("%s is still told to be an operator's: %s", app.Addr(), told)
+		if override := c.Operator[t.group][app.Addr()]; err == nil && override != "" {
+			err = fmt.Errorf("%s is still reported as an operator's: %s", app.Addr(), override)
 		}
 		return err
 	})
 }
 
-// readdress lets a server point to an instance that nobody registered. It is found
-// within the sweep's half minute, or by the next reload.
+// readdress points a server to an instance that is not registered. That is found by a
+// resync within half a minute, or by the next reload.
 func readdress(ctx context.Context, w *world, s step) error {
 	dice := s.rand()
 	t := w.team(shop)

@@ -10,29 +10,30 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// noticed is how long a client may take to find that its kept connection ended:
-// the time between two of its requests, on a machine that is busy.
+// noticed is how long a client may take to notice that its kept connection was closed:
+// the time between two of its requests, on a busy machine.
 const noticed = time.Second
 
-// death is the end of a process that the run brought about, and what it explains.
+// death is the end of a process caused by the run, and the failures that it explains.
 type death struct {
 	what string
-	// worker is the pid of an HAProxy process; or instance the address of an
-	// application's, group the application.
+	// worker is the pid of an HAProxy process; or instance is the address of an
+	// application's instance, group its application.
 	worker          int
 	instance, group string
-	// alone: no other worker could take connections meanwhile.
+	// alone is true if no other worker could accept connections in the meantime.
 	alone bool
-	// at is just before it was killed or stopped, gone when it had ended: until then
-	// it may have held connections.
+	// at is just before it was killed or stopped, gone when it had ended: until then it
+	// may have held connections.
 	at, gone time.Time
-	// over is when another worker served, or no worker sent requests to the instance.
+	// over is when another worker served, or when no worker sent requests to the
+	// instance any more.
 	over time.Time
 	// most is how long that may take.
 	most time.Duration
 }
 
-// explains tells whether a lost request is due to it.
+// explains reports whether the death explains a lost request.
 func (d death) explains(f rig.Failure) bool {
 	if f.Ended.Before(d.at) {
 		return false
@@ -42,7 +43,7 @@ func (d death) explains(f rig.Failure) bool {
 	}
 	switch known := f.Worker != ""; {
 	case f.Status != 0:
-		return false // somebody answered
+		return false // an instance answered
 	case known && f.Worker != strconv.Itoa(d.worker):
 		return false
 	case known:
@@ -50,13 +51,13 @@ func (d death) explains(f rig.Failure) bool {
 	case d.alone:
 		return !f.At.After(d.over)
 	default:
-		// It was accepted before the end, and nobody accepts for the dead.
+		// It was accepted before the end; a dead worker accepts nothing.
 		return !f.At.After(d.at)
 	}
 }
 
-// explainsInstance: what ran on it was cut, and until the health checks or
-// ZooKeeper took it out HAProxy went on to choose it.
+// explainsInstance: its running requests were cut, and HAProxy still chose it until
+// health checks or ZooKeeper removed it.
 func (d death) explainsInstance(f rig.Failure) bool {
 	switch f.Status {
 	case 0, 502, 503, 504:
@@ -69,23 +70,22 @@ func (d death) explainsInstance(f rig.Failure) bool {
 	return !f.At.After(d.over)
 }
 
-// oracle knows of every lost request and of every process that was ended. The zero
-// value works.
+// oracle records all lost requests and all killed processes. The zero value works.
 type oracle struct {
 	mu     sync.Mutex
 	lost   []rig.Failure
 	deaths []*death
 }
 
-// loses takes in a lost request.
-func (o *oracle) loses(f rig.Failure) {
+// addLoss records a lost request.
+func (o *oracle) addLoss(f rig.Failure) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.lost = append(o.lost, f)
 }
 
-// mourns takes in a death that begins now. What it explains is settled by update.
-func (o *oracle) mourns(d death) *death {
+// addDeath records a death that begins now. Its times are set by update.
+func (o *oracle) addDeath(d death) *death {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	d.at = time.Now()
@@ -101,7 +101,8 @@ func (o *oracle) update(d *death, change func(*death)) {
 	change(d)
 }
 
-// slow returns the deaths that were not over in time, when none goes on any more.
+// slow returns the deaths that were not over in time. Call it when none is pending any
+// more.
 func (o *oracle) slow() (found []string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -113,14 +114,15 @@ func (o *oracle) slow() (found []string) {
 	return found
 }
 
-// forgives takes a death back: it was none.
-func (o *oracle) forgives(d *death) {
+// removeDeath removes a death that did not happen.
+func (o *oracle) removeDeath(d *death) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.deaths = slices.DeleteFunc(o.deaths, func(other *death) bool { return other == d })
 }
 
-// judge returns the requests that nothing explains, and how many each death does.
+// judge returns the unexplained failures, and the number of failures that each death
+// explains.
 func (o *oracle) judge() (unexplained []rig.Failure, explained map[*death]int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

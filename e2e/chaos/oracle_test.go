@@ -8,7 +8,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// at is a moment of a run in milliseconds.
+// at returns a moment of a run, in milliseconds.
 func at(ms int) time.Time { return time.Unix(1000, 0).Add(time.Duration(ms) * time.Millisecond) }
 
 func lost(from, to int, change func(*rig.Failure)) rig.Failure {
@@ -19,7 +19,7 @@ func lost(from, to int, change func(*rig.Failure)) rig.Failure {
 	return f
 }
 
-func TestWhatADeathExplains(t *testing.T) {
+func TestFailuresExplainedByADeath(t *testing.T) {
 	kept := func(worker string) func(*rig.Failure) {
 		return func(f *rig.Failure) { f.Kept, f.Worker = true, worker }
 	}
@@ -28,7 +28,7 @@ func TestWhatADeathExplains(t *testing.T) {
 		return func(f *rig.Failure) { f.Instance, f.Status = instance, status }
 	}
 	// Worker 7 was stopped at 1,000, ended at 6,000, replaced at 6,200; instance a
-	// crashed at 1,000 and was taken out at 5,000.
+	// crashed at 1,000 and was removed at 5,000.
 	worker := death{worker: 7, at: at(1000), gone: at(6000), over: at(6200)}
 	only := worker
 	only.alone = true
@@ -49,7 +49,7 @@ func TestWhatADeathExplains(t *testing.T) {
 		"a new connection to the only one":       {only, lost(5900, 6001, nil), true},
 		"refused until it was replaced":          {only, lost(6190, 6191, nil), true},
 		"refused when it was replaced":           {only, lost(6201, 6202, nil), false},
-		"refused although nobody saw the end":    {running, lost(2000, 2001, nil), false},
+		"refused before the end was noticed":     {running, lost(2000, 2001, nil), false},
 		"an answer from nowhere":                 {only, lost(1000, 2000, answered(503)), false},
 		"the wrong application's answer":         {only, lost(1000, 2000, answered(200)), false},
 		"cut on the instance":                    {instance, lost(900, 1000, by("a", 502)), true},
@@ -67,14 +67,14 @@ func TestWhatADeathExplains(t *testing.T) {
 	}
 }
 
-func TestJudgeCountsWhatIsExplained(t *testing.T) {
+func TestJudgeCountsExplainedFailures(t *testing.T) {
 	var o oracle
-	d := o.mourns(death{worker: 7, alone: true})
+	d := o.addDeath(death{worker: 7, alone: true})
 	o.update(d, func(d *death) { d.at, d.gone, d.over = at(1000), at(1000), at(1200) })
-	never := o.mourns(death{worker: 8, alone: true})
-	o.forgives(never)
-	o.loses(lost(1100, 1101, nil))
-	o.loses(lost(1300, 1301, nil))
+	never := o.addDeath(death{worker: 8, alone: true})
+	o.removeDeath(never)
+	o.addLoss(lost(1100, 1101, nil))
+	o.addLoss(lost(1300, 1301, nil))
 	unexplained, explained := o.judge()
 	if len(unexplained) != 1 || !unexplained[0].At.Equal(at(1300)) || len(explained) != 1 || explained[d] != 1 {
 		t.Errorf("unexplained %v, explained %v", unexplained, explained)

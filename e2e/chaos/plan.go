@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// step is one fault that was drawn.
+// step is a drawn fault.
 type step struct {
 	lane  string
 	fault fault
-	// at is when it begins, counted from the begin of the run, at the earliest: the
-	// one before it in the lane has to end.
+	// at is the earliest start, relative to the start of the run: the previous step of
+	// the lane must have ended.
 	at    time.Duration
 	lasts time.Duration
-	// dice is what else is drawn for it.
+	// dice is the seed for its random choices.
 	dice uint64
 }
 
@@ -24,10 +24,10 @@ func (s step) String() string {
 	return fmt.Sprintf("%s/%s at %s for %s, dice %x", s.lane, s.fault.name, s.at, s.lasts, s.dice)
 }
 
-// rand gives the same numbers for the same step.
+// rand returns the same numbers for the same step.
 func (s step) rand() *rand.Rand { return rand.New(rand.NewPCG(s.dice, 0)) }
 
-// keep waits until the step's time is over, or ctx is.
+// keep waits until the step's time or ctx is over.
 func (s step) keep(ctx context.Context) { wait(ctx, s.lasts) }
 
 func wait(ctx context.Context, d time.Duration) {
@@ -39,11 +39,11 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// draw draws the steps of one lane for a run of so long. Nothing is killed before
-// calm is over. What is drawn depends on the arguments alone.
+// draw draws the steps of one lane for a run of a total duration. Nothing is killed
+// before calm is over. The result depends on the arguments only.
 func (l lane) draw(seed uint64, calm, total time.Duration) []step {
 	name := fnv.New64a()
-	_, _ = name.Write([]byte(l.name)) // which never fails
+	_, _ = name.Write([]byte(l.name)) // it never fails
 	dice := rand.New(rand.NewPCG(seed, name.Sum64()))
 	between := func(least, most time.Duration) time.Duration {
 		return (least + time.Duration(dice.Int64N(int64(most-least)+1))).Round(time.Millisecond)
@@ -58,7 +58,7 @@ func (l lane) draw(seed uint64, calm, total time.Duration) []step {
 	return steps
 }
 
-// pick takes one by its weight.
+// pick draws a fault by weight.
 func pick(dice *rand.Rand, faults []fault, kills bool) fault {
 	sum := 0
 	for _, f := range faults {

@@ -38,7 +38,7 @@ func TestSameStepGivesTheSameNumbers(t *testing.T) {
 	}
 }
 
-func TestNothingIsKilledWhileItIsCalm(t *testing.T) {
+func TestCalmPhaseKillsNothing(t *testing.T) {
 	const calm, total = 10 * time.Minute, time.Hour
 	killed := false
 	_, steps := drawn(7, calm, total)
@@ -53,8 +53,8 @@ func TestNothingIsKilledWhileItIsCalm(t *testing.T) {
 	}
 }
 
-// One at a time in a lane, for as long as each may last, and within the run.
-func TestFaultsOfALaneFollowEachOther(t *testing.T) {
+// One at a time per lane, with durations within the bounds, and within the run.
+func TestFaultsOfALaneDoNotOverlap(t *testing.T) {
 	const total = time.Hour
 	for _, l := range lanes() {
 		end := time.Duration(0)
@@ -70,8 +70,8 @@ func TestFaultsOfALaneFollowEachOther(t *testing.T) {
 	}
 }
 
-// What weighs more comes more often, and everything comes.
-func TestFaultsComeByTheirWeight(t *testing.T) {
+// Faults with a higher weight are more frequent, and every fault occurs.
+func TestFaultsAreDrawnByWeight(t *testing.T) {
 	l := lane{name: "test", least: time.Second, most: time.Second, faults: []fault{{name: "one", weight: 1}, {name: "three", weight: 3}}}
 	count := make(map[string]int)
 	for _, s := range l.draw(7, 0, 4000*time.Second) {

@@ -15,14 +15,14 @@ import (
 )
 
 const (
-	// replaced is how long a worker that has ended may be missed: a tenth of a second
-	// where there is time, more where a generation as young as it died before.
+	// replaced is how long a dead worker may be missing: usually 100 ms, longer if a
+	// generation as young as it died before.
 	replaced = 4 * time.Second
-	// found is how long a worker that hangs may go on: two missed deadlines.
+	// found is how long a hung worker may stay: two missed deadlines.
 	found = 8 * time.Second
 )
 
-// workers are the HAProxy processes that serve. It is an error while that changes.
+// workers returns the serving HAProxy processes. It is an error while they change.
 func (w *world) workers() ([]int, error) {
 	text, err := os.ReadFile(w.config.PIDFile())
 	if err != nil {
@@ -49,7 +49,7 @@ func (w *world) workers() ([]int, error) {
 	return pids, nil
 }
 
-// serving waits for workers of whom none is one of others.
+// serving waits for workers none of which is in others.
 func (w *world) serving(ctx context.Context, others ...int) (pids []int, err error) {
 	return pids, w.eventually(ctx, "workers serve", func() error {
 		pids, err = w.workers()
@@ -67,8 +67,8 @@ func (w *world) serving(ctx context.Context, others ...int) (pids []int, err err
 	})
 }
 
-// settled waits until no generation accepts that does not know a group. While
-// haproxy-zk starts others, it is chance who answers on a socket, these or those.
+// settled waits until no generation accepts that does not know a group. During a reload
+// either generation may answer on a socket.
 func (w *world) settled(ctx context.Context, group string) error {
 	return w.eventually(ctx, "one generation that knows "+group, func() error {
 		var knowing []int
@@ -91,18 +91,22 @@ func (w *world) settled(ctx context.Context, group string) error {
 	})
 }
 
-// ended tells whether a process is no more. A zombie is none any more.
+// ended reports whether a process has ended. A zombie counts as ended once its other
+// threads have: until then its listeners get connections.
 func ended(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return true
 	}
-	_, rest, _ := strings.Cut(string(stat), ") ")
-	return strings.HasPrefix(rest, "Z")
+	if _, rest, _ := strings.Cut(string(stat), ") "); !strings.HasPrefix(rest, "Z") {
+		return false
+	}
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	return err != nil || len(threads) <= 1
 }
 
-// bury follows a death to its end.
-func (w *world) bury(ctx context.Context, d *death) error {
+// awaitEnd waits until a death is over, and records its times.
+func (w *world) awaitEnd(ctx context.Context, d *death) error {
 	if err := w.eventually(ctx, fmt.Sprintf("%s is ended", d.what), func() error {
 		if !ended(d.worker) {
 			return errors.New("it still lives")
@@ -119,7 +123,7 @@ func (w *world) bury(ctx context.Context, d *death) error {
 	return nil
 }
 
-// victim draws one of the workers that serve; alone tells whether there is no other.
+// victim draws one of the serving workers; alone is true if there is no other.
 func (w *world) victim(ctx context.Context, s step) (pid int, alone bool, err error) {
 	pids, err := w.serving(ctx)
 	if err != nil {
@@ -133,34 +137,34 @@ func killWorker(ctx context.Context, w *world, s step) error {
 	if err != nil {
 		return err
 	}
-	d := w.oracle.mourns(death{what: fmt.Sprintf("worker %d, killed", pid), worker: pid, alone: alone, most: replaced})
+	d := w.oracle.addDeath(death{what: fmt.Sprintf("worker %d, killed", pid), worker: pid, alone: alone, most: replaced})
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		return err
 	}
-	return w.bury(ctx, d)
+	return w.awaitEnd(ctx, d)
 }
 
-// hangWorker stops a worker for good: haproxy-zk has to end and to replace it.
+// hangWorker stops a worker permanently: haproxy-zk has to kill and replace it.
 func hangWorker(ctx context.Context, w *world, s step) error {
 	pid, alone, err := w.victim(ctx, s)
 	if err != nil {
 		return err
 	}
-	d := w.oracle.mourns(death{what: fmt.Sprintf("worker %d, stopped", pid), worker: pid, alone: alone, most: found + replaced})
+	d := w.oracle.addDeath(death{what: fmt.Sprintf("worker %d, stopped", pid), worker: pid, alone: alone, most: found + replaced})
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		return err
 	}
-	return w.bury(ctx, d)
+	return w.awaitEnd(ctx, d)
 }
 
-// pauseWorker stops a worker for a moment, which costs nothing unless a reload
-// meets it and takes it for one that hangs.
+// pauseWorker stops a worker briefly, which costs nothing unless a reload takes it for
+// hung.
 func pauseWorker(ctx context.Context, w *world, s step) error {
 	pid, alone, err := w.victim(ctx, s)
 	if err != nil {
 		return err
 	}
-	d := w.oracle.mourns(death{what: fmt.Sprintf("worker %d, paused", pid), worker: pid, alone: alone, most: found + replaced})
+	d := w.oracle.addDeath(death{what: fmt.Sprintf("worker %d, paused", pid), worker: pid, alone: alone, most: found + replaced})
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		return err
 	}
@@ -172,16 +176,16 @@ func pauseWorker(ctx context.Context, w *world, s step) error {
 		return err
 	}
 	taken := w.transcript.find(func(l line) bool {
-		return l.Msg == "ending a worker that does not answer" && strings.Contains(l.text, fmt.Sprintf(`"pid":%d`, pid))
+		return l.Msg == "killing a worker that does not answer" && strings.Contains(l.text, fmt.Sprintf(`"pid":%d`, pid))
 	})
 	if len(taken) == 0 {
-		w.oracle.forgives(d)
+		w.oracle.removeDeath(d)
 		return nil
 	}
-	return w.bury(ctx, d)
+	return w.awaitEnd(ctx, d)
 }
 
-// crashDaemon ends haproxy-zk as a crash does, and starts it again.
+// crashDaemon kills haproxy-zk, and starts it again.
 func crashDaemon(ctx context.Context, w *world, s step) error {
 	w.guarded.Lock()
 	defer w.guarded.Unlock()
@@ -195,7 +199,7 @@ func crashDaemon(ctx context.Context, w *world, s step) error {
 	return err
 }
 
-// reloadDaemon asks for a reload.
+// reloadDaemon requests a reload.
 func reloadDaemon(ctx context.Context, w *world, _ step) error {
 	before, err := w.serving(ctx)
 	if err != nil {

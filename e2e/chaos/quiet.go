@@ -13,7 +13,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// quiet waits until all is as it should be when nothing is wrong.
+// quiet waits until everything is as it should be without faults.
 func (w *world) quiet(ctx context.Context) error {
 	return w.eventually(ctx, "quiet", func() error {
 		c, err := w.condition()
@@ -36,8 +36,8 @@ func (w *world) quiet(ctx context.Context) error {
 	})
 }
 
-// equal compares what every worker serves with what ZooKeeper has, and both with
-// the instances that there are.
+// equal compares the servers of every worker with ZooKeeper, and both with the live
+// instances.
 func (w *world) equal() error {
 	folder, _, _ := strings.Cut(w.config.ZKPath, "/${group}")
 	registered, err := w.registry.Children(folder)
@@ -81,7 +81,7 @@ func (w *world) equal() error {
 	return nil
 }
 
-// stop ends haproxy-zk in order: all goes well, and nothing is left behind.
+// stop stops haproxy-zk gracefully: no request is lost, and nothing is left behind.
 func (w *world) stop(ctx context.Context) error {
 	daemon := w.running()
 	if err := w.signal(syscall.SIGTERM); err != nil {

@@ -7,35 +7,35 @@ import (
 	"time"
 )
 
-const diedDraining = "a worker died while it finished its connections, they were cut"
+const diedDraining = "draining worker died, its connections were cut"
 
-// mayFollow tells after which faults haproxy-zk may log an error.
+// mayFollow returns the faults that may cause each of haproxy-zk's errors.
 func mayFollow() map[string][]string {
 	killed, hung, paused := "processes/worker killed", "processes/worker hangs", "processes/worker pauses"
 	spoiled := []string{"processes/file cut short"}
 	return map[string][]string{
-		"a worker died, its connections were cut and the others carry its load until it is replaced": {killed, hung},
+		"worker died, its connections were cut; replacing it while the others carry its load": {killed, hung},
 		diedDraining: {killed, hung},
-		"no worker answers, starting new ones beside them": {killed, hung, paused},
-		"ending a worker that does not answer":             {hung, paused},
-		// HAProxy takes its listeners from one that dies meanwhile.
-		"cannot reload, what runs goes on unchanged; it is tried again until it succeeds": {killed, hung, paused},
-		"the configuration is wrong":                           spoiled,
-		"the configuration was not taken, nothing has changed": spoiled,
+		"no worker answers, starting new ones next to them": {killed, hung, paused},
+		"killing a worker that does not answer":             {hung, paused},
+		// HAProxy may lose its listeners to a worker that dies in the meantime.
+		"reload failed, running generation unchanged, will retry": {killed, hung, paused},
+		"invalid configuration":                                   spoiled,
+		"configuration rejected, nothing has changed":             spoiled,
 	}
 }
 
-// wrong tells what is wrong with a line of the log, if anything is; active are the
-// faults that went on when it was written.
+// wrong returns what is wrong with a line of the log, if anything; active are the
+// faults that were active when it was written.
 func (l line) wrong(active []string) string {
 	switch reasons, known := mayFollow()[l.Msg]; {
 	case l.Level == "":
 		return "what is no line of the log was written, as by a panic or a race"
-	case l.Level != "ERROR":
+	case l.Level != "ERROR", l.Component == "haproxy": // which has its own levels
 		return ""
 	case l.Msg == diedDraining && l.Status == "killed by SIGSEGV":
-		// HAProxy 2.6.12 has been seen to do that as it ends, with nothing left to
-		// finish. A request that it costs is one that nothing explains.
+		// HAProxy 2.6.12 sometimes logs this as it ends, with nothing left to finish. A
+		// request lost by it would be unexplained.
 		return ""
 	case !known:
 		return "an error that no fault explains"
@@ -45,7 +45,7 @@ func (l line) wrong(active []string) string {
 	return ""
 }
 
-// sane looks through the log.
+// sane checks the log.
 func (w *world) sane() (wrong []string) {
 	for _, l := range w.transcript.find(func(line) bool { return true }) {
 		at := l.Time

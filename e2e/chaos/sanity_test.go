@@ -9,21 +9,21 @@ import (
 	"testing"
 )
 
-func TestLinesThatAreWrong(t *testing.T) {
-	const died = "a worker died, its connections were cut and the others carry its load until it is replaced"
+func TestUnexpectedLogLines(t *testing.T) {
+	const died = "worker died, its connections were cut; replacing it while the others carry its load"
 	for name, test := range map[string]struct {
 		line   line
 		active []string
 		want   bool
 	}{
-		"information":         {line{Level: "INFO", Msg: "HAProxy serves"}, nil, false},
-		"warning":             {line{Level: "WARN", Msg: "anything"}, nil, false},
-		"explained":           {line{Level: "ERROR", Msg: died}, []string{"shop/crash", "processes/worker killed"}, false},
-		"explained by others": {line{Level: "ERROR", Msg: died}, []string{"processes/reload"}, true},
-		"HAProxy's own":       {line{Level: "ERROR", Msg: diedDraining, Status: "killed by SIGSEGV"}, nil, false},
-		"killed by nobody":    {line{Level: "ERROR", Msg: diedDraining, Status: "killed by SIGKILL"}, nil, true},
-		"not known":           {line{Level: "ERROR", Msg: "a proxy ended"}, []string{"processes/worker killed"}, true},
-		"a race":              {line{text: "WARNING: DATA RACE"}, []string{"processes/worker killed"}, true},
+		"information":                  {line{Level: "INFO", Msg: "HAProxy is serving"}, nil, false},
+		"warning":                      {line{Level: "WARN", Msg: "anything"}, nil, false},
+		"explained":                    {line{Level: "ERROR", Msg: died}, []string{"shop/crash", "processes/worker killed"}, false},
+		"explained by others":          {line{Level: "ERROR", Msg: died}, []string{"processes/reload"}, true},
+		"HAProxy's own":                {line{Level: "ERROR", Msg: diedDraining, Status: "killed by SIGSEGV"}, nil, false},
+		"killed by an unknown process": {line{Level: "ERROR", Msg: diedDraining, Status: "killed by SIGKILL"}, nil, true},
+		"not known":                    {line{Level: "ERROR", Msg: "proxy failed"}, []string{"processes/worker killed"}, true},
+		"a race":                       {line{text: "WARNING: DATA RACE"}, []string{"processes/worker killed"}, true},
 	} {
 		if why := test.line.wrong(test.active); (why != "") != test.want {
 			t.Errorf("%s: %q", name, why)
@@ -31,7 +31,7 @@ func TestLinesThatAreWrong(t *testing.T) {
 	}
 }
 
-// Whoever may be blamed is a fault that there is.
+// Every named fault exists.
 func TestErrorsAreExplainedByFaults(t *testing.T) {
 	known := make(map[string]bool)
 	for _, l := range lanes() {
@@ -48,10 +48,10 @@ func TestErrorsAreExplainedByFaults(t *testing.T) {
 	}
 }
 
-// What a fault may be blamed for is what haproxy-zk really says, word for word.
-func TestErrorsThatAreExplainedAreLogged(t *testing.T) {
+// Every expected error is logged by haproxy-zk, word for word.
+func TestExpectedErrorsExistInTheCode(t *testing.T) {
 	var product strings.Builder
-	for _, room := range []string{"cmd", "hactl", "supervisor"} {
+	for _, room := range []string{"daemon", "hactl", "supervisor"} {
 		if err := filepath.WalkDir(filepath.Join("..", "..", room), func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
 				return err

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// settles bounds the wait for what takes milliseconds when all is well: other
-	// faults go on meanwhile, and the longest takes a minute and a half to be found,
-	// a list that ZooKeeper stopped watching without a word.
+	// settles bounds waits for what normally takes milliseconds: other faults are
+	// active, and the longest takes a minute and a half to be noticed, a list that
+	// ZooKeeper silently stopped watching.
 	settles = 2 * time.Minute
 	// quiet is how long an instance must have had no request before it ends: each
 	// client sends several within it.
@@ -35,7 +35,7 @@ type team struct {
 
 func (t *team) node() string { return t.w.node(t.group) }
 
-// join starts so many instances and registers them. They are taken.
+// join starts n instances and registers them. They are taken.
 func (t *team) join(n int) (joined []*rig.App, err error) {
 	for range n {
 		app, err := rig.StartApp(t.group)
@@ -54,7 +54,7 @@ func (t *team) join(n int) (joined []*rig.App, err error) {
 	return joined, nil
 }
 
-// leave takes instances out as a well-behaved application does: they unregister, end
+// leave removes instances like a well-behaved application: they unregister, and end
 // when no worker has them any more and no request has come for a while.
 func (t *team) leave(ctx context.Context, apps ...*rig.App) error {
 	for _, app := range apps {
@@ -65,7 +65,7 @@ func (t *team) leave(ctx context.Context, apps ...*rig.App) error {
 	return t.end(ctx, apps...)
 }
 
-// end is leave for those who are not registered.
+// end is leave for instances that are not registered.
 func (t *team) end(ctx context.Context, apps ...*rig.App) error {
 	if err := t.w.eventually(ctx, fmt.Sprintf("%s leave %s", addrs(apps), t.group), func() error {
 		return t.w.each(t.group, func(serving []string) error {
@@ -101,7 +101,7 @@ func (t *team) forget(app *rig.App) {
 	delete(t.taken, app)
 }
 
-// vanish deletes what is left of the application in ZooKeeper.
+// vanish deletes the rest of the application in ZooKeeper.
 func (t *team) vanish() error { return t.w.registry.Delete(path.Dir(t.node())) }
 
 // serve waits until every worker sends requests to all of apps.
@@ -118,9 +118,8 @@ func (t *team) serve(ctx context.Context, apps ...*rig.App) error {
 	})
 }
 
-// take returns so many members at random whom nobody else has taken; everybody is
-// 0. It waits until there are so many. They stay taken until they are given back or
-// have left.
+// take returns n random members that are not taken; n = 0 means all members. It waits
+// until there are enough. They stay taken until they are given back or have left.
 func (t *team) take(ctx context.Context, dice *rand.Rand, n int) (taken []*rig.App, err error) {
 	err = t.w.eventually(ctx, fmt.Sprintf("take %d of %s", n, t.group), func() (err error) {
 		taken, err = t.takeNow(dice, n)
@@ -159,7 +158,7 @@ func (t *team) takeServing(ctx context.Context, dice *rand.Rand) (*rig.App, erro
 	return taken[0], nil
 }
 
-// give gives back who was taken.
+// give gives back taken members.
 func (t *team) give(apps ...*rig.App) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -168,7 +167,7 @@ func (t *team) give(apps ...*rig.App) {
 	}
 }
 
-// close ends everybody.
+// close ends all instances.
 func (t *team) close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

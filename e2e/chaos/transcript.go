@@ -10,26 +10,26 @@ import (
 	"time"
 )
 
-// transcript reads what haproxy-zk writes, of one process after another. HAProxy's
-// lines of requests are not kept. The zero value works.
+// transcript reads the output of haproxy-zk, of one process after another. HAProxy's
+// request log is not kept. The zero value works.
 type transcript struct {
 	mu      sync.Mutex
 	lines   []line
-	stalled chan struct{} // closed when reading goes on; nil while it does
+	stalled chan struct{} // closed when reading resumes; nil while it runs
 	reading sync.WaitGroup
 }
 
-// line is one line of the log, or of what is none.
+// line is one line of the log, or of other output.
 type line struct {
-	read time.Time // when it was
+	read time.Time // when it was read
 	text string
-	// These are empty where the line is no JSON.
+	// These are empty if the line is not JSON.
 	Time                          time.Time
 	Level, Msg, Component, Status string
 }
 
-// pipe returns the descriptor that a process is to write to; the caller closes it
-// once the process has it.
+// pipe returns the descriptor for a process to write to; the caller closes it once the
+// process has it.
 func (t *transcript) pipe() (*os.File, error) {
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -72,7 +72,7 @@ func (t *transcript) add(text string) {
 	t.lines = append(t.lines, l)
 }
 
-// stall stops the reading until the function that it returns is called.
+// stall stops reading until the returned function is called.
 func (t *transcript) stall() (resume func()) {
 	stalled := make(chan struct{})
 	t.mu.Lock()
@@ -86,7 +86,7 @@ func (t *transcript) stall() (resume func()) {
 	}
 }
 
-// find returns the lines that fit.
+// find returns the matching lines.
 func (t *transcript) find(fits func(line) bool) []line {
 	t.mu.Lock()
 	defer t.mu.Unlock()

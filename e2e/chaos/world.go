@@ -18,12 +18,12 @@ import (
 const (
 	// sessionTimeout is short enough to expire in a run.
 	sessionTimeout = 4 * time.Second
-	// The applications' own session outlives every fault.
+	// The applications' own session survives every fault.
 	applications = 30 * time.Second
 )
 
-// The groups: the default backend, one behind an ACL, one that is discovered, and
-// one of mode tcp with a listener of its own.
+// The groups: the default backend, one behind an ACL, a discovered one, and one of mode
+// tcp with its own listener.
 const (
 	shop  = "shop"
 	base  = "base"
@@ -31,8 +31,8 @@ const (
 	queue = "queue"
 )
 
-// world is everything that runs: one haproxy-zk with its HAProxy, what is around
-// them, and what is known of it.
+// world is one haproxy-zk with its HAProxy, its environment, and everything recorded
+// about them.
 type world struct {
 	haproxy  rig.HAProxy
 	ensemble *rig.Ensemble
@@ -49,16 +49,16 @@ type world struct {
 	oracle     oracle
 	transcript transcript
 
-	// guarded: the loss guard's memory does not survive haproxy-zk's crash, so that
-	// nobody is killed while instances are held.
+	// guarded: the loss guard's memory does not survive a crash of haproxy-zk, so
+	// nothing is killed while instances are held.
 	guarded sync.Mutex
 
 	mu     sync.Mutex
 	daemon *rig.Daemon
 }
 
-// template is an HAProxy configuration that tells who answered, and keeps its
-// promises to clients: nothing in it loses requests by itself.
+// template is an HAProxy configuration that reports which server answered, and loses no
+// requests by itself.
 const template = `global
     maxconn 2000
     log LOGS local0 info
@@ -93,7 +93,7 @@ $default_backend
 $backend
 `
 
-// newWorld makes ready what a run needs; start starts it.
+// newWorld prepares a run; start starts it.
 func newWorld(h rig.HAProxy, e *rig.Ensemble, binary string) (w *world, err error) {
 	w = &world{haproxy: h, ensemble: e, binary: binary, teams: make(map[string]*team)}
 	if w.home, err = os.MkdirTemp("", "hz-"); err != nil { // short, for unix sockets
@@ -115,7 +115,7 @@ func newWorld(h rig.HAProxy, e *rig.Ensemble, binary string) (w *world, err erro
 		w.wires = append(w.wires, wire)
 		through = append(through, wire.Addr())
 	}
-	server := "" // HAProxy 2.0 has no way to tell
+	server := "" // HAProxy 2.0 cannot report it
 	if h.Major > 2 || h.Minor >= 2 {
 		server = "    http-after-response set-header " + rig.HeaderServer + " %si:%sp if { status 502:504 }\n"
 	}
@@ -133,7 +133,7 @@ func newWorld(h rig.HAProxy, e *rig.Ensemble, binary string) (w *world, err erro
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// groups are those of the configuration, before those that are discovered.
+// groups returns the configured groups.
 func (w *world) groups(more ...rig.Group) []rig.Group {
 	groups := []rig.Group{
 		{Name: shop, HTTPChk: "GET /probe.jsp", DefaultBackend: true, MaxServer: 8},
@@ -223,7 +223,7 @@ func (w *world) signal(sig syscall.Signal) error { return w.running().Signal(sig
 
 // drive starts a load.
 func (w *world) drive(ctx context.Context, o rig.LoadOptions) (*rig.Load, error) {
-	o.Rate, o.Failed, o.MaxRequests, o.MaxTime = 20, w.oracle.loses, 1<<30, 24*time.Hour
+	o.Rate, o.Failed, o.MaxRequests, o.MaxTime = 20, w.oracle.addLoss, 1<<30, 24*time.Hour
 	load, err := rig.NewLoad(o)
 	if err != nil {
 		return nil, err
@@ -235,7 +235,7 @@ func (w *world) drive(ctx context.Context, o rig.LoadOptions) (*rig.Load, error)
 	return load, nil
 }
 
-// close ends everything that is left.
+// close ends everything that is still running.
 func (w *world) close() error {
 	for _, load := range w.loads {
 		load.Stop()

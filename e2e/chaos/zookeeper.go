@@ -12,8 +12,8 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// ofZooKeeper are the faults of its servers, of the way to them, and of what is in
-// it. None takes a request.
+// ofZooKeeper are the faults of its servers, of the connections to them, and of its
+// data. None costs a request.
 func ofZooKeeper() []fault {
 	wire := func(fail func(*rig.Wire, step)) func(context.Context, *world, step) error {
 		return func(ctx context.Context, w *world, s step) error { return onWires(ctx, w, s, fail) }
@@ -34,7 +34,7 @@ func ofZooKeeper() []fault {
 	}
 }
 
-// onWires lets some or all of the ways to ZooKeeper fail.
+// onWires makes some or all of the connections to ZooKeeper fail.
 func onWires(ctx context.Context, w *world, s step, fail func(*rig.Wire, step)) error {
 	which := 1 + s.rand().IntN(1<<len(w.wires)-1)
 	for i, wire := range w.wires {
@@ -56,7 +56,7 @@ func (w *world) forward() error {
 
 func slow(w *rig.Wire, s step) { w.Delay(time.Duration(10+s.rand().IntN(1000)) * time.Millisecond) }
 
-// expire holds everything back until the server has given up the session.
+// expire blocks the connections until the server has expired the session.
 func expire(ctx context.Context, w *world, s step) error {
 	for _, wire := range w.wires {
 		wire.Silence()
@@ -65,8 +65,8 @@ func expire(ctx context.Context, w *world, s step) error {
 	return w.forward()
 }
 
-// closeSession ends the session as somebody does who knows its password. Which way it
-// was opened through is not known.
+// closeSession closes the session with its password. It is unknown through which wire
+// it was opened.
 func closeSession(ctx context.Context, w *world, _ step) error {
 	var errs []error
 	for _, wire := range w.wires {
@@ -101,7 +101,7 @@ func restart(ctx context.Context, server *rig.ZooKeeper, s step) error {
 	return server.Start(ctx)
 }
 
-// junk are names that are no instance's.
+// junk creates names that are not instances.
 func junk(ctx context.Context, w *world, s step) error {
 	names := []string{"127.0.0.1", "127.0.0.1:0", "127.0.0.1:70000", "0.0.0.0:80", "localhost:80", "127.0.0.1:80;shutdown sessions", "127.0.0.1:80\u2028set"}
 	group := []string{shop, base, queue}[s.rand().IntN(3)]
@@ -119,8 +119,8 @@ func junk(ctx context.Context, w *world, s step) error {
 	return nil
 }
 
-// forbid takes the permission to read a path away, and gives it back. An instance
-// that comes meanwhile serves afterwards.
+// forbid revokes the permission to read a path, and restores it. An instance that
+// registers in between serves afterwards.
 func forbid(ctx context.Context, w *world, s step) error {
 	t := w.team(blog)
 	conn := w.registry.Conn()

@@ -1,7 +1,7 @@
-// Command coldstart measures how soon a new container serves: from `docker run`
-// to the first good answer, for the image of haproxy-zk, which finds its
-// instance in a ZooKeeper, and for its plain base, which has the instance in a
-// static configuration; in turn, in one run.
+// Command coldstart measures how soon a new container serves: from `docker run` to the
+// first good answer, for the image of haproxy-zk, which finds its instance in
+// ZooKeeper, and for its plain base image, which has the instance in a static
+// configuration; alternating, in one run.
 package main
 
 import (
@@ -51,7 +51,7 @@ func measure(ctx context.Context, image, zookeeper, app string, rounds int) (err
 		if err != nil {
 			return err
 		}
-		if round > 0 { // the first finds nothing in the machine's caches
+		if round > 0 { // the first round fills the machine's caches
 			plain, ours = append(plain, p), append(ours, o)
 		}
 	}

@@ -17,12 +17,12 @@ import (
 
 const (
 	within = 30 * time.Second
-	// Docker's proxy takes a connection before anybody listens behind it, and
-	// may then sit on it.
+	// Docker's proxy accepts a connection before anything listens behind it, and may
+	// then hold it.
 	answerWithin = 25 * time.Millisecond
 )
 
-// static is what the plain base serves the instance with.
+// static is the configuration of the plain base image.
 const static = `global
     maxconn 2000
 defaults
@@ -37,7 +37,7 @@ backend web
     server web1 %s check inter 2000 rise 1 fall 2
 `
 
-// stage is a network with a ZooKeeper and one instance that has registered.
+// stage is a network with a ZooKeeper and one registered instance.
 type stage struct {
 	image, base string
 	network     string
@@ -106,8 +106,8 @@ func (s *stage) run(ctx context.Context, args ...string) (string, error) {
 	return id, err
 }
 
-// serves starts a container, returns how long it took until a request was
-// answered well, and removes it.
+// serves starts a container, returns how long the first good answer took, and removes
+// it.
 func (s *stage) serves(ctx context.Context, args []string) (took time.Duration, err error) {
 	port, err := rig.FreePort()
 	if err != nil {
@@ -150,7 +150,7 @@ func (s *stage) serves(ctx context.Context, args []string) (took time.Duration, 
 	return at.Sub(began), errors.Join(err, removeErr)
 }
 
-// close removes what was made. It may be called when not all of it was.
+// close removes everything created so far.
 func (s *stage) close() error {
 	var problems []error
 	for _, id := range s.containers {

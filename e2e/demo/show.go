@@ -13,9 +13,11 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// show is the demo's stage; its scenes run in the order that demo has them.
+// show is the environment of the demo; demo calls its scenes in order.
 type show struct {
 	begun    time.Time
+	binary   string
+	with     rig.HAProxy
 	dir      string
 	zk       *rig.ZooKeeper
 	registry *rig.Registry
@@ -29,6 +31,23 @@ type show struct {
 
 func (s *show) say(format string, args ...any) {
 	fmt.Printf("%6.2fs  %s\n", time.Since(s.begun).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// prepare builds the daemon and chooses an HAProxy.
+func (s *show) prepare(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, compiling)
+	defer cancel()
+	haproxies, err := rig.HAProxies()
+	if err != nil {
+		return err
+	}
+	// Two worker processes, if HAProxy still supports them.
+	s.with = haproxies[0]
+	if i := slices.IndexFunc(haproxies, func(h rig.HAProxy) bool { return h.Nbproc }); i >= 0 {
+		s.with = haproxies[i]
+	}
+	s.binary, err = rig.Build(ctx, false)
+	return err
 }
 
 func (s *show) zookeeper(ctx context.Context) (err error) {
@@ -69,21 +88,8 @@ func (s *show) application(group string) (*rig.App, error) {
 }
 
 func (s *show) daemon(ctx context.Context) error {
-	haproxies, err := rig.HAProxies()
-	if err != nil {
-		return err
-	}
-	// Two worker processes, where HAProxy still has them.
-	h := haproxies[0]
-	if i := slices.IndexFunc(haproxies, func(h rig.HAProxy) bool { return h.Nbproc }); i >= 0 {
-		h = haproxies[i]
-	}
-	s.config = &rig.SeedConfig{ZKAddr: s.zk.Addr(), HAProxy: h.Path}
+	s.config = &rig.SeedConfig{ZKAddr: s.zk.Addr(), HAProxy: s.with.Path}
 	file, err := s.config.Write(s.dir)
-	if err != nil {
-		return err
-	}
-	binary, err := rig.Build(ctx, false)
 	if err != nil {
 		return err
 	}
@@ -93,14 +99,14 @@ func (s *show) daemon(ctx context.Context) error {
 	}
 	s.http = fmt.Sprintf("127.0.0.1:%d", port)
 	s.haproxy, err = rig.StartDaemon(rig.DaemonOptions{
-		Binary: binary,
+		Binary: s.binary,
 		Args:   []string{"run", "--config", file, "--http-addr", s.http, "--run-dir", s.dir + "/run", "--state-dir", s.dir + "/state"},
 		Dir:    s.dir,
 	})
 	if err != nil {
 		return err
 	}
-	s.say("haproxy-zk starts HAProxy %s with the seed's configuration, two groups, two workers", h)
+	s.say("haproxy-zk starts HAProxy %s with the seed's configuration, two groups, two workers", s.with)
 	if err := s.haproxy.AwaitReady(ctx, "http://"+s.http); err != nil {
 		return err
 	}
@@ -137,7 +143,7 @@ func (s *show) replaceAll(ctx context.Context) (err error) {
 		first, _ := next.Traffic()
 		s.first = append(s.first, first.Sub(registered))
 		s.say("serves      %s, first request %.1f ms after its registration", next.Addr(), ms(first.Sub(registered)))
-		if err := old.Retire(ctx, 200*time.Millisecond); err != nil {
+		if err := old.Retire(ctx, 200*time.Millisecond, func() error { return s.config.Left(old.Name(), old.Addr()) }); err != nil {
 			return err
 		}
 		_, last := old.Traffic()
@@ -157,7 +163,7 @@ func (s *show) summary() error {
 	return nil
 }
 
-// close leaves nothing running, and says so when something was.
+// close stops everything, and reports what was still running.
 func (s *show) close() error {
 	var problems []error
 	if s.load != nil {

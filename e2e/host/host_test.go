@@ -20,16 +20,15 @@ const (
 	api      = 21000
 )
 
-// host is a container whose process 1 is systemd, and a path in ZooKeeper of its
-// own.
+// host is a container whose process 1 is systemd, with its own ZooKeeper path.
 type host struct {
 	*rig.Container
 	t    *testing.T
 	path string
 }
 
-// boot starts a host. systemd wants to mount; what of the capabilities the
-// engine itself has not is left out.
+// boot starts a host. systemd needs to mount; capabilities that the engine itself lacks
+// are omitted.
 func boot(t *testing.T) *host {
 	t.Helper()
 	c, err := rig.StartContainer(t.Context(), rig.ContainerOptions{Image: hostImage, Networks: []string{shared.network}, Flags: []string{
@@ -57,7 +56,7 @@ func boot(t *testing.T) *host {
 	return h
 }
 
-// booted waits until systemd says that all runs.
+// booted waits until systemd reports that everything is running.
 func (h *host) booted() {
 	h.t.Helper()
 	h.eventually("systemd has booted", func() error {
@@ -66,7 +65,7 @@ func (h *host) booted() {
 	})
 }
 
-// reboot stops all in order, and boots.
+// reboot shuts down in order, and boots.
 func (h *host) reboot() {
 	h.t.Helper()
 	if _, err := rig.Docker(h.t.Context(), "restart", "--time", "50", h.ID); err != nil {
@@ -75,7 +74,7 @@ func (h *host) reboot() {
 	h.booted()
 }
 
-// installed is a host that has the package and settings.
+// installed returns a host with the package and settings.
 func installed(t *testing.T) *host {
 	t.Helper()
 	h := boot(t)
@@ -107,7 +106,7 @@ func (h *host) configure(settings ...string) {
 	}
 }
 
-// write writes a file of the host, and its folder.
+// write writes a file on the host, creating its directory.
 func (h *host) write(path, text string) {
 	h.t.Helper()
 	pid, err := h.PID()
@@ -144,7 +143,7 @@ func (h *host) run(command ...string) string {
 	return said
 }
 
-// refused runs a command that is to fail.
+// refused runs a command that must fail.
 func (h *host) refused(command ...string) {
 	h.t.Helper()
 	if said, err := h.try(command...); err == nil {

@@ -12,11 +12,11 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// exposed is what systemd-analyze may say of the unit at most, of 10.
+// exposed is the maximum exposure level of the unit by systemd-analyze, of 10.
 const exposed = 2.5
 
-// Started, it serves when systemctl returns, on port 80 without being root; it
-// writes where the unit lets it; systemctl shows how it goes.
+// After a start it serves when systemctl returns, on port 80 without being root; it
+// writes where the unit allows it; systemctl shows its status.
 func TestStart(t *testing.T) {
 	t.Parallel()
 	h := installed(t)
@@ -29,8 +29,8 @@ func TestStart(t *testing.T) {
 			t.Errorf("process %d runs as %s", pid, user)
 		}
 	}
-	h.becomes("StatusText", "all proxies serve")
-	if status := h.run("systemctl", "status", "--no-pager", unit); !strings.Contains(status, `Status: "all proxies serve"`) {
+	h.becomes("StatusText", "all proxies are serving")
+	if status := h.run("systemctl", "status", "--no-pager", unit); !strings.Contains(status, `Status: "all proxies are serving"`) {
 		t.Errorf("systemctl status:\n%s", status)
 	}
 	for _, file := range []string{"/run/haproxy-zk/default.pid", "/run/haproxy-zk/default.1.sock", "/var/lib/haproxy-zk/default.json"} {
@@ -51,15 +51,15 @@ func TestStart(t *testing.T) {
 	}
 	t.Logf("exposure level %s of 10", level)
 
-	// After a boot it is there again, with nothing in /run.
+	// It is running again after a boot, with an empty /run.
 	h.run("systemctl", "enable", unit)
 	h.reboot()
 	h.becomes("ActiveState", "active")
 	h.answers("web", a)
 }
 
-// A reload reads the configuration again; a wrong one changes nothing, and the
-// journal tells why.
+// A reload reads the configuration again; an invalid one changes nothing, and the
+// journal has the reason.
 func TestReload(t *testing.T) {
 	t.Parallel()
 	h := boot(t)
@@ -88,7 +88,7 @@ func TestReload(t *testing.T) {
 
 	h.write(file, config(web+`, "api": {"mode": "ftp"}`))
 	h.run("systemctl", "reload", unit)
-	h.tells("ftp", "the configuration was not taken, nothing has changed")
+	h.logs("ftp", "configuration rejected, nothing has changed")
 	h.becomes("ActiveState", "active", "SubState", "running")
 	h.answers("web", a)
 	h.answers("api", b)
@@ -98,7 +98,7 @@ func TestReload(t *testing.T) {
 	lost(t, load)
 }
 
-// A stop lets the request that runs finish, and leaves nothing.
+// A stop lets running requests finish, and leaves nothing behind.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	h := installed(t)
@@ -129,6 +129,6 @@ func TestStop(t *testing.T) {
 	h.nothingRuns()
 	h.becomes("ActiveState", "inactive", "Result", "success", "ExecMainStatus", "0")
 	if code, _ := h.get(api, "/healthz"); code != 0 {
-		t.Errorf("somebody answers: %d", code)
+		t.Errorf("something answers: %d", code)
 	}
 }

@@ -19,7 +19,7 @@ const (
 	zookeeperImage = "haproxy-zk-test-zookeeper:latest"
 	appImage       = "haproxy-zk-test-app:latest"
 
-	// within bounds every wait for something that takes a second or two when all is well.
+	// within bounds every wait for something that normally takes a second or two.
 	within = time.Minute
 	setUp  = 2 * time.Minute
 )

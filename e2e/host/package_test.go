@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// An installation starts nothing, and a start without a configuration tells what
-// is missing, once.
+// An installation starts nothing, and a start without a configuration reports what is
+// missing, once.
 func TestInstallation(t *testing.T) {
 	t.Parallel()
 	h := boot(t)
@@ -21,14 +21,13 @@ func TestInstallation(t *testing.T) {
 
 	h.refused("systemctl", "start", unit)
 	h.becomes("ActiveState", "failed", "Result", "exit-code", "ExecMainStatus", "2", "NRestarts", "0")
-	h.tells("ZK_ADDR: the variable is missing")
+	h.logs("ZK_ADDR: the variable is missing")
 	h.nothingRuns()
 }
 
-// An upgrade keeps the settings and loses no request; where it was stopped, it
-// stays so.
+// An upgrade keeps the settings and loses no request; a stopped service stays stopped.
 func TestUpgrade(t *testing.T) {
-	// Debian's rpm knows of none of Debian's packages.
+	// Debian's rpm does not know Debian's packages.
 	rpm := func(deed string) []string { return []string{"rpm", "--force-debian", "--nodeps", deed} }
 	for _, format := range []struct {
 		name                    string
@@ -72,8 +71,8 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-// A removal ends HAProxy too, even one that a crash has left, and keeps what was
-// configured; a purge leaves but the user, and what the site wrote.
+// A removal ends HAProxy too, even one left by a crash, and keeps the configuration; a
+// purge only leaves the user, and the site's own files.
 func TestRemoval(t *testing.T) {
 	t.Parallel()
 	h := installed(t)
@@ -98,7 +97,7 @@ func TestRemoval(t *testing.T) {
 	h.run("id", "haproxy-zk")
 }
 
-// The rpm's removal ends HAProxy too, and keeps what was configured aside.
+// The rpm's removal ends HAProxy too, and keeps a copy of the configuration.
 func TestRemovalOfTheRPM(t *testing.T) {
 	t.Parallel()
 	h := boot(t)

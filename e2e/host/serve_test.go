@@ -40,7 +40,7 @@ func (h *host) app(group string) string {
 	return addr
 }
 
-// get asks a published port; code 0 is no answer.
+// get requests a URL at a published port; code 0 means no answer.
 func (h *host) get(port int, url string) (int, string) {
 	addr, err := h.Published(port)
 	if err != nil {
@@ -49,7 +49,7 @@ func (h *host) get(port int, url string) (int, string) {
 	return rig.Get("http://" + addr + url)
 }
 
-// answers asserts that this instance serves a group, now.
+// answers asserts that this instance serves a group now.
 func (h *host) answers(group, addr string) {
 	h.t.Helper()
 	if code, body := h.get(listener, "/"+group+"/"); code != http.StatusOK || body != group+" "+addr+"\n" {

@@ -15,13 +15,13 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// property is one of the unit's, as `systemctl show` has it.
+// property returns a property of the unit from `systemctl show`.
 func (h *host) property(name string) string {
 	h.t.Helper()
 	return h.run("systemctl", "show", "--value", "--property", name, unit)
 }
 
-// becomes waits until properties of the unit, each followed by its value, are so.
+// becomes waits until properties of the unit have the values that follow them.
 func (h *host) becomes(pairs ...string) {
 	h.t.Helper()
 	h.eventually("the unit", func() error {
@@ -34,9 +34,9 @@ func (h *host) becomes(pairs ...string) {
 	})
 }
 
-// tells waits until all these words are in the unit's journal, which gets them
-// some time after they were said.
-func (h *host) tells(words ...string) {
+// logs waits until all these words are in the unit's journal, which receives them with
+// a delay.
+func (h *host) logs(words ...string) {
 	h.t.Helper()
 	h.eventually("the journal", func() error {
 		said, err := h.try("journalctl", "--unit", unit, "--no-pager", "--output", "cat")
@@ -57,15 +57,15 @@ func (h *host) start() {
 	h.run("systemctl", "start", unit)
 }
 
-// processes are those of the unit's control group by their executable's name,
-// with their ids as this host has them.
+// processes returns the processes of the unit's control group by executable, with their
+// pids on this host.
 func (h *host) processes() (map[string][]int, error) {
 	first, err := h.PID()
 	if err != nil {
 		return nil, err
 	}
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/root/sys/fs/cgroup/system.slice/%s/cgroup.procs", first, unit))
-	// Reading ENODEV: it is just being removed.
+	// ENODEV while reading: it is just being removed.
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENODEV) {
 		return nil, nil
 	}
@@ -88,7 +88,7 @@ func (h *host) processes() (map[string][]int, error) {
 	return all, nil
 }
 
-// pids are the one haproxy-zk and the one HAProxy, which it waits for.
+// pids waits for one haproxy-zk and one HAProxy, and returns their pids.
 func (h *host) pids() (main, haproxy int) {
 	h.t.Helper()
 	h.eventually("one haproxy-zk and one HAProxy", func() error {
@@ -105,7 +105,7 @@ func (h *host) pids() (main, haproxy int) {
 	return main, haproxy
 }
 
-// servesAlone asserts that an HAProxy serves alone: haproxy-zk is not there.
+// servesAlone asserts that an HAProxy serves without haproxy-zk.
 func (h *host) servesAlone(haproxy int) {
 	h.t.Helper()
 	all, err := h.processes()
@@ -114,7 +114,7 @@ func (h *host) servesAlone(haproxy int) {
 	}
 }
 
-// takenOver waits until another haproxy-zk than main runs, with one HAProxy.
+// takenOver waits until another haproxy-zk than main is running, with one HAProxy.
 func (h *host) takenOver(main int) {
 	h.t.Helper()
 	h.eventually("another haproxy-zk", func() error {
@@ -128,7 +128,7 @@ func (h *host) takenOver(main int) {
 	h.pids()
 }
 
-// ended returns nil when a process is gone.
+// ended returns nil if a process has ended.
 func (h *host) ended(pid int) error {
 	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("process %d is there", pid)
@@ -151,7 +151,7 @@ func (h *host) signal(pid int, sig syscall.Signal) {
 	}
 }
 
-// inside is the id that a process has on the host.
+// inside returns the pid of a process on the host.
 func (h *host) inside(pid int) string {
 	h.t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

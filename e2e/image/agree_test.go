@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Two load balancers on one ZooKeeper serve the same, without a word between them.
-func TestTwoAgree(t *testing.T) {
+// Two load balancers on one ZooKeeper serve the same instances without communicating.
+func TestTwoLoadBalancersAgree(t *testing.T) {
 	onEveryImage(t, func(t *testing.T, image Image) {
 		s := newStage(t, image)
 		web := []*app{s.app("web"), s.app("web")}

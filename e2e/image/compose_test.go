@@ -11,20 +11,22 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// compose is a project made from the file that users copy.
+// compose is a project made from the compose file for users.
 type compose struct {
 	t       *testing.T
 	command []string
 	env     []string
+	within  time.Duration // bounds every command
 }
 
 func newCompose(t *testing.T, image Image) (c *compose, listeners, queries []string) {
 	t.Helper()
-	c = &compose{t: t, command: []string{"docker-compose"}}
+	c = &compose{t: t, within: setUp, command: []string{"docker-compose"}}
 	if _, err := rig.Docker(t.Context(), "compose", "version"); err == nil {
 		c.command = []string{"docker", "compose"}
 	}
@@ -45,7 +47,7 @@ func newCompose(t *testing.T, image Image) (c *compose, listeners, queries []str
 
 func (c *compose) run(args ...string) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), setUp)
+	ctx, cancel := context.WithTimeout(context.Background(), c.within)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.command[0], append(c.command[1:], args...)...)
 	cmd.Env = c.env
@@ -54,7 +56,20 @@ func (c *compose) run(args ...string) {
 	}
 }
 
-// The file to copy works as its comment says.
+// `docker compose up --build` finds everything that it compiles.
+func TestComposeBuildsItsImages(t *testing.T) {
+	image := shared.images[0]
+	c, _, _ := newCompose(t, image)
+	c.within = buildWithin
+	built, app := rig.UniqueName("built"), rig.UniqueName("built")
+	c.env = append(c.env, "HAPROXY_ZK_IMAGE="+built, "APP_IMAGE="+app, "HAPROXY_IMAGE="+image.base(t))
+	c.run("build", "--build-arg", "GO_IMAGE="+golangImage)
+	removeTag(t, built)
+	removeTag(t, app)
+	isVersion(t, built, defaultOf(t, "VERSION"))
+}
+
+// The compose file works as its comment says.
 func TestCompose(t *testing.T) {
 	image := shared.images[0]
 	c, listeners, queries := newCompose(t, image)

@@ -14,7 +14,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// container is one that a test has made.
+// container is a container created by a test.
 type container struct{ *rig.Container }
 
 func start(ctx context.Context, o rig.ContainerOptions) (*container, error) {
@@ -25,7 +25,7 @@ func start(ctx context.Context, o rig.ContainerOptions) (*container, error) {
 	return &container{c}, nil
 }
 
-// run makes and starts a container, which the end of the test removes.
+// run creates and starts a container, which is removed at the end of the test.
 func run(t *testing.T, o rig.ContainerOptions) *container {
 	t.Helper()
 	c, err := start(t.Context(), o)
@@ -43,7 +43,7 @@ func run(t *testing.T, o rig.ContainerOptions) *container {
 	return c
 }
 
-// signal sends a signal to process 1 from outside, unknown to the engine.
+// signal sends a signal to process 1 from outside, without the engine.
 func (c *container) signal(sig syscall.Signal) error {
 	pid, err := c.PID()
 	if err != nil {
@@ -63,7 +63,7 @@ func (c *container) stop() (code string, took time.Duration, err error) {
 	return code, took, err
 }
 
-// process is one of a container, as this host sees it.
+// process is a container's process, as seen on this host.
 type process struct {
 	pid, ppid int
 	state     string

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The engine starts a crashed one again, with the files of the one before.
+// The engine restarts a crashed container, with its files.
 func TestRestartAfterCrash(t *testing.T) {
 	onEveryImage(t, func(t *testing.T, image Image) {
 		s := newStage(t, image)
@@ -32,7 +32,7 @@ func TestRestartAfterCrash(t *testing.T) {
 	})
 }
 
-// HEALTHCHECK follows whether haproxy-zk answers.
+// HEALTHCHECK reflects whether haproxy-zk answers.
 func TestHealth(t *testing.T) {
 	onEveryImage(t, func(t *testing.T, image Image) {
 		s := newStage(t, image)
@@ -48,11 +48,12 @@ func TestHealth(t *testing.T) {
 			})
 		}
 		becomes("healthy")
-		if err := b.signal(syscall.SIGSTOP); err != nil {
+		daemon := b.running().daemon
+		if err := syscall.Kill(daemon, syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
 		becomes("unhealthy")
-		if err := b.signal(syscall.SIGCONT); err != nil {
+		if err := syscall.Kill(daemon, syscall.SIGCONT); err != nil {
 			t.Fatal(err)
 		}
 		becomes("healthy")

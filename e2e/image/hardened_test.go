@@ -8,7 +8,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// Without privileges it works as ever, a reload included.
+// It works without privileges, including a reload.
 func TestHardened(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -28,7 +28,7 @@ func TestHardened(t *testing.T) {
 				b := s.balancer(append(test.flags, "--env", "MAX_SERVER=2")...)
 				b.serves("web", a, c)
 				load := b.load("web")
-				d := s.app("web") // wants a reload
+				d := s.app("web") // needs a reload
 				s.used(load, a, c, d)
 				s.retire(d)
 				b.serves("web", a, c)
@@ -41,7 +41,7 @@ func TestHardened(t *testing.T) {
 	})
 }
 
-// A port below 1024 needs no privilege on a network of Docker's.
+// A port below 1024 needs no privilege on a Docker network.
 func TestPortBelow1024(t *testing.T) {
 	onEveryImage(t, func(t *testing.T, image Image) {
 		s := newStage(t, image)

@@ -5,26 +5,20 @@ package image
 import (
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// docker kill -s HUP reads the mounted configuration again.
-func TestHangupReadsTheConfigurationAgain(t *testing.T) {
+// docker kill -s HUP reloads the mounted configuration.
+func TestSIGHUPReloadsTheConfiguration(t *testing.T) {
 	onEveryImage(t, func(t *testing.T, image Image) {
 		s := newStage(t, image)
 		folder := t.TempDir()
 		write := func(groups string) {
 			t.Helper()
-			text := fmt.Sprintf(`{"default": {"zk.addr": "zookeeper:2181", "zk.path": "%s/${group}/instances", "socket_files": [%s], "groups": {%s}}}`,
-				s.path, sockets(image), groups)
-			if err := os.WriteFile(filepath.Join(folder, "config.json"), []byte(text), 0o644); err != nil {
-				t.Fatal(err)
-			}
+			s.writeConfiguration(folder, groups)
 		}
 		const web, api = `"web": {"acls": ["path_beg -i /web"]}`, `"api": {"acls": ["path_beg -i /api"]}`
 		write(web)
@@ -44,7 +38,7 @@ func TestHangupReadsTheConfigurationAgain(t *testing.T) {
 
 		write(`"web": {"mode": "carrier pigeon"}`)
 		hangup()
-		eventually(t, "it tells what is wrong", func() error { return b.Says("carrier pigeon") })
+		eventually(t, "it reports the error", func() error { return b.Says("carrier pigeon") })
 		b.serves("web", a)
 		b.serves("api", other)
 		if code, body := rig.Get("http://" + b.listener() + "/api/"); code != http.StatusOK {
@@ -55,7 +49,7 @@ func TestHangupReadsTheConfigurationAgain(t *testing.T) {
 	})
 }
 
-// sockets are the elements of socket_files.
+// sockets returns the elements of socket_files.
 func sockets(image Image) string {
 	var all []string
 	for n := range image.Workers() {

@@ -22,7 +22,7 @@ type Image struct {
 	HAProxy  rig.HAProxy
 }
 
-// Workers is how many a test runs: two where they are processes.
+// Workers returns how many workers a test configures: two if they are processes.
 func (i Image) Workers() int {
 	if i.HAProxy.Nbproc {
 		return 2
@@ -30,8 +30,8 @@ func (i Image) Workers() int {
 	return 1
 }
 
-// images inspects those that HAPROXY_ZK_IMAGES names, separated by commas. One
-// of this machine's architecture must be among them.
+// images inspects the images in HAPROXY_ZK_IMAGES, separated by commas. One must be of
+// this machine's architecture.
 func images(ctx context.Context) ([]Image, error) {
 	var all []Image
 	native := false
@@ -60,8 +60,8 @@ func images(ctx context.Context) ([]Image, error) {
 	return all, nil
 }
 
-// onEveryImage runs a test on each image of this machine's architecture, at the
-// same time: most of it is waiting.
+// onEveryImage runs a test with each image of this machine's architecture, in parallel
+// since it mostly waits.
 func onEveryImage(t *testing.T, test func(*testing.T, Image)) {
 	t.Helper()
 	for _, i := range shared.images {

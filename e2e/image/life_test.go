@@ -18,8 +18,8 @@ import (
 // grace is how long `docker stop` waits before it kills.
 const grace = 10 * time.Second
 
-// Instances come and go; another container asks who is there; there are metrics.
-func TestInstancesComeAndGo(t *testing.T) {
+// Instances enter and leave; another container queries them; there are metrics.
+func TestInstancesEnterAndLeave(t *testing.T) {
 	onEveryImage(t, func(t *testing.T, image Image) {
 		s := newStage(t, image)
 		a := s.app("web")
@@ -39,7 +39,7 @@ func TestInstancesComeAndGo(t *testing.T) {
 		}
 		answer, err := rig.Docker(t.Context(), "run", "--rm", "--network", s.networks[0], image.Tag, "get", "--http-addr", ip+":21000", "default/api")
 		if want := `{"default":{"api":{"instances":["` + other.addr + `"]}}}`; err != nil || answer != want {
-			t.Errorf("another container is told %s, %v; want %s", answer, err, want)
+			t.Errorf("another container got %s, %v; want %s", answer, err, want)
 		}
 		for line, want := range map[string]string{
 			`haproxyzk_zookeeper_connected{proxy="default"}`:                      "1",
@@ -62,36 +62,31 @@ func TestInstancesComeAndGo(t *testing.T) {
 	})
 }
 
-// isProcessOne asserts that haproxy-zk is process 1, and that HAProxy is below it.
+// isProcessOne asserts that haproxy-zk is process 1, with the daemon as its child and
+// HAProxy as the daemon's.
 func isProcessOne(t *testing.T, b *balancer) {
 	t.Helper()
-	first, err := b.PID()
-	if err != nil {
-		t.Fatal(err)
-	}
+	now := b.running()
 	processes, err := b.processes()
 	if err != nil {
 		t.Fatal(err)
 	}
-	workers := 0
 	for _, p := range processes {
 		switch {
-		case p.pid == first:
-			if p.args != "/usr/local/bin/haproxy-zk" {
+		case p.pid == now.first:
+			if p.args != program {
 				t.Errorf("process 1 is %q", p.args)
 			}
-		case p.ppid != first:
-			t.Errorf("process %d (%s) is not below process 1 (%d)", p.pid, p.args, first)
-		default:
-			workers++
+		case p.pid != now.daemon && p.ppid != now.daemon:
+			t.Errorf("process %d (%s) is not below the daemon (%d)", p.pid, p.args, now.daemon)
 		}
 	}
-	if workers != b.s.image.Workers() {
-		t.Errorf("%d processes below process 1, want %d workers: %+v", workers, b.s.image.Workers(), processes)
+	if len(now.workers) != b.s.image.Workers() || len(processes) != 2+len(now.workers) {
+		t.Errorf("%d workers, want %d: %+v", len(now.workers), b.s.image.Workers(), processes)
 	}
 }
 
-// Everything that loses its parent becomes a child of process 1, which reaps it.
+// Orphans become children of process 1, which reaps them.
 func TestOrphansAreReaped(t *testing.T) {
 	onEveryImage(t, func(t *testing.T, image Image) {
 		s := newStage(t, image)
@@ -138,7 +133,7 @@ func TestOrphansAreReaped(t *testing.T) {
 				return nil
 			})
 		}
-		// One that lives does not hold up the end.
+		// A live orphan does not delay the end.
 		if _, err := rig.Docker(t.Context(), "exec", b.ID, "haproxy", "-D", "-f", "/orphan.cfg"); err != nil {
 			t.Fatal(err)
 		}
@@ -151,8 +146,8 @@ func TestOrphansAreReaped(t *testing.T) {
 	})
 }
 
-// docker stop, with docker's own patience: what runs is finished.
-func TestStopFinishesWhatRuns(t *testing.T) {
+// docker stop, with Docker's default timeout: running requests finish.
+func TestStopFinishesRunningRequests(t *testing.T) {
 	onEveryImage(t, func(t *testing.T, image Image) {
 		s := newStage(t, image)
 		a := s.app("web")

@@ -17,12 +17,12 @@ const (
 	zookeeperImage = "haproxy-zk-test-zookeeper:latest"
 	appImage       = "haproxy-zk-test-app:latest"
 
-	// within bounds every wait for something that takes a second or two when all is well.
+	// within bounds every wait for something that normally takes a second or two.
 	within = 40 * time.Second
 	setUp  = 2 * time.Minute
 )
 
-// shared are the parts that most tests use: each keeps to a path of its own.
+// shared are the parts that most tests share, each test with its own path.
 var shared struct {
 	images    []Image
 	network   string

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// What a container may use is a limit for its process 1 too, which leaves most of
-// it to HAProxy; the environment's word counts before it.
+// The memory limit of a container applies to its process 1 too, which leaves most of it
+// to HAProxy; the environment takes precedence.
 func TestMemoryLimit(t *testing.T) {
 	onEveryImage(t, func(t *testing.T, image Image) {
 		s := newStage(t, image)

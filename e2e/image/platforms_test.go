@@ -9,8 +9,8 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// The images of other architectures, as far as emulation goes: it shows no
-// process's own arguments, and times nothing.
+// The images of other architectures, as far as emulation allows: it hides the arguments
+// of processes, and its timings mean nothing.
 func TestOtherArchitectures(t *testing.T) {
 	for _, image := range shared.images {
 		if !image.Emulated {

@@ -12,7 +12,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// What the image says of itself, where the base says something else.
+// The image's own settings, where those of the base image differ.
 func TestSettings(t *testing.T) {
 	type health struct {
 		Test []string

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,8 +25,8 @@ const (
 	apiPort      = 21000
 )
 
-// stage is where a test plays: networks, a ZooKeeper on one of them that is
-// known as zookeeper, and a path in it of the test's own.
+// stage has the networks of a test, a ZooKeeper on one of them with the name zookeeper,
+// and the test's own path in it.
 type stage struct {
 	t        *testing.T
 	image    Image
@@ -38,14 +40,14 @@ func newStage(t *testing.T, image Image) *stage {
 	return &stage{t: t, image: image, networks: []string{shared.network}, registry: shared.registry, path: "/" + rig.UniqueName("path")}
 }
 
-// balancer is one container of haproxy-zk.
+// balancer is a container of haproxy-zk.
 type balancer struct {
 	*container
 	s *stage
 }
 
-// balancer starts one that discovers the groups below the stage's path, and
-// waits until it is ready.
+// balancer starts one that discovers the groups below the stage's path, and waits until
+// it is ready.
 func (s *stage) balancer(flags ...string) *balancer {
 	s.t.Helper()
 	return s.configured(append([]string{
@@ -54,7 +56,7 @@ func (s *stage) balancer(flags ...string) *balancer {
 	}, flags...)...)
 }
 
-// configured starts one with no settings but those of flags.
+// configured starts one with the settings in flags only.
 func (s *stage) configured(flags ...string) *balancer {
 	s.t.Helper()
 	flags = append([]string{
@@ -64,6 +66,17 @@ func (s *stage) configured(flags ...string) *balancer {
 	b := &balancer{s: s, container: run(s.t, rig.ContainerOptions{Image: s.image.Tag, Networks: s.networks, Flags: flags})}
 	b.ready()
 	return b
+}
+
+// writeConfiguration writes a config.json with these groups, the members of a JSON
+// object.
+func (s *stage) writeConfiguration(folder, groups string) {
+	s.t.Helper()
+	text := fmt.Sprintf(`{"default": {"zk.addr": "zookeeper:2181", "zk.path": "%s/${group}/instances", "socket_files": [%s], "groups": {%s}}}`,
+		s.path, sockets(s.image), groups)
+	if err := os.WriteFile(filepath.Join(folder, "config.json"), []byte(text), 0o644); err != nil { //nolint:gosec // the container reads it
+		s.t.Fatal(err)
+	}
 }
 
 func (b *balancer) ready() {
@@ -76,7 +89,7 @@ func (b *balancer) ready() {
 	})
 }
 
-// get asks the query API; code 0 is no answer.
+// get requests a path of the query API; code 0 means no answer.
 func (b *balancer) get(path string) (int, string) {
 	addr, err := b.Published(apiPort)
 	if err != nil {
@@ -85,7 +98,7 @@ func (b *balancer) get(path string) (int, string) {
 	return rig.Get("http://" + addr + path)
 }
 
-// listener is where this host reaches the listener.
+// listener returns the listener's address on this host.
 func (b *balancer) listener() string {
 	b.s.t.Helper()
 	addr, err := b.Published(listenerPort)
@@ -95,7 +108,7 @@ func (b *balancer) listener() string {
 	return addr
 }
 
-// instances are those of a group that the query API has.
+// instances returns the instances of a group in the query API.
 func (b *balancer) instances(group string) ([]string, error) {
 	code, body := b.get("/default/" + group)
 	var document map[string]map[string]struct{ Instances []string }
@@ -107,8 +120,8 @@ func (b *balancer) instances(group string) ([]string, error) {
 	return got, nil
 }
 
-// serves waits until exactly these instances serve a group: in every worker,
-// and in the query API.
+// serves waits until exactly these instances serve a group: in every worker, and in the
+// query API.
 func (b *balancer) serves(group string, apps ...*app) {
 	b.s.t.Helper()
 	want := []string{}
@@ -141,7 +154,7 @@ func (b *balancer) serves(group string, apps ...*app) {
 	})
 }
 
-// statsSocket is that of a worker, as this host has it.
+// statsSocket returns the stats socket of a worker, on this host.
 func statsSocket(pid, worker int) string {
 	return fmt.Sprintf("/proc/%d/root/run/haproxy-zk/default.%d.sock", pid, worker)
 }
@@ -167,7 +180,7 @@ func (b *balancer) busy(group string) error {
 	return fmt.Errorf("no request runs in %s", group)
 }
 
-// metric is the value of one line of /metrics.
+// metric returns the value of one line of /metrics.
 func (b *balancer) metric(line string) (string, error) {
 	code, body := b.get("/metrics")
 	for l := range strings.Lines(body) {
@@ -242,7 +255,7 @@ func (s *stage) app(group string) *app {
 	return a
 }
 
-// retire stops an instance: it unregisters, and ends when it is no longer asked.
+// retire stops an instance: it unregisters, and ends when it gets no more requests.
 func (s *stage) retire(a *app) {
 	s.t.Helper()
 	code, _, err := a.stop()

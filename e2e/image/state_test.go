@@ -9,15 +9,15 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// A volume keeps what was registered: the next container serves it while
-// ZooKeeper is away, whoever runs it.
+// A volume keeps the cache: the next container serves it while ZooKeeper is
+// unavailable, whatever its user.
 func TestStateInAVolume(t *testing.T) {
 	onEveryImage(t, func(t *testing.T, image Image) {
 		s := newStage(t, image)
 		s.networks = []string{newNetwork(t)}
 		zookeeper := s.zookeeper(newVolume(t), s.networks[0], "zookeeper")
 		a := s.app("web")
-		// As a new container has it: the folder's mode comes from the image.
+		// As in a new container: the directory's mode comes from the image.
 		flags := []string{"--read-only", "--tmpfs", "/run/haproxy-zk", "--user", "12345:0", "--volume", newVolume(t) + ":/var/lib/haproxy-zk"}
 		first := s.balancer(flags...)
 		first.serves("web", a)

@@ -10,7 +10,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// zookeeper starts one of the stage's own.
+// zookeeper starts a ZooKeeper for the stage.
 func (s *stage) zookeeper(volume, network, alias string) *container {
 	s.t.Helper()
 	return run(s.t, rig.ContainerOptions{Image: zookeeperImage, Networks: []string{network}, Alias: alias, Flags: []string{"--volume", volume + ":/data"}})
@@ -41,8 +41,8 @@ func (b *balancer) connected(want string) {
 	})
 }
 
-// Cut from ZooKeeper it serves on, and joined again it catches up.
-func TestCutFromZooKeeper(t *testing.T) {
+// Disconnected from ZooKeeper it keeps serving, and catches up once reconnected.
+func TestDisconnectedFromZooKeeper(t *testing.T) {
 	onEveryImage(t, func(t *testing.T, image Image) {
 		front := newNetwork(t)
 		back := newNetwork(t, "--internal")
@@ -51,7 +51,7 @@ func TestCutFromZooKeeper(t *testing.T) {
 		if err := zookeeper.Join(t.Context(), front, "zookeeper"); err != nil {
 			t.Fatal(err)
 		}
-		// The applications are in front alone, and go on seeing ZooKeeper there.
+		// The applications are in front only, and still reach ZooKeeper there.
 		s.networks = []string{front}
 		a, c := s.app("web"), s.app("web")
 		s.networks = []string{front, back}
@@ -82,7 +82,7 @@ func TestCutFromZooKeeper(t *testing.T) {
 	})
 }
 
-// A ZooKeeper that comes back with another address is found by its name.
+// A ZooKeeper that returns with another address is found by its name.
 func TestZooKeeperMoves(t *testing.T) {
 	onEveryImage(t, func(t *testing.T, image Image) {
 		network := newNetwork(t)
@@ -107,7 +107,7 @@ func TestZooKeeperMoves(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.connected("0")
-		// Somebody else takes the address.
+		// Another container takes the address.
 		run(t, rig.ContainerOptions{Image: appImage, Networks: []string{network}, Flags: []string{"--env", "ZK_ADDR=zookeeper:2181", "--env", "ZK_PATH=/elsewhere"}})
 		after, err := s.zookeeper(volume, network, "zookeeper").IP(network)
 		if err != nil {

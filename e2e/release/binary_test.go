@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// One binary for each platform, wherever it is shipped.
+// All packages of a platform have the same binary.
 func TestSameBinaryEverywhere(t *testing.T) {
 	for _, p := range platforms() {
 		t.Run(p.arch, func(t *testing.T) {
@@ -28,7 +28,7 @@ func TestSameBinaryEverywhere(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := member(t, unzipped, "haproxy-zk")
-			// An rpm's names are absolute: it is not to be unpacked.
+			// The names in an rpm are absolute, so it is not unpacked.
 			inRPM := output(t, "sh", "-c", `rpm2cpio "$1" | cpio --quiet --extract --to-stdout /usr/bin/haproxy-zk`, "sh", p.file("rpm"))
 			for where, got := range map[string][]byte{
 				"deb":   member(t, bytes.NewReader(output(t, "dpkg-deb", "--fsys-tarfile", p.file("deb"))), "usr/bin/haproxy-zk"),
@@ -55,7 +55,7 @@ func TestSameBinaryEverywhere(t *testing.T) {
 
 func sum(b []byte) string { return fmt.Sprintf("%.8x (%d bytes)", sha256.Sum256(b), len(b)) }
 
-// member reads one file of a tar.
+// member reads one executable file of a tar.
 func member(t *testing.T, r io.Reader, name string) []byte {
 	t.Helper()
 	for files := tar.NewReader(r); ; {
@@ -68,6 +68,9 @@ func member(t *testing.T, r io.Reader, name string) []byte {
 		}
 		if strings.TrimPrefix(strings.TrimPrefix(header.Name, "."), "/") != name {
 			continue
+		}
+		if header.Mode&0o111 != 0o111 {
+			t.Errorf("%s has the mode %o: not every user can run it", name, header.Mode)
 		}
 		content, err := io.ReadAll(files)
 		if err != nil {

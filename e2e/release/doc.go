@@ -1,4 +1,4 @@
-// Package release tests a release that was made without publishing it.
-// `make release-check` makes it, says in the environment where it is, and sets
-// the build tag "release", without which there is nothing here.
+// Package release tests a release that was built but not published. `make
+// release-check` builds it, passes its location in the environment, and sets the build
+// tag "release", without which this package has no tests.
 package release

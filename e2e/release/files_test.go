@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// SHA256SUMS has every archive and package, and is right.
+// SHA256SUMS has the correct sums of all archives and packages.
 func TestChecksums(t *testing.T) {
 	for _, dist := range []string{made.dist, made.snapshot} {
 		text, err := os.ReadFile(filepath.Join(dist, "SHA256SUMS"))
@@ -43,17 +43,17 @@ func TestChecksums(t *testing.T) {
 func TestVersionOfTheArchive(t *testing.T) {
 	root := t.TempDir()
 	output(t, "tar", "-C", root, "-xzf", platforms()[0].file("tar.gz"))
-	if got := strings.TrimSpace(string(output(t, filepath.Join(root, "haproxy-zk"), "version"))); got != "haproxy-zk "+version {
+	if got := strings.TrimSpace(string(output(t, filepath.Join(root, "haproxy-zk"), "version"))); !strings.HasPrefix(got, "haproxy-zk "+version+"\n") {
 		t.Errorf("it says %q", got)
 	}
-	for _, name := range []string{"LICENSE", "README.md", "CHANGELOG.md", "haproxy-zk.service", "config.json", "docs/configuration.md"} {
+	for _, name := range []string{"LICENSE", "README.md", "CHANGELOG.md", "haproxy-zk.service", "config.json", "docs/configuration.md", "docs/operations.md", "SECURITY.md"} {
 		if _, err := os.Stat(filepath.Join(root, name)); err != nil {
 			t.Error(err)
 		}
 	}
 }
 
-// The packages have the same files, and configure nothing.
+// The packages have the same files, and no configuration.
 func TestPackages(t *testing.T) {
 	want := []string{
 		"/etc/default/haproxy-zk",
@@ -63,7 +63,12 @@ func TestPackages(t *testing.T) {
 		"/usr/share/doc/haproxy-zk/configuration.md",
 		"/usr/share/doc/haproxy-zk/copyright",
 		"/usr/share/doc/haproxy-zk/examples/config.json",
+		"/usr/share/doc/haproxy-zk/faults.md",
 		"/usr/share/doc/haproxy-zk/migration.md",
+		"/usr/share/doc/haproxy-zk/operations.md",
+		"/usr/share/doc/haproxy-zk/performance.md",
+		"/usr/share/doc/haproxy-zk/security.md",
+		"/usr/share/doc/haproxy-zk/troubleshooting.md",
 	}
 	for _, p := range platforms() {
 		deb, rpm := p.file("deb"), p.file("rpm")

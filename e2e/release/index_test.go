@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The list that was pushed has an image for each platform, and each is ours.
+// The pushed index has an image for each platform, and each is ours.
 func TestIndex(t *testing.T) {
 	var index struct {
 		Manifests []struct {

@@ -19,7 +19,7 @@ var made struct {
 	dist     string // of the release
 	snapshot string // of the snapshot
 	again    string // the binary for amd64, built once more
-	image    string // its list in a registry
+	image    string // its index in a registry
 }
 
 func TestMain(m *testing.M) {
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// output runs a command to its end, at most a minute, and returns what it printed.
+// output runs a command, for a minute at most, and returns its output.
 func output(t *testing.T, name string, args ...string) []byte {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 )
 
-// platform is one of those that a release is for, by each name that it has.
+// platform is a platform of the release, with its names in the different formats.
 type platform struct {
 	arch, deb, rpm string
 }
@@ -20,7 +20,7 @@ func platforms() []platform {
 	}
 }
 
-// file is the archive or package with an extension.
+// file returns the archive or package with an extension.
 func (p platform) file(extension string) string {
 	return filepath.Join(made.dist, fmt.Sprintf("haproxy-zk_%s_linux_%s.%s", version, p.arch, extension))
 }

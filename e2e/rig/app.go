@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// HeaderInstance and HeaderApp tell which instance of which application answered.
-// HAProxy can be configured to tell its process id in HeaderWorker, and in
-// HeaderServer the `ip:port` of the server that it chose.
+// HeaderInstance and HeaderApp identify the instance and the application that answered.
+// HAProxy can be configured to set HeaderWorker to its process id, and HeaderServer to
+// the `ip:port` of the chosen server.
 const (
 	HeaderInstance = "X-Instance"
 	HeaderApp      = "X-App"
@@ -23,30 +23,32 @@ const (
 )
 
 const (
-	appStop = 10 * time.Second
-	slowMax = time.Minute
+	appStop  = 10 * time.Second
+	appLeave = 30 * time.Second
+	slowMax  = time.Minute
 )
 
-// App is one instance of an application: an HTTP server. It
-// answers every path with its name and address, in the headers and the body.
-// Two paths do more, whatever stands before them: `…/probe.jsp` is the health
-// check, and `…/slow?ms=N` answers after N milliseconds, at most a minute.
+// App is an instance of an application: an HTTP server. It answers every path with its
+// name and address, in the headers and the body. Two paths are special, with any
+// prefix: `…/probe.jsp` is the health check, and `…/slow?ms=N` answers after N
+// milliseconds, at most a minute.
 type App struct {
 	name   string
 	addr   string
 	server *http.Server
-	done   chan struct{} // closed when the server no longer accepts
+	done   chan struct{} // closed once the server no longer accepts
 
 	mu          sync.Mutex
 	served      map[string]int
 	running     int
 	first, last time.Time
 	sick        bool
-	registry    *Registry // where it is registered; nil when it is not
+	host        string    // the virtual host that is healthy; empty means any
+	registry    *Registry // where it is registered; nil if it is not
 	node        string
 }
 
-// StartApp starts an instance of the application called name on a loopback port.
+// StartApp starts an instance of an application on a loopback port.
 func StartApp(name string) (*App, error) {
 	port, err := FreePort()
 	if err != nil {
@@ -55,8 +57,8 @@ func StartApp(name string) (*App, error) {
 	return StartAppAt(name, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 }
 
-// StartAppAt starts an instance of the application called name at addr, `ip:port`,
-// which is also what it registers.
+// StartAppAt starts an instance of an application at addr, `ip:port`, which it also
+// registers as.
 func StartAppAt(name, addr string) (*App, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -68,35 +70,35 @@ func StartAppAt(name, addr string) (*App, error) {
 		done:   make(chan struct{}),
 		served: make(map[string]int),
 	}
-	a.server = &http.Server{Handler: http.HandlerFunc(a.answer), ReadHeaderTimeout: time.Minute}
+	a.server = &http.Server{Handler: http.HandlerFunc(a.reply), ReadHeaderTimeout: time.Minute}
 	go func() {
 		defer close(a.done)
-		_ = a.server.Serve(listener) // always ends with ErrServerClosed: nobody else has the listener
+		_ = a.server.Serve(listener) // always ends with ErrServerClosed: nothing else uses the listener
 	}()
 	return a, nil
 }
 
-// Name is the application's name, which every instance of it shares.
+// Name returns the application's name, which all of its instances share.
 func (a *App) Name() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.name
 }
 
-// Become makes the instance one of another application: what it answers from now
-// on has that one's name.
+// Become makes the instance one of another application: it answers with that name from
+// now on.
 func (a *App) Become(name string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.name = name
 }
 
-// Addr is the instance's `ip:port`, the name under which it registers.
+// Addr returns the instance's `ip:port`, the name under which it registers.
 func (a *App) Addr() string { return a.addr }
 
-func (a *App) answer(w http.ResponseWriter, r *http.Request) {
+func (a *App) reply(w http.ResponseWriter, r *http.Request) {
 	probe := strings.HasSuffix(r.URL.Path, "/probe.jsp")
-	healthy := a.begin(r.URL.Path, probe)
+	healthy := a.begin(r.URL.Path, r.Host, probe)
 	defer a.end(probe)
 
 	if strings.HasSuffix(r.URL.Path, "/slow") {
@@ -121,7 +123,7 @@ func (a *App) answer(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "%s %s\n", name, a.addr)
 }
 
-func (a *App) begin(path string, probe bool) (healthy bool) {
+func (a *App) begin(path, host string, probe bool) (healthy bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.served[path]++
@@ -132,7 +134,7 @@ func (a *App) begin(path string, probe bool) (healthy bool) {
 			a.first = a.last
 		}
 	}
-	return !a.sick
+	return !a.sick && (a.host == "" || a.host == host)
 }
 
 func (a *App) end(probe bool) {
@@ -152,19 +154,26 @@ func (a *App) Served(path string) int {
 	return a.served[path]
 }
 
-// Traffic returns when the first request arrived and when the last one arrived
-// or ended, health checks aside; zero times when there was none.
+// Traffic returns when the first request arrived and when the last one arrived or
+// ended, ignoring health checks; zero times if there was none.
 func (a *App) Traffic() (first, last time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.first, a.last
 }
 
-// SetHealthy decides whether health checks are answered with 200 or 503.
+// SetHealthy sets whether health checks are answered with 200 or 503.
 func (a *App) SetHealthy(healthy bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.sick = !healthy
+}
+
+// SetHost sets the only Host header for which health checks are answered with 200.
+func (a *App) SetHost(host string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.host = host
 }
 
 // Register registers the instance as an ephemeral child of node.
@@ -178,7 +187,7 @@ func (a *App) Register(registry *Registry, node string) error {
 	return nil
 }
 
-// Unregister takes back Register.
+// Unregister undoes Register.
 func (a *App) Unregister() error {
 	a.mu.Lock()
 	registry, node := a.registry, a.node
@@ -190,8 +199,8 @@ func (a *App) Unregister() error {
 	return registry.Unregister(node, a.addr)
 }
 
-// Quiet waits until no request runs and none has arrived for a whole period,
-// health checks aside.
+// Quiet waits until no request is running and none has arrived for a whole period,
+// ignoring health checks.
 func (a *App) Quiet(ctx context.Context, period time.Duration) error {
 	began := time.Now()
 	tick := time.NewTicker(pollInterval)
@@ -214,11 +223,18 @@ func (a *App) Quiet(ctx context.Context, period time.Duration) error {
 	}
 }
 
-// Retire leaves as a well-behaved instance does: it unregisters, waits until it
-// has been quiet for a period, and stops.
-func (a *App) Retire(ctx context.Context, period time.Duration) error {
+// Retire leaves like a well-behaved instance: it unregisters, waits until left returns
+// nil and it has been quiet for a period, and stops. left checks that nothing sends it
+// requests any more: having been quiet proves nothing if HAProxy itself had to wait for
+// that long. A request on a connection that an instance closes at that moment is lost,
+// since HAProxy does not answer if its client had an answer before (abort_keep_alive in
+// its http_ana.c).
+func (a *App) Retire(ctx context.Context, period time.Duration, left func() error) error {
 	if err := a.Unregister(); err != nil {
 		return err
+	}
+	if err := Eventually(ctx, appLeave, left); err != nil {
+		return fmt.Errorf("retire %s: %w", a.addr, err)
 	}
 	if err := a.Quiet(ctx, period); err != nil {
 		return err
@@ -226,8 +242,8 @@ func (a *App) Retire(ctx context.Context, period time.Duration) error {
 	return a.Stop()
 }
 
-// Stop lets running requests finish, at most 10 s, and ends the server. It does
-// not unregister. It may be called twice.
+// Stop lets running requests finish for up to 10 s, and ends the server. It does not
+// unregister. It may be called twice.
 func (a *App) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), appStop)
 	defer cancel()
@@ -239,7 +255,7 @@ func (a *App) Stop() error {
 	return err
 }
 
-// Kill cuts every connection and ends the server. It does not unregister.
+// Kill closes every connection and ends the server. It does not unregister.
 func (a *App) Kill() error {
 	err := a.server.Close()
 	<-a.done

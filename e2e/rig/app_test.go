@@ -55,7 +55,7 @@ func TestAppAnswers(t *testing.T) {
 	}
 }
 
-// An instance that leaves waits for the request that runs.
+// A leaving instance waits for running requests.
 func TestAppBecomesQuiet(t *testing.T) {
 	t.Parallel()
 	app := startApp(t, "web")

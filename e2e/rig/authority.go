@@ -16,9 +16,9 @@ import (
 	"time"
 )
 
-// Authority signs certificates, for the time of a test.
+// Authority signs certificates for a test.
 type Authority struct {
-	// File is its own certificate, in PEM.
+	// File is the PEM file of its own certificate.
 	File string
 
 	dir  string
@@ -27,11 +27,11 @@ type Authority struct {
 	last int64 // serial number
 }
 
-// Certificate is a certificate that an [Authority] has signed: two files in PEM.
+// Certificate is a certificate signed by an [Authority], in two PEM files.
 type Certificate struct{ Cert, Key string }
 
-// NewAuthority makes an authority that keeps its files in dir. Another one in
-// the same folder takes the place of the first.
+// NewAuthority creates an authority with its files in dir, replacing an earlier one in
+// the same directory.
 func NewAuthority(dir string) (*Authority, error) {
 	a := &Authority{dir: dir, File: filepath.Join(dir, "ca.pem")}
 	issued, err := a.sign("ca", &x509.Certificate{
@@ -48,8 +48,8 @@ func NewAuthority(dir string) (*Authority, error) {
 	return a, nil
 }
 
-// Issue signs a certificate for hosts, names or addresses, for servers and
-// clients alike. Its files are called name; one that is there is replaced.
+// Issue signs a certificate for hosts (names or addresses), valid for servers and
+// clients. Its files are called name and replace existing ones.
 func (a *Authority) Issue(name string, hosts ...string) (Certificate, error) {
 	template := &x509.Certificate{
 		Subject:  pkix.Name{CommonName: name},

@@ -14,16 +14,15 @@ import (
 
 const modulePath = "github.com/haproxy-zk/haproxy-zk"
 
-// built remembers what [Build] has built: it is one build per process that is
-// wanted, whoever in it asks.
+// built caches the result of [Build]: one build per process is enough.
 var built struct {
 	sync.Mutex
 	paths map[bool]string
 }
 
-// Build builds the daemon, on the first call of this process, and returns the
-// binary's path below bin/ of this module. With race it has the race detector,
-// which makes a process that raced exit with 66.
+// Build builds the daemon, on the first call in this process, and returns the path of
+// the binary below bin/ of this module. With race it has the race detector, which makes
+// a process with a data race exit with 66.
 func Build(ctx context.Context, race bool) (string, error) {
 	built.Lock()
 	defer built.Unlock()
@@ -40,8 +39,8 @@ func Build(ctx context.Context, race bool) (string, error) {
 		path += "-race"
 		args = append(args, "-race")
 	}
-	// Other processes may build it and run it at this moment, so it is built
-	// aside and renamed.
+	// Other processes may build and run it at the same time, so it is built under
+	// another name and renamed.
 	aside := fmt.Sprintf("%s.%d", path, os.Getpid())
 	defer os.Remove(aside)
 	cmd := exec.CommandContext(ctx, "go", append(args, "-o", aside, "./cmd/haproxy-zk")...)
@@ -59,7 +58,8 @@ func Build(ctx context.Context, race bool) (string, error) {
 	return path, nil
 }
 
-// moduleRoot looks for this module's go.mod from the working directory upwards.
+// moduleRoot finds the directory of this module's go.mod, starting at the working
+// directory.
 func moduleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {

@@ -9,13 +9,14 @@ import (
 	"time"
 )
 
-// child is a running command in a process group of its own.
+// child is a running command in its own process group.
 type child struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed once the command has been waited for
 }
 
-// startChild starts cmd. If this process dies first, the command gets onDeath.
+// startChild starts cmd. If this process dies first, the command gets the signal
+// onDeath.
 func startChild(cmd *exec.Cmd, onDeath syscall.Signal) (*child, error) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -24,9 +25,9 @@ func startChild(cmd *exec.Cmd, onDeath syscall.Signal) (*child, error) {
 	c := &child{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error, 1)
 	go func() {
-		// The kernel sends the signal when the thread that forked ends, not the
-		// process (prctl(2), PR_SET_PDEATHSIG), so that thread is kept until the
-		// command has ended.
+		// The kernel sends the signal when the thread that forked ends, not the process
+		// (prctl(2), PR_SET_PDEATHSIG), so the thread is kept until the command has
+		// ended.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -34,7 +35,7 @@ func startChild(cmd *exec.Cmd, onDeath syscall.Signal) (*child, error) {
 		if err != nil {
 			return
 		}
-		_ = cmd.Wait() // what there is to know is in cmd.ProcessState
+		_ = cmd.Wait() // the result is in cmd.ProcessState
 		close(c.done)
 	}()
 	if err := <-started; err != nil {
@@ -68,7 +69,7 @@ func (c *child) wait(ctx context.Context) error {
 	}
 }
 
-// kill ends the whole process group and waits for its leader.
+// kill kills the whole process group and waits for its leader.
 func (c *child) kill() {
 	if !c.exited() {
 		_ = syscall.Kill(-c.pid(), syscall.SIGKILL)
@@ -76,7 +77,7 @@ func (c *child) kill() {
 	<-c.done
 }
 
-// stop asks politely, then kills what is still there after grace.
+// stop sends SIGTERM, then kills what is still running after grace.
 func (c *child) stop(grace time.Duration) {
 	_ = c.signal(syscall.SIGCONT)
 	_ = c.signal(syscall.SIGTERM)

@@ -12,32 +12,32 @@ import (
 	"time"
 )
 
-// errIdleClosed: the other side had closed a kept connection before the next
-// request was written. HTTP allows that (RFC 9112, 9.5), and a client that
-// notices in time opens a new connection; one that does not loses the request.
+// errIdleClosed means that the server closed a kept connection before the next request
+// was written. HTTP allows that (RFC 9112, 9.5); a client that notices in time opens a
+// new connection, otherwise the request is lost.
 var errIdleClosed = errors.New("kept connection closed between two requests")
 
-// client sends one request at a time and never retries. net/http would repeat a
-// GET whose kept connection ends before the answer.
+// client sends one request at a time and never retries. net/http would retry a GET
+// whose kept connection ends before the answer.
 type client struct {
 	addr    string
 	timeout time.Duration
 	keep    bool
 
-	conn   net.Conn // nil when there is none
+	conn   net.Conn // nil if there is none
 	reader *bufio.Reader
-	worker string // which HAProxy process answered last on the connection
+	worker string // the HAProxy process that answered last on the connection
 }
 
-// answer is what is known of one request, also beside an error.
-type answer struct {
+// reply is what is known about a request, even after an error.
+type reply struct {
 	instance string
 	worker   string
 	kept     bool // on a connection that had answered before
-	status   int  // 0: none came, or not to its end
+	status   int  // 0 without a complete answer
 }
 
-func (c *client) get(target Target) (a answer, err error) {
+func (c *client) get(target Target) (a reply, err error) {
 	defer func() {
 		if err != nil || !c.keep {
 			c.close()
@@ -66,7 +66,7 @@ func (c *client) get(target Target) (a answer, err error) {
 	return a, err
 }
 
-func (c *client) exchange(target Target, a *answer) error {
+func (c *client) exchange(target Target, a *reply) error {
 	connection := ""
 	if !c.keep {
 		connection = "Connection: close\r\n"
@@ -95,8 +95,8 @@ func (c *client) exchange(target Target, a *answer) error {
 		return fmt.Errorf("answered by %q (%s) instead of %q", app, a.instance, target.App)
 	}
 	if response.Close {
-		// Waiting for the other side's end leaves TIME_WAIT there, where it does
-		// not use up the ports for outgoing connections.
+		// Wait for the server to close first, so that TIME_WAIT does not use up the
+		// ports for outgoing connections.
 		_, _ = io.Copy(io.Discard, c.reader)
 		c.close()
 	}
@@ -110,8 +110,8 @@ func (c *client) close() {
 	}
 }
 
-// readable reports whether an idle connection has something to read, which can
-// only be its end.
+// readable reports whether an idle connection has something to read, which can only be
+// its end.
 func readable(conn net.Conn) bool {
 	raw, err := conn.(*net.TCPConn).SyscallConn()
 	if err != nil {

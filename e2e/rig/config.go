@@ -8,35 +8,34 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 )
 
-// SeedTemplate is the general HAProxy template of the document that the project
-// comes from, as it stands there.
+// SeedTemplate is the general HAProxy template of the seed document, unchanged.
 //
 //go:embed haproxy.web.conf.template
 var SeedTemplate string
 
-// SeedConfig is one proxy of a configuration file shaped like the example of the
-// document that the project comes from. Zero values stand for the example's own
-// values; Write fills them in.
+// SeedConfig is one proxy of a configuration file like the example of the seed
+// document. Zero values stand for the values of the example; Write fills them in.
 type SeedConfig struct {
 	Proxy   string // ngboss
 	ZKAddr  string // required
 	ZKPath  string // /wade-web/${group}/instances
-	HAProxy string // required: the executable that sbin/haproxy is a link to
+	HAProxy string // required: the executable that sbin/haproxy links to
 	Workers int    // the number of socket_files: 2
-	// ListenerPort and AdminPort are free ones.
+	// ListenerPort and AdminPort default to free ports.
 	ListenerPort, AdminPort int
 	Template                string  // the text: SeedTemplate
 	Groups                  []Group // SeedGroups
-	// Extra are further keys, or other values of those above.
+	// Extra has more keys, or other values of the keys above.
 	Extra map[string]any
 
 	home string // set by Write
 }
 
-// Group is one application of a [SeedConfig]. Zero values are left out.
+// Group is one application of a [SeedConfig]. Zero values are omitted.
 type Group struct {
 	Name           string
 	ZKPath         string
@@ -47,7 +46,7 @@ type Group struct {
 	ServerTemplate string
 	MaxServer      int
 	DefaultBackend bool
-	// Extra are further keys, or other values of those above.
+	// Extra has more keys, or other values of the keys above.
 	Extra map[string]any
 }
 
@@ -68,15 +67,15 @@ func SeedGroups() []Group {
 	}
 }
 
-// Write fills in what is zero and writes the files of one proxy below home, see
+// Write fills in zero values and writes the files of one proxy below home, see
 // [WriteConfig].
 func (c *SeedConfig) Write(home string) (string, error) { return WriteConfig(home, c) }
 
-// WriteConfig fills in what is zero and writes a configuration of these proxies
-// below home, in the example's places: sbin/haproxy, the templates in etc, an
-// empty logs, and etc/web.config.json, whose path it returns. Everything in it
-// is under `${HOME}`, so the daemon's HOME must be home. It may be called again
-// with changed values; the proxies must share one HAProxy.
+// WriteConfig fills in zero values and writes a configuration of these proxies below
+// home, in the places of the example: sbin/haproxy, the templates in etc, an empty logs
+// directory, and etc/web.config.json, whose path it returns. Everything in it is under
+// `${HOME}`, so the daemon's HOME must be home. It may be called again with changed
+// values; the proxies must share one HAProxy.
 func WriteConfig(home string, proxies ...*SeedConfig) (string, error) {
 	for _, dir := range []string{"sbin", "etc", "logs"} {
 		if err := os.MkdirAll(filepath.Join(home, dir), 0o755); err != nil {
@@ -177,22 +176,22 @@ func (g Group) object() object {
 	return o
 }
 
-// file is the place of one of the proxy's files below home.
+// file returns the path of one of the proxy's files below home.
 func (c *SeedConfig) file(home, dir, suffix string) string {
 	return filepath.Join(home, dir, "haproxy.web."+c.Proxy+"."+suffix)
 }
 
-// TemplateFile is the template that Write writes. Like the other places below it
-// is known once Write has been called.
+// TemplateFile returns the template that Write writes. Like the paths below it is known
+// once Write has been called.
 func (c *SeedConfig) TemplateFile() string { return c.file(c.home, "etc", "conf.template") }
 
-// ConfFile is the rendered HAProxy configuration.
+// ConfFile returns the rendered HAProxy configuration.
 func (c *SeedConfig) ConfFile() string { return c.file(c.home, "etc", "conf") }
 
-// PIDFile is HAProxy's pid file.
+// PIDFile returns HAProxy's pid file.
 func (c *SeedConfig) PIDFile() string { return c.file(c.home, "logs", "pid") }
 
-// Sockets are the stats sockets, one a worker.
+// Sockets returns the stats sockets, one per worker.
 func (c *SeedConfig) Sockets() []string { return c.sockets(c.home) }
 
 func (c *SeedConfig) sockets(home string) []string {
@@ -203,12 +202,26 @@ func (c *SeedConfig) sockets(home string) []string {
 	return sockets
 }
 
-// Listener is the `127.0.0.1:port` that requests go to.
+// Left returns nil if no worker sends requests for a group to addr.
+func (c *SeedConfig) Left(group, addr string) error {
+	for _, socket := range c.Sockets() {
+		servers, err := ServersState(socket)
+		if err != nil {
+			return err
+		}
+		if slices.Contains(Serving(servers, group), addr) {
+			return fmt.Errorf("the worker behind %s still sends requests to %s", socket, addr)
+		}
+	}
+	return nil
+}
+
+// Listener returns the `127.0.0.1:port` for requests.
 func (c *SeedConfig) Listener() string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(c.ListenerPort))
 }
 
-// link makes name a symbolic link to target, in place of one that is there.
+// link makes name a symbolic link to target, replacing an existing one.
 func link(target, name string) error {
 	target, err := filepath.Abs(target)
 	if err != nil {

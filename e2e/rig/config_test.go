@@ -13,8 +13,8 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// With nothing but what is required the file is the example of the document that
-// the project comes from, but for the address and the ports.
+// With only the required values the file is the example of the seed document, except
+// for the address and the ports.
 func TestSeedConfigIsTheExample(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()

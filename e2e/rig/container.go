@@ -11,25 +11,25 @@ import (
 // ContainerOptions describe a container.
 type ContainerOptions struct {
 	Image    string
-	Networks []string // the first is where ports are published
+	Networks []string // ports are published on the first one
 	Alias    string   // its name on every network
 	Flags    []string // of docker create
 	Args     []string
 }
 
-// Container is one that was made here. Its methods may be called from several
-// goroutines.
+// Container is a container created by this package. Its methods may be called from
+// several goroutines.
 type Container struct {
 	ID       string
 	Networks []string
 }
 
-// UniqueName is a name for an object of Docker's that nobody else has.
+// UniqueName returns a unique name for a Docker object.
 func UniqueName(what string) string {
 	return "haproxy-zk-test-" + what + "-" + strings.ToLower(rand.Text()[:10])
 }
 
-// StartContainer makes a container and starts it.
+// StartContainer creates and starts a container.
 func StartContainer(ctx context.Context, o ContainerOptions) (*Container, error) {
 	args := []string{"create", "--name", UniqueName("c"), "--network", o.Networks[0]}
 	if o.Alias != "" {
@@ -50,14 +50,14 @@ func StartContainer(ctx context.Context, o ContainerOptions) (*Container, error)
 		_, err = Docker(ctx, "start", id)
 	}
 	if err != nil {
-		_ = c.Remove() // the first error is the one to tell
+		_ = c.Remove() // the first error is more useful
 		return nil, err
 	}
 	return c, nil
 }
 
-// Remove ends the container and removes it with its volumes. One that is gone
-// is no error.
+// Remove kills the container and removes it with its volumes. A missing container is
+// not an error.
 func (c *Container) Remove() error {
 	_, err := Docker(context.Background(), "rm", "--force", "--volumes", c.ID)
 	if err != nil && strings.Contains(err.Error(), "No such container") {
@@ -66,8 +66,8 @@ func (c *Container) Remove() error {
 	return err
 }
 
-// Join connects the container to one more network, where it has the name alias;
-// none when it is empty.
+// Join connects the container to another network, with the name alias unless it is
+// empty.
 func (c *Container) Join(ctx context.Context, network, alias string) error {
 	args := []string{"network", "connect"}
 	if alias != "" {
@@ -77,12 +77,12 @@ func (c *Container) Join(ctx context.Context, network, alias string) error {
 	return err
 }
 
-// Inspect returns a part of what the engine knows of the container.
+// Inspect returns the result of docker inspect with a format.
 func (c *Container) Inspect(format string) (string, error) {
 	return Docker(context.Background(), "inspect", "--format", format, c.ID)
 }
 
-// IP is the container's address on a network.
+// IP returns the container's address on a network.
 func (c *Container) IP(network string) (string, error) {
 	ip, err := c.Inspect(fmt.Sprintf("{{(index .NetworkSettings.Networks %q).IPAddress}}", network))
 	if err == nil && ip == "" {
@@ -91,7 +91,7 @@ func (c *Container) IP(network string) (string, error) {
 	return ip, err
 }
 
-// PID is that of the container's process 1, as this host has it.
+// PID returns the pid of the container's process 1 on this host.
 func (c *Container) PID() (int, error) {
 	text, err := c.Inspect("{{.State.Pid}}")
 	if err != nil {
@@ -104,14 +104,14 @@ func (c *Container) PID() (int, error) {
 	return pid, err
 }
 
-// Published is the loopback address where a port of the container is.
+// Published returns the loopback address of a published port of the container.
 func (c *Container) Published(port int) (string, error) {
 	text, err := Docker(context.Background(), "port", c.ID, strconv.Itoa(port)+"/tcp")
 	first, _, _ := strings.Cut(text, "\n")
 	return first, err
 }
 
-// Logs is the end of what the container printed.
+// Logs returns the end of the container's output.
 func (c *Container) Logs() string {
 	text, err := DockerOutput(context.Background(), "logs", "--tail", "40", c.ID)
 	if err != nil {
@@ -120,8 +120,8 @@ func (c *Container) Logs() string {
 	return text
 }
 
-// Says returns nil when the container has printed words, however much it has printed
-// since; its error has the end of that.
+// Says returns nil if the container has printed words, however long ago; its error has
+// the end of the output.
 func (c *Container) Says(words string) error {
 	text, err := DockerOutput(context.Background(), "logs", c.ID)
 	if err == nil && !strings.Contains(text, words) {
@@ -137,7 +137,7 @@ func CreateNetwork(ctx context.Context, flags ...string) (string, error) {
 	return name, err
 }
 
-// RemoveNetwork removes what CreateNetwork made.
+// RemoveNetwork removes a network created by CreateNetwork.
 func RemoveNetwork(name string) error {
 	_, err := Docker(context.Background(), "network", "rm", name)
 	return err

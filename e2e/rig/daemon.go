@@ -22,31 +22,29 @@ type DaemonOptions struct {
 	Args   []string
 	// Env is added to PATH and HOME; nothing else is inherited.
 	Env []string
-	// Dir is an existing folder of the daemon's own: HOME, the working directory,
-	// and the mark by which its HAProxy processes are known, since their
-	// arguments name files in it.
+	// Dir is an existing directory for the daemon alone: HOME, the working directory,
+	// and the mark by which its HAProxy processes are recognized, since their arguments
+	// name files in it.
 	Dir string
-	// Stderr takes what the daemon writes instead of Output; nil is Output.
+	// Stderr receives what the daemon writes instead of Output; nil means Output.
 	Stderr *os.File
-	// Inherits are descriptors that the daemon gets, from 3 on.
+	// Inherits are descriptors that the daemon inherits, from 3 on.
 	Inherits []*os.File
-	// Alone makes the daemon PID 1 of a PID namespace of its own, with the /proc
-	// that belongs to it.
+	// Alone makes the daemon PID 1 of its own PID namespace, with its own /proc.
 	Alone bool
-	// Files is the limit of open files that the daemon is started with; 0 is that
-	// of this process.
+	// Files is the daemon's limit of open files; 0 means that of this process.
 	Files int
 }
 
-// Daemon is a running haproxy-zk. If this process dies first it gets SIGTERM, so
-// that it stops HAProxy as well.
+// Daemon is a running haproxy-zk. If this process dies first the daemon gets SIGTERM,
+// so that it stops HAProxy as well.
 type Daemon struct {
 	dir    string
 	output output
 	child  *child
 }
 
-// StartDaemon starts the daemon. It does not wait until it works.
+// StartDaemon starts the daemon without waiting until it is ready.
 func StartDaemon(options DaemonOptions) (*Daemon, error) {
 	if options.Dir == "" {
 		return nil, errors.New("start the daemon: it needs a folder of its own")
@@ -54,7 +52,7 @@ func StartDaemon(options DaemonOptions) (*Daemon, error) {
 	d := &Daemon{dir: options.Dir}
 	cmd := exec.Command(options.Binary, options.Args...)
 	if options.Alone {
-		// The shell is PID 1 until it becomes the daemon.
+		// The shell is PID 1 until it execs the daemon.
 		cmd = exec.Command("/bin/sh", append([]string{"-c", `mount --make-rprivate / && mount -t proc proc /proc && exec "$0" "$@"`, options.Binary}, options.Args...)...)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS}
 	}
@@ -69,7 +67,7 @@ func StartDaemon(options DaemonOptions) (*Daemon, error) {
 	if options.Stderr != nil {
 		cmd.Stderr = options.Stderr
 	}
-	cmd.WaitDelay = outputWait // what the daemon left running may hold its output open
+	cmd.WaitDelay = outputWait // leftover processes of the daemon may keep its output open
 	child, err := startChild(cmd, syscall.SIGTERM)
 	if err != nil {
 		return nil, fmt.Errorf("start the daemon: %w", err)
@@ -78,15 +76,15 @@ func StartDaemon(options DaemonOptions) (*Daemon, error) {
 	return d, nil
 }
 
-// PID is the daemon's process id.
+// PID returns the daemon's process id.
 func (d *Daemon) PID() int { return d.child.pid() }
 
-// Output is what the daemon has written to stdout and stderr, of very much the
-// last megabyte at least.
+// Output returns what the daemon has written to stdout and stderr, at least the last
+// megabyte.
 func (d *Daemon) Output() string { return d.output.String() }
 
-// WaitOutput waits until the output contains text. If the daemon ends before
-// that, or ctx does, the error has the end of the output.
+// WaitOutput waits until the output contains text. If the daemon or ctx ends first, the
+// error has the end of the output.
 func (d *Daemon) WaitOutput(ctx context.Context, text string) error {
 	for {
 		found, changed := d.output.find(text)
@@ -106,12 +104,12 @@ func (d *Daemon) WaitOutput(ctx context.Context, text string) error {
 	}
 }
 
-// Signal sends a signal to the daemon alone. One that has ended gives
+// Signal sends a signal to the daemon alone. A daemon that has ended gives
 // [os.ErrProcessDone].
 func (d *Daemon) Signal(sig syscall.Signal) error { return d.child.signal(sig) }
 
-// Wait waits until the daemon has ended and returns its exit code, 128 + N when
-// signal N ended it. The error is that ctx ended first. It may be called again.
+// Wait waits until the daemon has ended and returns its exit code, 128 + N if signal N
+// ended it. It returns an error if ctx ends first. It may be called again.
 func (d *Daemon) Wait(ctx context.Context) (int, error) {
 	if err := d.child.wait(ctx); err != nil {
 		return 0, fmt.Errorf("wait for the daemon: %w", err)
@@ -123,16 +121,16 @@ func (d *Daemon) Wait(ctx context.Context) (int, error) {
 	return status.ExitStatus(), nil
 }
 
-// Kill ends the daemon alone with SIGKILL, as a crash does, and waits for it.
-// HAProxy goes on.
+// Kill kills the daemon alone with SIGKILL, like a crash, and waits for it. HAProxy
+// keeps running.
 func (d *Daemon) Kill() {
 	_ = d.child.signal(syscall.SIGKILL)
 	<-d.child.done
 }
 
-// Descendants are the daemon's living children, their children and so on,
-// zombies as well. HAProxy's workers leave its process group and session, but
-// not this.
+// Descendants returns the daemon's living children, their children and so on, including
+// zombies. HAProxy's workers leave its process group and session, but remain
+// descendants.
 func (d *Daemon) Descendants() ([]Process, error) {
 	all, err := processes()
 	if err != nil {
@@ -141,9 +139,9 @@ func (d *Daemon) Descendants() ([]Process, error) {
 	return descendants(all, d.PID()), nil
 }
 
-// Leftovers are the running processes, whoever their parent is, whose arguments
-// name the daemon's folder or a file in it; the daemon is not one of them.
-// Zombies have no arguments and are not found.
+// Leftovers returns the running processes, whatever their parent, whose arguments name
+// the daemon's directory or a file in it, except for the daemon itself. Zombies have no
+// arguments and are not found.
 func (d *Daemon) Leftovers() ([]Process, error) {
 	all, err := processes()
 	if err != nil {
@@ -158,8 +156,8 @@ func (d *Daemon) Leftovers() ([]Process, error) {
 	return found, nil
 }
 
-// Close ends the daemon with SIGTERM, after 15 s with SIGKILL, then kills its
-// leftovers and waits until they are gone. It may be called twice.
+// Close ends the daemon with SIGTERM, after 15 s with SIGKILL, then kills its leftovers
+// and waits for them. It may be called twice.
 func (d *Daemon) Close() error {
 	d.child.stop(daemonStop)
 	return Eventually(context.Background(), daemonStop, func() error {

@@ -61,14 +61,16 @@ func TestDaemonOutputAndExitCode(t *testing.T) {
 	}
 }
 
-// A grandchild in a session of its own is the daemon's descendant, is left when
-// the daemon dies, and is gone after Close.
+// A grandchild in its own session is a descendant of the daemon, a leftover when the
+// daemon dies, and gone after Close.
 func TestDaemonDescendantsAndLeftovers(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 
-	d := startScript(t, `echo 'echo up; while :; do sleep 0.05; done' >"$HOME/worker"; setsid sh "$HOME/worker" & wait`)
+	// The worker stops itself: sleeping in a loop would fork, and it would be found
+	// twice.
+	d := startScript(t, `echo 'echo up; while :; do kill -STOP $$; done' >"$HOME/worker"; setsid sh "$HOME/worker" & wait`)
 	if err := d.WaitOutput(ctx, "up"); err != nil {
 		t.Fatal(err)
 	}

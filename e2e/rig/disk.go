@@ -9,17 +9,17 @@ import (
 	"syscall"
 )
 
-// A disk has room for the files of a daemon, and for hardly more.
+// diskOptions leave space for the files of a daemon, and hardly more.
 const diskOptions = "size=1m,nr_inodes=100,mode=755"
 
-// Disk is a folder with a small file system of its own, which can be full.
+// Disk is a directory with its own small file system, which can be filled.
 type Disk struct {
 	dir    string
 	filled []string
 }
 
-// MountDisk makes a folder, which must not be there, and mounts a disk on it. It
-// wants root.
+// MountDisk creates a directory, which must not exist, and mounts a disk on it. It
+// requires root.
 func MountDisk(dir string) (*Disk, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("mount a disk: %w", err)
@@ -30,9 +30,9 @@ func MountDisk(dir string) (*Disk, error) {
 	return &Disk{dir: dir}, nil
 }
 
-// Fill leaves no byte.
+// Fill uses up all bytes.
 func (d *Disk) Fill() error {
-	return d.fill(func(path string) error {
+	return d.fillWith(func(path string) error {
 		f, err := os.Create(path)
 		if err != nil {
 			return err
@@ -46,9 +46,9 @@ func (d *Disk) Fill() error {
 	})
 }
 
-// FillNodes leaves no file to be made.
+// FillNodes uses up all inodes.
 func (d *Disk) FillNodes() error {
-	return d.fill(func(path string) error {
+	return d.fillWith(func(path string) error {
 		f, err := os.Create(path)
 		if err == nil {
 			err = f.Close()
@@ -57,8 +57,8 @@ func (d *Disk) FillNodes() error {
 	})
 }
 
-// fill makes files until there is no room for another.
-func (d *Disk) fill(put func(path string) error) error {
+// fillWith creates files until there is no space for another.
+func (d *Disk) fillWith(put func(path string) error) error {
 	for {
 		path := filepath.Join(d.dir, fmt.Sprintf("filled%d", len(d.filled)))
 		d.filled = append(d.filled, path)
@@ -71,11 +71,11 @@ func (d *Disk) fill(put func(path string) error) error {
 	}
 }
 
-// Free takes away what Fill and FillNodes have put there.
+// Free removes what Fill and FillNodes have created.
 func (d *Disk) Free() error {
 	var problems []error
 	for _, path := range d.filled {
-		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) { // the last one was perhaps not made
+		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) { // creating the last one may have failed
 			problems = append(problems, err)
 		}
 	}
@@ -83,8 +83,8 @@ func (d *Disk) Free() error {
 	return errors.Join(problems...)
 }
 
-// Close unmounts the disk, with all that is on it. Nobody may use it any more
-// but processes that are about to end.
+// Close unmounts the disk with everything on it. Only processes that are about to end
+// may still use it.
 func (d *Disk) Close() error {
 	if err := syscall.Unmount(d.dir, syscall.MNT_DETACH); err != nil {
 		return fmt.Errorf("unmount the disk on %s: %w", d.dir, err)

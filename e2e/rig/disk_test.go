@@ -6,9 +6,12 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/haproxy-zk/haproxy-zk/e2e/needs"
 )
 
 func TestDisk(t *testing.T) {
+	needs.Namespaces(t)
 	dir := filepath.Join(t.TempDir(), "disk")
 	d, err := MountDisk(dir)
 	if err != nil {

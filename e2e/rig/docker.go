@@ -9,12 +9,11 @@ import (
 	"time"
 )
 
-// dockerWithin bounds one command of Docker's client.
+// dockerWithin bounds a command of the Docker client.
 const dockerWithin = time.Minute
 
-// Docker runs a command of Docker's client to its end, at most a minute, and
-// returns what it printed without the spaces around. The error has the command
-// and what it said.
+// Docker runs a command of the Docker client, for a minute at most, and returns its
+// trimmed output. The error has the command and its error output.
 func Docker(ctx context.Context, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, dockerWithin)
 	defer cancel()
@@ -27,8 +26,8 @@ func Docker(ctx context.Context, args ...string) (string, error) {
 	return strings.TrimSpace(stdout.String()), nil
 }
 
-// DockerOutput is [Docker] for what a command prints on both outputs, which it
-// returns beside an error as well.
+// DockerOutput is [Docker] with both outputs, which it returns even if there is an
+// error.
 func DockerOutput(ctx context.Context, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, dockerWithin)
 	defer cancel()

@@ -8,15 +8,15 @@ import (
 	"sync"
 )
 
-// Ensemble are servers of ZooKeeper that elect a leader.
+// Ensemble is a ZooKeeper ensemble.
 type Ensemble struct{ Servers []*ZooKeeper }
 
-// StartEnsemble starts so many servers, whose folders are made inside dir, and
-// waits until each serves.
+// StartEnsemble starts size servers, with their directories in dir, and waits until
+// each serves.
 func StartEnsemble(ctx context.Context, dir string, size int) (*Ensemble, error) {
 	var members []string
 	for i := range size {
-		var ports [2]int // of the quorum, of elections
+		var ports [2]int // for the quorum and for elections
 		for j := range ports {
 			port, err := FreePort()
 			if err != nil {
@@ -40,7 +40,7 @@ func StartEnsemble(ctx context.Context, dir string, size int) (*Ensemble, error)
 	return e, nil
 }
 
-// each does something with all servers at once: none serves before most do.
+// each calls do for all servers concurrently: none serves before most are running.
 func (e *Ensemble) each(do func(*ZooKeeper) error) error {
 	errs := make([]error, len(e.Servers))
 	var all sync.WaitGroup
@@ -51,7 +51,7 @@ func (e *Ensemble) each(do func(*ZooKeeper) error) error {
 	return errors.Join(errs...)
 }
 
-// Addr is `127.0.0.1:port` of every server, with commas.
+// Addr returns the `127.0.0.1:port` of every server, separated by commas.
 func (e *Ensemble) Addr() string {
 	var addrs []string
 	for _, z := range e.Servers {
@@ -60,15 +60,15 @@ func (e *Ensemble) Addr() string {
 	return strings.Join(addrs, ",")
 }
 
-// Leader returns the server that leads, which is an error during an election.
+// Leader returns the current leader; during an election that is an error.
 func (e *Ensemble) Leader() (*ZooKeeper, error) {
 	for _, z := range e.Servers {
-		if answer, err := z.FourLetter("srvr"); err == nil && strings.Contains(answer, "Mode: leader") {
+		if reply, err := z.FourLetter("srvr"); err == nil && strings.Contains(reply, "Mode: leader") {
 			return z, nil
 		}
 	}
 	return nil, errors.New("the ensemble has no leader")
 }
 
-// Close kills the servers and removes their folders. It may be called twice.
+// Close kills the servers and removes their directories. It may be called twice.
 func (e *Ensemble) Close() error { return e.each((*ZooKeeper).Close) }

@@ -8,8 +8,8 @@ import (
 
 const pollInterval = 5 * time.Millisecond
 
-// Eventually calls check until it returns nil, every 5 ms, at least once. When
-// timeout has passed or ctx ends first, it returns check's last error, wrapped.
+// Eventually calls check every 5 ms until it returns nil, at least once. When timeout
+// has passed or ctx ends first, it returns check's last error, wrapped.
 func Eventually(ctx context.Context, timeout time.Duration, check func() error) error {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, timeout)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Get asks once, on a connection of its own and for at most 20 s; code 0 is no
-// answer, and the text then says why.
+// Get sends one request on a new connection, for 20 s at most. Without an answer the
+// code is 0 and the text is the error.
 func Get(url string) (code int, text string) {
 	client := http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Get(url)

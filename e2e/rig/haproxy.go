@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,42 +22,40 @@ type HAProxy struct {
 	Path         string // absolute
 	Name         string // its version, such as 2.6.12
 	Major, Minor int
-	// Nbproc: several workers are several processes (below 2.5), not threads.
+	// Nbproc is true if several workers are several processes (below 2.5), not threads.
 	Nbproc bool
-	// Workers is how many socket files a test is to configure; 0 is what it likes.
+	// Workers is how many socket files a test should configure; 0 leaves that to the
+	// test.
 	Workers int
 }
 
 func (h HAProxy) String() string { return h.Name }
 
-// HAProxies returns the HAProxy binaries that tests run on, in a fixed order.
-// HAPROXY_BINARIES names them, separated by commas. Where it is not set they are
-// the installed one and the one under bin/haproxy-2.2, and among them must be
-// one with nbproc and one without: a missing one is an error, never a gap.
+// HAProxies returns the HAProxy binaries to test with, in a fixed order.
+// HAPROXY_BINARIES lists them, separated by commas. By default they are the installed
+// one and those that `make setup` has put under bin/, each version once. It is an error
+// if there is none from 2.0 on, or one does not run.
 func HAProxies() ([]HAProxy, error) {
 	if named := os.Getenv("HAPROXY_BINARIES"); named != "" {
 		return namedHAProxies(named)
 	}
-	found, nbproc, threads := []HAProxy(nil), false, false
 	paths, err := usualHAProxies()
 	if err != nil {
 		return nil, err
 	}
+	var found []HAProxy
 	for _, path := range paths {
 		h, err := inspect(path)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w (run `make setup`)", err)
 		}
-		found = append(found, h)
-		nbproc = nbproc || h.Nbproc
-		threads = threads || !h.Nbproc
+		known := slices.ContainsFunc(found, func(f HAProxy) bool { return f.Major == h.Major && f.Minor == h.Minor })
+		if h.Major >= 2 && !known {
+			found = append(found, h)
+		}
 	}
-	const remedy = "run `make setup`, or name binaries in HAPROXY_BINARIES"
-	if !nbproc {
-		return nil, errors.New("no HAProxy below 2.5, which has nbproc: " + remedy)
-	}
-	if !threads {
-		return nil, errors.New("no HAProxy from 2.5 on: " + remedy)
+	if len(found) == 0 {
+		return nil, errors.New("no HAProxy from 2.0 on: run `make setup`, or name binaries in HAPROXY_BINARIES")
 	}
 	return found, nil
 }
@@ -84,17 +83,18 @@ func usualHAProxies() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	unpacked, err := filepath.Glob(filepath.Join(root, "bin", "haproxy-*", "haproxy"))
+	if err != nil {
+		return nil, err
+	}
 	installed, err := exec.LookPath("haproxy")
 	if err != nil {
 		installed = "/usr/sbin/haproxy" // not on the PATH of ordinary users
 	}
-	var paths []string
-	for _, path := range []string{installed, filepath.Join(root, "bin", "haproxy-2.2", "haproxy")} {
-		if _, err := os.Stat(path); err == nil {
-			paths = append(paths, path)
-		}
+	if _, err := os.Stat(installed); err != nil {
+		return unpacked, nil
 	}
-	return paths, nil
+	return append([]string{installed}, unpacked...), nil
 }
 
 func inspect(path string) (HAProxy, error) {
@@ -111,14 +111,14 @@ func inspect(path string) (HAProxy, error) {
 	return ParseHAProxy(path, string(output))
 }
 
-// ParseHAProxy reads what the binary at path printed for -v.
+// ParseHAProxy parses the output of -v of the binary at path.
 func ParseHAProxy(path, output string) (HAProxy, error) {
 	match := haproxyVersion.FindStringSubmatch(output)
 	if match == nil {
-		return HAProxy{}, fmt.Errorf("%s -v tells no version: %s", path, output)
+		return HAProxy{}, fmt.Errorf("%s -v prints no version: %s", path, output)
 	}
 	h := HAProxy{Path: path, Name: match[1]}
-	h.Major, _ = strconv.Atoi(match[2]) // digits by the pattern
+	h.Major, _ = strconv.Atoi(match[2]) // the pattern ensures digits
 	h.Minor, _ = strconv.Atoi(match[3])
 	h.Nbproc = h.Major < 2 || h.Major == 2 && h.Minor < 5
 	return h, nil

@@ -30,8 +30,8 @@ backend web
     server web3 127.0.0.1:1 disabled
 `
 
-// Load through every HAProxy reaches both instances and loses nothing; taking
-// HAProxy away is noticed.
+// Load through every HAProxy reaches both instances and loses nothing; killing HAProxy
+// is noticed.
 func TestLoadThroughHAProxy(t *testing.T) {
 	t.Parallel()
 	binaries, err := HAProxies()
@@ -125,16 +125,67 @@ func throughHAProxy(t *testing.T, binary HAProxy) {
 	}
 }
 
-func TestHAProxiesNamed(t *testing.T) {
-	dir := t.TempDir()
-	install := func(name, firstLine string) string {
-		path := filepath.Join(dir, name)
-		script := "#!/bin/sh\ncat <<END\n" + firstLine + "\nmore\nEND\n"
-		if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
+// stubs is a directory of scripts in the place of HAProxy.
+type stubs struct {
+	t   *testing.T
+	dir string
+}
+
+// install creates a script that answers -v, and returns its path.
+func (s stubs) install(name, firstLine string) string {
+	s.t.Helper()
+	path := filepath.Join(s.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+	script := "#!/bin/sh\ncat <<END\n" + firstLine + "\nmore\nEND\n"
+	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+	return path
+}
+
+// By default, tests run with all versions from 2.0 on, each once: the installed one,
+// and those of this checkout only.
+func TestHAProxiesFoundByDefault(t *testing.T) {
+	s := stubs{t, t.TempDir()}
+	if err := os.WriteFile(filepath.Join(s.dir, "go.mod"), []byte("module "+modulePath+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(s.dir)
+	t.Setenv("HAPROXY_BINARIES", "")
+	t.Setenv("PATH", filepath.Join(s.dir, "path")+":/usr/bin:/bin")
+	names := func() (found []string) {
+		t.Helper()
+		haproxies, err := HAProxies()
+		if err != nil {
 			t.Fatal(err)
 		}
-		return path
+		for _, h := range haproxies {
+			found = append(found, h.Name)
+		}
+		return found
 	}
+
+	s.install("path/haproxy", "HA-Proxy version 1.8.19-1+deb10u3 2020/08/01")
+	if found, err := HAProxies(); err == nil {
+		t.Errorf("no error but %v", found)
+	}
+	s.install("bin/haproxy-2.2/haproxy", "HA-Proxy version 2.2.9-2+deb11u6 2023/12/23")
+	if diff := cmp.Diff([]string{"2.2.9"}, names()); diff != "" {
+		t.Error(diff)
+	}
+	s.install("path/haproxy", "HAProxy version 3.0.11-1+deb13u3 2025/06/01")
+	s.install("bin/haproxy-3.0/haproxy", "HAProxy version 3.0.12-1 2025/06/02")
+	s.install("bin/haproxy-3.2/haproxy", "HAProxy version 3.2.26-1 2026/10/14")
+	if diff := cmp.Diff([]string{"3.0.11", "2.2.9", "3.2.26"}, names()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestHAProxiesNamed(t *testing.T) {
+	dir := t.TempDir()
+	install := stubs{t, dir}.install
 	want := []HAProxy{
 		{Path: install("a", "HA-Proxy version 2.0.0 2019/06/16 - https://haproxy.org/"), Name: "2.0.0", Major: 2, Minor: 0, Nbproc: true},
 		{Path: install("b", "HA-Proxy version 2.4-dev3 2020/12/11"), Name: "2.4", Major: 2, Minor: 4, Nbproc: true},

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// hosts gives the ZooKeeper library the servers as they are named, in turn: a
-// name is then looked up at every dial, and not once for ever.
+// hosts passes the servers to the ZooKeeper library by name, in turn: a name is
+// resolved at every dial instead of once forever.
 type hosts struct {
 	mu      sync.Mutex
 	servers []string

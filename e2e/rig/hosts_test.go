@@ -31,7 +31,7 @@ func TestHostsAreKeptByName(t *testing.T) {
 		{"one:2181", true}, // all have been tried
 		{"two:2181", false},
 		{"one:2181", true},
-		{"two:2181", false}, // after a connection at once
+		{"two:2181", false}, // right after a connection
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(turn{})); diff != "" {
 		t.Errorf("-want +got\n%s", diff)

@@ -13,33 +13,33 @@ import (
 // Target is what a request of a [Load] asks for.
 type Target struct {
 	Path string
-	// App is the application that must answer; empty when any may.
+	// App is the application that must answer; empty means any.
 	App string
 }
 
 // LoadOptions describe a [Load]. Zero values stand for the defaults.
 type LoadOptions struct {
-	// Addr is the listener's `ip:port`. Anything but loopback is refused.
+	// Addr is the listener's `ip:port`, which must be on loopback.
 	Addr string
-	// Targets are asked for in turn; default: `/`.
+	// Targets are requested in turn; default: `/`.
 	Targets []Target
-	// KeepAlive is the number of clients that keep their connection, Fresh of
-	// those that open one for each request.
+	// KeepAlive is the number of clients that keep their connection, Fresh the number
+	// of clients that open one for each request.
 	KeepAlive, Fresh int
-	// Rate is the most requests per second of one client; default: 50.
+	// Rate is the maximum number of requests per second of one client; default: 50.
 	Rate float64
 	// Timeout bounds one request; default: 10 s.
 	Timeout time.Duration
-	// MaxRequests and MaxTime bound the whole; defaults: a million, ten minutes.
+	// MaxRequests and MaxTime bound the load; defaults: a million, ten minutes.
 	MaxRequests int
 	MaxTime     time.Duration
-	// Failed is called with every failure, from several goroutines.
+	// Failed is called forevery failure, from several goroutines.
 	Failed func(Failure)
 }
 
-// Load drives requests through a listener and counts what becomes of them.
-// Nothing is ever retried: what a client library would hide is a failure here,
-// also a kept connection that the other side closes between two requests.
+// Load sends requests to a listener and counts the results. Nothing is ever retried:
+// what a client library would hide is a failure here, including a kept connection that
+// the server closes between two requests.
 type Load struct {
 	options LoadOptions
 	cancel  context.CancelFunc
@@ -78,8 +78,8 @@ func NewLoad(options LoadOptions) (*Load, error) {
 	return &Load{options: options}, nil
 }
 
-// Start starts the clients. They go on until Stop, the end of ctx or one of the
-// bounds; a request that runs then is finished first. It may be called once.
+// Start starts the clients. They run until Stop, the end of ctx or one of the bounds;
+// running requests are finished first. It may be called once.
 func (l *Load) Start(ctx context.Context) {
 	ctx, l.cancel = context.WithTimeout(ctx, l.options.MaxTime)
 	l.tally.begin(l.options.MaxRequests)
@@ -92,7 +92,7 @@ func (l *Load) Start(ctx context.Context) {
 func (l *Load) drive(ctx context.Context, c *client, turn int) {
 	defer c.close()
 	interval := time.Duration(float64(time.Second) / l.options.Rate)
-	// A first wait of its own keeps the clients from marching in step.
+	// A random first delay keeps the clients from running in step.
 	next := time.NewTimer(rand.N(interval + 1))
 	defer next.Stop()
 	for ; ; turn++ {
@@ -101,7 +101,7 @@ func (l *Load) drive(ctx context.Context, c *client, turn int) {
 		case <-ctx.Done():
 			return
 		}
-		// Where the timer and the end come together, select takes either.
+		// If both the timer and the end are ready, select picks either.
 		if ctx.Err() != nil || !l.tally.claim() {
 			return
 		}
@@ -116,11 +116,11 @@ func (l *Load) drive(ctx context.Context, c *client, turn int) {
 	}
 }
 
-// Result is what has been counted so far.
+// Result returns what has been counted so far.
 func (l *Load) Result() Result { return l.tally.result() }
 
-// Stop ends the clients, waits until their last requests are done, and returns
-// what was counted. It may be called twice; Start must have been called.
+// Stop ends the clients, waits until their last requests are done, and returns the
+// result. It may be called twice; Start must have been called.
 func (l *Load) Stop() Result {
 	l.cancel()
 	l.clients.Wait()

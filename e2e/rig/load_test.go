@@ -31,8 +31,7 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
-// Every application answers in its turn, with both kinds of clients, and nothing
-// is lost.
+// Every application answers in turn, with both kinds of clients, and nothing is lost.
 func TestLoadCounts(t *testing.T) {
 	t.Parallel()
 	app := startApp(t, "web")
@@ -42,7 +41,7 @@ func TestLoadCounts(t *testing.T) {
 	})
 	err := rig.Eventually(t.Context(), time.Minute, func() error {
 		if !load.Result().Exhausted {
-			return errors.New("the load goes on")
+			return errors.New("the load is still running")
 		}
 		return nil
 	})
@@ -61,23 +60,23 @@ func TestLoadCounts(t *testing.T) {
 	}
 }
 
-// What a client library would repeat or not look at counts as a failure.
+// What a client library would retry or ignore counts as a failure.
 func TestLoadCountsFailures(t *testing.T) {
 	t.Parallel()
 	const good = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-App: web\r\n\r\nok"
 	cut := func(conn net.Conn, _ *bufio.Reader) { conn.Close() }
 	for name, test := range map[string]struct {
 		options rig.LoadOptions
-		answer  string // to the first request of each connection
+		reply   string // to the first request of each connection
 		then    func(net.Conn, *bufio.Reader)
 		want    string // in the first failure
 		idle    bool
 	}{
 		"kept connection cut between requests": {
-			answer: good, then: cut, want: "closed between two requests", idle: true,
+			reply: good, then: cut, want: "closed between two requests", idle: true,
 		},
 		"kept connection cut after the request": {
-			answer: good,
+			reply: good,
 			then: func(conn net.Conn, r *bufio.Reader) {
 				if _, err := http.ReadRequest(r); err == nil {
 					conn.Close()
@@ -85,17 +84,17 @@ func TestLoadCountsFailures(t *testing.T) {
 			},
 			want: "on a kept connection: read the answer: unexpected EOF",
 		},
-		"body cut":          {answer: strings.TrimSuffix(good, "k"), then: cut, want: "read the body: unexpected EOF"},
+		"body cut":          {reply: strings.TrimSuffix(good, "k"), then: cut, want: "read the body: unexpected EOF"},
 		"nothing answered":  {then: cut, want: "EOF"},
-		"status":            {answer: "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", want: "status 503 No"},
-		"redirect":          {answer: "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", want: "status 302 Found"},
-		"wrong application": {answer: strings.Replace(good, "web", "other", 1), want: `answered by "other"`},
+		"status":            {reply: "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", want: "status 503 No"},
+		"redirect":          {reply: "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", want: "status 302 Found"},
+		"wrong application": {reply: strings.Replace(good, "web", "other", 1), want: `answered by "other"`},
 		"time-out":          {options: rig.LoadOptions{Timeout: 50 * time.Millisecond}, want: "i/o timeout"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			options := test.options
-			options.Addr = serveRaw(t, test.answer, test.then)
+			options.Addr = serveRaw(t, test.reply, test.then)
 			options.KeepAlive, options.Rate = 1, 100
 			options.Targets = []rig.Target{{Path: "/", App: "web"}}
 			load := startLoad(t, options)
@@ -142,8 +141,8 @@ func TestLoadCountsRefusedConnections(t *testing.T) {
 	}
 }
 
-// The end of the load's context ends the clients; the request that runs is
-// finished and counted.
+// The end of the load's context ends the clients; running requests are finished and
+// counted.
 func TestLoadFinishesRequests(t *testing.T) {
 	t.Parallel()
 	app := startApp(t, "web")
@@ -168,9 +167,9 @@ func TestLoadFinishesRequests(t *testing.T) {
 	}
 }
 
-// serveRaw answers the first request of every connection with answer and hands
-// the rest of the connection to then, which may be nil.
-func serveRaw(t *testing.T, answer string, then func(net.Conn, *bufio.Reader)) string {
+// serveRaw answers the first request of every connection with answer and passes the
+// rest of the connection to then, which may be nil.
+func serveRaw(t *testing.T, reply string, then func(net.Conn, *bufio.Reader)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -189,7 +188,7 @@ func serveRaw(t *testing.T, answer string, then func(net.Conn, *bufio.Reader)) s
 				if _, err := http.ReadRequest(r); err != nil {
 					return
 				}
-				if _, err := io.WriteString(conn, answer); err == nil && then != nil {
+				if _, err := io.WriteString(conn, reply); err == nil && then != nil {
 					then(conn, r)
 				}
 			}()

@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// object is a JSON object whose members keep their order, which a map loses.
+// object is a JSON object that keeps the order of its members, unlike a map.
 type object []member
 
 type member struct {
@@ -23,8 +23,7 @@ func (o *object) set(key string, value any) {
 	}
 }
 
-// merge adds every member of more, in the order of the keys, in place of what is
-// there under the same key.
+// merge adds the members of more, in the order of their keys, replacing existing ones.
 func (o *object) merge(more map[string]any) {
 	for _, key := range slices.Sorted(maps.Keys(more)) {
 		*o = slices.DeleteFunc(*o, func(m member) bool { return m.key == key })

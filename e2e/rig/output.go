@@ -10,12 +10,11 @@ const (
 	outputTail = 4000
 )
 
-// output keeps what is written to it, of very much the last one or two
-// megabytes. The zero value works.
+// output keeps the last one or two megabytes written to it. The zero value works.
 type output struct {
 	mu      sync.Mutex
 	text    []byte
-	changed chan struct{} // closed at the next write; nil when nobody waits
+	changed chan struct{} // closed at the next write; nil if nothing waits
 }
 
 func (o *output) Write(p []byte) (int, error) {
@@ -32,7 +31,7 @@ func (o *output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// find reports whether text has been written, and a channel that is closed at
+// find reports whether text has been written, and returns a channel that is closed at
 // the next write.
 func (o *output) find(text string) (bool, <-chan struct{}) {
 	o.mu.Lock()

@@ -11,10 +11,10 @@ import (
 
 const lowestPort = 12000
 
-// FreePort returns a TCP port that nothing listens on. It lies below the range
-// from which the kernel takes ports for outgoing connections. No other call gets
-// it while this process lives, neither here nor in another process that uses
-// this package: `go test ./...` runs several at once.
+// FreePort returns a TCP port that nothing listens on, below the range from which the
+// kernel takes ports for outgoing connections. No other call returns it while this
+// process lives, in this or any other process that uses this package: `go test ./...`
+// runs several at once.
 func FreePort() (int, error) {
 	end := ephemeralStart()
 	for range 1000 {
@@ -35,10 +35,10 @@ func FreePort() (int, error) {
 	return 0, fmt.Errorf("no free port between %d and %d", lowestPort, end)
 }
 
-// reserve claims a port among the users of this package by a name in the
-// abstract socket namespace, which has the scope of the ports themselves (the
-// network namespace). The descriptor stays open on purpose: the kernel gives the
-// name back when the process ends, however it ends.
+// reserve claims a port among the users of this package by a name in the abstract
+// socket namespace, which has the same scope as ports (the network namespace). The
+// descriptor stays open on purpose: the kernel releases the name when the process ends,
+// however it ends.
 func reserve(port int) (bool, error) {
 	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -55,9 +55,9 @@ func reserve(port int) (bool, error) {
 	return false, err
 }
 
-// IsFree tells whether nothing listens on a port of IPv4. It does not listen itself: a child
-// that this process forks meanwhile would hold the socket until it has called exec.
-// One that is only bound is in nobody's way.
+// IsFree reports whether nothing listens on an IPv4 port. It does not listen itself: a
+// child forked in the meantime would hold the socket until it calls exec. A socket that
+// is only bound does not count.
 func IsFree(port int) (bool, error) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {

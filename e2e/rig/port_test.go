@@ -18,7 +18,7 @@ func TestFreePort(t *testing.T) {
 		mu   sync.Mutex
 		seen = make(map[int]bool)
 	)
-	// A child that is forked meanwhile holds what this process has open.
+	// A child forked in the meantime holds open what this process has open.
 	ctx, cancel := context.WithCancel(t.Context())
 	var forking sync.WaitGroup
 	for range 4 {

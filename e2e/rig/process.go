@@ -16,14 +16,14 @@ type Process struct {
 	Args      []string // empty for a zombie
 }
 
-// Zombie reports whether the process has ended and nobody has waited for it.
+// Zombie reports whether the process has ended but has not been waited for.
 func (p Process) Zombie() bool { return p.State == "Z" }
 
 func (p Process) String() string {
 	return fmt.Sprintf("%d(%s) %s", p.PID, p.State, strings.Join(p.Args, " "))
 }
 
-// names reports whether an argument names the folder dir or something in it.
+// names reports whether an argument names the directory dir or something in it.
 func (p Process) names(dir string) bool {
 	for _, arg := range p.Args {
 		if strings.Contains(arg+"/", dir+"/") {
@@ -40,7 +40,7 @@ func processes() ([]Process, error) {
 	}
 	all := make([]Process, 0, len(dirs))
 	for _, dir := range dirs {
-		// A process that ends meanwhile is left out.
+		// A process that ends in the meantime is omitted.
 		if p, err := readProcess(dir); err == nil {
 			all = append(all, p)
 		}
@@ -57,7 +57,7 @@ func readProcess(dir string) (Process, error) {
 	if err != nil {
 		return Process{}, err
 	}
-	// `pid (comm) state ppid …`, where comm may hold spaces and parentheses.
+	// `pid (comm) state ppid …`, where comm may contain spaces and parentheses.
 	p := Process{PID: pid}
 	if _, err := fmt.Sscan(string(stat[bytes.LastIndexByte(stat, ')')+1:]), &p.State, &p.PPID); err != nil {
 		return Process{}, err

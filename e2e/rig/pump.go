@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// pump forwards one way of a passage. rule gives what is closed while bytes pass,
-// and how much later than read they do.
+// pump forwards one direction of a passage. rule returns a channel that is closed while
+// bytes pass, and by how much to delay them.
 type pump struct {
 	*passage
 	to, from net.Conn
 	rule     func() (gate chan struct{}, delay time.Duration)
-	seen     func([]byte)
+	seen     func([]byte) (pass bool)
 }
 
-// piece is what was read at once.
+// piece is the result of one read.
 type piece struct {
 	bytes []byte
 	due   time.Time
 }
 
-// run returns when the passage has ended. One side's end ends it when it has been
-// forwarded: behind all that came before, and not while nothing passes.
+// run returns when the passage has ended. The end of one side is forwarded in order:
+// after everything that came before, and not while nothing passes.
 func (p *pump) run() {
 	defer p.end()
 	pieces := make(chan piece, 1024)
@@ -50,14 +50,16 @@ func (p *pump) run() {
 		if !p.hold(next.due) {
 			return
 		}
-		p.seen(next.bytes)
+		if !p.seen(next.bytes) {
+			continue
+		}
 		if _, err := p.to.Write(next.bytes); err != nil {
 			return
 		}
 	}
 }
 
-// hold waits until it is time and bytes pass; false is the end of the passage.
+// hold waits until it is time and bytes pass; false means the end of the passage.
 func (p *pump) hold(due time.Time) bool {
 	timer := time.NewTimer(time.Until(due))
 	defer timer.Stop()
@@ -75,11 +77,11 @@ func (p *pump) hold(due time.Time) bool {
 	}
 }
 
-// requestCounter finds the operations in a stream of ZooKeeper's requests: length
-// (4), number (4), operation (4), more. The first is the handshake, which has
-// none.
+// requestCounter extracts numbers and operations from a stream of ZooKeeper requests:
+// length (4), number (4), operation (4), more. The first is the handshake, which has
+// neither.
 type requestCounter struct {
-	each func(operation int32)
+	each func(number uint32, operation int32)
 
 	head  [12]byte
 	have  int
@@ -87,7 +89,7 @@ type requestCounter struct {
 	shook bool
 }
 
-func (c *requestCounter) feed(b []byte) {
+func (c *requestCounter) feed(b []byte) (pass bool) {
 	for len(b) > 0 {
 		if c.left > 0 {
 			n := min(c.left, len(b))
@@ -99,13 +101,14 @@ func (c *requestCounter) feed(b []byte) {
 		c.have += n
 		b = b[n:]
 		if c.have < len(c.head) {
-			return
+			return true
 		}
 		c.have = 0
 		c.left = max(0, int(binary.BigEndian.Uint32(c.head[:]))-8)
 		if c.shook {
-			c.each(int32(binary.BigEndian.Uint32(c.head[8:])))
+			c.each(binary.BigEndian.Uint32(c.head[4:]), int32(binary.BigEndian.Uint32(c.head[8:])))
 		}
 		c.shook = true
 	}
+	return true
 }

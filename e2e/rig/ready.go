@@ -10,8 +10,8 @@ import (
 // readyWithin is ample for HAProxy's start and the first read of ZooKeeper.
 const readyWithin = 20 * time.Second
 
-// AwaitReady waits until the daemon, whose HTTP port is at url, says that it is
-// ready. The error has what the daemon said.
+// AwaitReady waits until the daemon with its HTTP port at url reports that it is ready.
+// The error has the daemon's output.
 func (d *Daemon) AwaitReady(ctx context.Context, url string) error {
 	client := http.Client{Timeout: 5 * time.Second}
 	defer client.CloseIdleConnections()

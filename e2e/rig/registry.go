@@ -14,16 +14,16 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// registryPatience is how long a call goes on while ZooKeeper is away.
+// registryPatience bounds a call while ZooKeeper is unavailable.
 const registryPatience = 10 * time.Second
 
-// Registry is an application's view of ZooKeeper: one session that registers
-// and unregisters. A call that loses the connection is repeated, as applications
-// do it; while ZooKeeper is away a call fails after some 10 s. What was
-// registered is not registered again when the session has expired.
+// Registry is an application's view of ZooKeeper: one session that registers and
+// unregisters. A call that loses the connection is retried, as applications do; while
+// ZooKeeper is unavailable a call fails after some 10 s. Registrations are not repeated
+// after the session has expired.
 type Registry struct {
 	conn *zk.Conn
-	tls  *tls.Config   // nil is in the clear
+	tls  *tls.Config   // nil: no TLS
 	done chan struct{} // closed when the session's goroutine has ended
 
 	mu      sync.Mutex
@@ -31,14 +31,14 @@ type Registry struct {
 	crashed bool
 }
 
-// ConnectRegistry opens a session at addr (`host:port`, several with commas) and
-// waits until it is there. The server rounds the session's timeout into its own
+// ConnectRegistry opens a session at addr (`host:port`, several separated by commas)
+// and waits until it is established. The server adjusts the session timeout to its
 // limits, 400 ms to 60 s for [StartZooKeeper].
 func ConnectRegistry(ctx context.Context, addr string, timeout time.Duration) (*Registry, error) {
-	return connectRegistry(ctx, addr, timeout, nil)
+	return connect(ctx, addr, timeout, nil)
 }
 
-func connectRegistry(ctx context.Context, addr string, timeout time.Duration, secure *tls.Config) (*Registry, error) {
+func connect(ctx context.Context, addr string, timeout time.Duration, secure *tls.Config) (*Registry, error) {
 	r := &Registry{tls: secure, done: make(chan struct{})}
 	conn, events, err := zk.Connect(strings.Split(addr, ","), timeout,
 		zk.WithDialer(r.dial), zk.WithHostProvider(new(hosts)), zk.WithLogger(silence{}), zk.WithLogInfo(false))
@@ -80,9 +80,9 @@ func (r *Registry) dial(network, address string, timeout time.Duration) (net.Con
 	return &impatient{Conn: conn}, nil
 }
 
-// impatient waits a second at most for a first answer, where the library waits
-// for ten receive timeouts. A ZooKeeper that is just starting never answers a
-// connection, nor closes it: NIOServerCnxn.close fails without a database.
+// impatient waits at most a second for a first answer, where the library waits for ten
+// receive timeouts. A ZooKeeper that is just starting never answers a connection, nor
+// closes it: NIOServerCnxn.close fails without a database.
 type impatient struct {
 	net.Conn
 	heard bool // the library sets deadlines in the goroutine that reads
@@ -103,10 +103,10 @@ func (i *impatient) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Conn is the session itself, for what Registry has no method for.
+// Conn returns the session itself, for what Registry has no method for.
 func (r *Registry) Conn() *zk.Conn { return r.conn }
 
-// Ensure creates node and its parents where they are missing.
+// Ensure creates node and its parents if they are missing.
 func (r *Registry) Ensure(node string) error {
 	for i := 1; i <= len(node); i++ {
 		if i < len(node) && node[i] != '/' {
@@ -120,8 +120,8 @@ func (r *Registry) Ensure(node string) error {
 	return nil
 }
 
-// Register creates an ephemeral child of node called name, and node where it is
-// missing. A name that is there already gives [zk.ErrNodeExists].
+// Register creates an ephemeral child of node called name, and node if it is missing.
+// An existing name gives [zk.ErrNodeExists].
 func (r *Registry) Register(node, name string) error {
 	child := path.Join(node, name)
 	err := r.create(child, zk.FlagEphemeral)
@@ -137,17 +137,16 @@ func (r *Registry) Register(node, name string) error {
 	return nil
 }
 
-// Unregister deletes the child of node called name. One that is not there gives
-// [zk.ErrNoNode].
+// Unregister deletes the child of node called name. A missing one gives [zk.ErrNoNode].
 func (r *Registry) Unregister(node, name string) error {
 	child := path.Join(node, name)
-	if err := r.delete(child); err != nil {
+	if err := r.deleteNode(child); err != nil {
 		return fmt.Errorf("unregister %s: %w", child, err)
 	}
 	return nil
 }
 
-// Delete deletes node and everything below it. What is gone already is no error.
+// Delete deletes node and everything below it. Missing nodes are not an error.
 func (r *Registry) Delete(node string) error {
 	children, err := r.Children(node)
 	if err == nil {
@@ -156,7 +155,7 @@ func (r *Registry) Delete(node string) error {
 				return err
 			}
 		}
-		err = r.delete(node)
+		err = r.deleteNode(node)
 	}
 	if err != nil && !errors.Is(err, zk.ErrNoNode) {
 		return fmt.Errorf("delete %s: %w", node, err)
@@ -164,8 +163,8 @@ func (r *Registry) Delete(node string) error {
 	return nil
 }
 
-// Children returns the names of node's children in no order. A node that is not
-// there gives [zk.ErrNoNode].
+// Children returns the names of node's children in no particular order. A missing node
+// gives [zk.ErrNoNode].
 func (r *Registry) Children(node string) ([]string, error) {
 	var children []string
 	err := retry(func(bool) (err error) {
@@ -182,7 +181,7 @@ func (r *Registry) create(node string, flags int32) error {
 	return retry(func(again bool) error {
 		_, err := r.conn.Create(node, nil, flags, zk.WorldACL(zk.PermAll))
 		if again && errors.Is(err, zk.ErrNodeExists) {
-			// The attempt whose answer was lost may have done it.
+			// The attempt whose answer was lost may have succeeded.
 			if _, stat, statErr := r.conn.Exists(node); statErr == nil && stat.EphemeralOwner == r.conn.SessionID() {
 				return nil
 			}
@@ -191,19 +190,19 @@ func (r *Registry) create(node string, flags int32) error {
 	})
 }
 
-func (r *Registry) delete(node string) error {
+func (r *Registry) deleteNode(node string) error {
 	return retry(func(again bool) error {
 		err := r.conn.Delete(node, -1)
 		if again && errors.Is(err, zk.ErrNoNode) {
-			return nil // the attempt whose answer was lost has done it
+			return nil // the attempt whose answer was lost has succeeded
 		}
 		return err
 	})
 }
 
-// retry repeats call while it loses the connection or the session; again tells
-// it that this has happened. It does not spin: the library holds a call back
-// until it has a connection or has tried every server.
+// retry repeats call while it loses the connection or the session; again is true for
+// retries. It does not spin: the library blocks a call until it has a connection or has
+// tried every server.
 func retry(call func(again bool) error) error {
 	for began, again := time.Now(), false; ; again = true {
 		err := call(again)
@@ -214,8 +213,8 @@ func retry(call func(again bool) error) error {
 	}
 }
 
-// Crash cuts the connection as a crashed application does: what it registered
-// stays until ZooKeeper lets the session expire. Only Close may follow.
+// Crash closes the connection like a crashed application: its registrations stay until
+// the session expires. Only Close may follow.
 func (r *Registry) Crash() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -225,12 +224,12 @@ func (r *Registry) Crash() {
 	}
 }
 
-// Close ends the session, and with it everything that it registered, and waits.
-// It may be called twice, and while ZooKeeper is away.
+// Close ends the session, and with it all registrations, and waits. It may be called
+// twice, and while ZooKeeper is unavailable.
 func (r *Registry) Close() {
 	r.conn.Close()
-	// A server that accepts and does not answer would hold the library for ten
-	// receive timeouts (it sets that deadline for its handshake).
+	// A server that accepts and does not answer would block the library for ten receive
+	// timeouts (its deadline for the handshake).
 	r.Crash()
 	<-r.done
 }

@@ -12,42 +12,42 @@ import (
 
 const keptFailures = 20
 
-// Failure is one request that did not get the answer it should.
+// Failure is a request that did not get the expected answer.
 type Failure struct {
 	At, Ended time.Time // when the request began and ended
 	Target
 	Err error
-	// Status is that of the answer, 0 when none came to its end.
+	// Status is the status of the answer, 0 without a complete one.
 	Status int
-	// Kept: the connection had answered before.
+	// Kept is true if the connection had answered before.
 	Kept bool
 	// Worker is the HAProxy process that answered, or that had answered on the
-	// connection, where HAProxy says so in HeaderWorker; else it is empty.
+	// connection, if HAProxy sets HeaderWorker; otherwise empty.
 	Worker string
-	// Instance is who answered or, where HAProxy says so in HeaderServer, to whom
-	// the request went; else it is empty.
+	// Instance is the instance that answered or, if HAProxy sets HeaderServer, the one
+	// that the request was sent to; otherwise empty.
 	Instance string
 }
 
 // Result is what a [Load] has counted.
 type Result struct {
-	Requests int // all of them, failed ones as well
+	Requests int // all of them, including failed ones
 	Failures int
-	// IdleCloses are those of the failures where a kept connection was found
-	// closed before the request was written.
+	// IdleCloses are the failures where a kept connection was found closed before the
+	// request was written.
 	IdleCloses int
-	// Instances counts the good answers by the instance that gave them.
+	// Instances counts the good answers by instance.
 	Instances  map[string]int
 	MaxLatency time.Duration
 	Began      time.Time
 	Elapsed    time.Duration
-	// Exhausted: MaxRequests was reached, so there was no load afterwards.
+	// Exhausted is true if MaxRequests was reached, after which there was no load.
 	Exhausted bool
 	// First are the first failures, at most 20.
 	First []Failure
 }
 
-// String tells the result in a few lines, the first failures with their times.
+// String summarizes the result in a few lines, with the first failures and their times.
 func (r Result) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d requests, %d failures, %d instances, slowest %s, in %s",
@@ -64,7 +64,7 @@ func (r Result) String() string {
 	return b.String()
 }
 
-// tally is the one place where the clients of a load count.
+// tally is where all clients of a load count.
 type tally struct {
 	mu     sync.Mutex
 	left   int
@@ -79,7 +79,7 @@ func (t *tally) begin(limit int) {
 	t.counts = Result{Began: time.Now(), Instances: make(map[string]int)}
 }
 
-// claim takes one of the requests that are left.
+// claim takes one of the remaining requests.
 func (t *tally) claim() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -91,7 +91,7 @@ func (t *tally) claim() bool {
 	return true
 }
 
-func (t *tally) add(began time.Time, target Target, a answer, err error) (f Failure, failed bool) {
+func (t *tally) add(began time.Time, target Target, a reply, err error) (f Failure, failed bool) {
 	ended := time.Now()
 	latency := ended.Sub(began)
 	t.mu.Lock()

@@ -12,7 +12,7 @@ import (
 
 const statsTimeout = 5 * time.Second
 
-// Server is one `server` of a backend as one HAProxy process has it.
+// Server is one `server` of a backend in one HAProxy process.
 type Server struct {
 	Backend, Name string
 	Addr          string // IP address; 0.0.0.0 for a slot never used
@@ -26,11 +26,11 @@ type Server struct {
 // `disabled` stays when a slot is made ready, and is harmless then.
 func (s Server) Serving() bool { return s.OpState == 2 && s.AdminState&^4 == 0 }
 
-// Endpoint is the server's `ip:port`.
+// Endpoint returns the server's `ip:port`.
 func (s Server) Endpoint() string { return net.JoinHostPort(s.Addr, strconv.Itoa(s.Port)) }
 
-// Serving returns the endpoints of the backend's servers that take requests,
-// sorted as text.
+// Serving returns the endpoints of the backend's servers that take requests, sorted as
+// text.
 func Serving(servers []Server, backend string) []string {
 	var endpoints []string
 	for _, s := range servers {
@@ -42,8 +42,8 @@ func Serving(servers []Server, backend string) []string {
 	return endpoints
 }
 
-// Stats sends one line to a stats socket and returns the answer. The whole is
-// bounded by 5 s: a dead worker's socket may accept and never answer.
+// Stats sends one line to a stats socket and returns the answer, within 5 s: the socket
+// of a dead worker may accept and never answer.
 func Stats(socket, command string) (string, error) {
 	conn, err := net.DialTimeout("unix", socket, statsTimeout)
 	if err != nil {
@@ -56,24 +56,24 @@ func Stats(socket, command string) (string, error) {
 	if _, err := io.WriteString(conn, command+"\n"); err != nil {
 		return "", fmt.Errorf("ask haproxy: %w", err)
 	}
-	answer, err := io.ReadAll(conn)
+	reply, err := io.ReadAll(conn)
 	if err != nil {
 		return "", fmt.Errorf("ask haproxy %q: %w", command, err)
 	}
-	return string(answer), nil
+	return string(reply), nil
 }
 
-// ServersState reads `show servers state` of the process behind a stats socket.
-// It is a parser of its own, so that assertions do not rest on the daemon's.
+// ServersState reads `show servers state` from a stats socket. It has its own parser,
+// so that assertions do not depend on the daemon's.
 func ServersState(socket string) ([]Server, error) {
-	answer, err := Stats(socket, "show servers state")
+	reply, err := Stats(socket, "show servers state")
 	if err != nil {
 		return nil, err
 	}
-	return parseServers(answer)
+	return parseServers(reply)
 }
 
-// parseServers reads the version line, the header, and one line a server.
+// parseServers parses the version line, the header, and one line per server.
 func parseServers(text string) ([]Server, error) {
 	version, rest, _ := strings.Cut(strings.TrimLeft(text, "\n"), "\n")
 	header, rest, _ := strings.Cut(rest, "\n")
@@ -122,14 +122,16 @@ func parseServers(text string) ([]Server, error) {
 	return servers, nil
 }
 
-// Info is what the worker behind a socket says of itself.
+// Info returns the pid and the number of clients that the worker behind a socket
+// reports.
 func Info(socket string) (pid, clients int, err error) {
 	text, err := Stats(socket, "show info")
 	return infoNumber(text, "Pid"), infoNumber(text, "CurrConns"), err
 }
 
-// PID is who answered `show info`, alone or among other requests; 0 is nobody.
-func PID(answer string) int { return infoNumber(answer, "Pid") }
+// PID returns the pid in an answer to `show info`, alone or among other requests; 0 if
+// there is none.
+func PID(reply string) int { return infoNumber(reply, "Pid") }
 
 func infoNumber(text, name string) (n int) {
 	for line := range strings.Lines(text) {

@@ -12,14 +12,14 @@ import (
 	"syscall"
 )
 
-// Signals that step the clock of a daemon that [BuildStepped] has built.
+// Signals that step the clock of a daemon built by [BuildStepped].
 const (
 	StepForward = syscall.Signal(40)
 	StepBack    = syscall.Signal(41)
 )
 
-// clockNow is the line of the time package by which all of a Go program learns the
-// time of day.
+// clockNow is the line of the time package that reads the time of day for the whole
+// program.
 const clockNow = "sec, nsec, mono := runtimeNow()"
 
 const clockSource = `package main
@@ -50,10 +50,10 @@ func init() {
 }
 `
 
-// BuildStepped builds the daemon in dir with a wall clock of its own, which steps by
-// an hour at a signal, as that of a machine does at a correction; its monotonic
-// clock goes on. The machine's own clock, which others use, is not touched. The
-// binary is the daemon's but for one line of the standard library.
+// BuildStepped builds the daemon in dir with its own wall clock, which steps by an hour
+// on a signal, as a machine's clock may when it is corrected; the monotonic clock is
+// unaffected. The machine's own clock is not touched. The binary differs from the
+// daemon's in one line of the standard library.
 func BuildStepped(ctx context.Context, dir string) (string, error) {
 	root, err := moduleRoot()
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// Wipe kills the server, forgets everything that was in it, sessions as well,
-// and starts it again on the same port.
+// Wipe kills the server, deletes all of its data, including sessions, and starts it
+// again on the same port.
 func (z *ZooKeeper) Wipe(ctx context.Context) error {
 	if err := z.Kill(); err != nil {
 		return err

@@ -6,24 +6,25 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// Wire is the network between clients and one server: a loopback port that
-// forwards to another, until it is told to do otherwise. Its methods may be
-// called from several goroutines.
+// Wire is the network between clients and one server: a loopback port that forwards to
+// another, and can be made to fail. Its methods may be called from several goroutines.
 type Wire struct {
 	target string
 	port   int
 
 	mu       sync.Mutex
-	listener net.Listener // nil while nobody listens
+	listener net.Listener // nil while it does not listen
 	open     map[*passage]bool
 	closed   bool
 	// forth and back are closed while bytes pass from clients and to them.
 	forth, back chan struct{}
 	delay       time.Duration
 	requests    map[int32]int
+	lie         func(number uint32, operation int32) []byte // nil: the server answers
 	session     session
 
 	running sync.WaitGroup
@@ -34,9 +35,10 @@ type passage struct {
 	client, server net.Conn
 	ctx            context.Context
 	cancel         context.CancelFunc
+	lies           atomic.Bool // nothing from the server passes any more
 }
 
-// NewWire listens on a port of its own and forwards to target, `ip:port`.
+// NewWire listens on a new port and forwards to target, `ip:port`.
 func NewWire(target string) (*Wire, error) {
 	port, err := FreePort()
 	if err != nil {
@@ -55,15 +57,19 @@ func passing() chan struct{} {
 	return c
 }
 
-// Addr is where clients connect.
+// Addr returns the address for clients.
 func (w *Wire) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(w.port)) }
 
-// Forward lets everything pass, also what was held back.
+// Forward lets everything pass, including what was held back.
 func (w *Wire) Forward() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.pass(true, true)
 	w.delay = 0
+	if w.lie != nil {
+		w.lie = nil
+		w.closePassages()
+	}
 	if w.listener != nil {
 		return nil
 	}
@@ -76,14 +82,14 @@ func (w *Wire) Forward() error {
 	return nil
 }
 
-// Cut closes all connections; the next ones are welcome.
+// Cut closes all connections; new ones are accepted.
 func (w *Wire) Cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.cut()
+	w.closePassages()
 }
 
-// Refuse closes all connections and refuses others, until Forward.
+// Refuse closes all connections and refuses new ones, until Forward.
 func (w *Wire) Refuse() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -91,11 +97,11 @@ func (w *Wire) Refuse() {
 		_ = w.listener.Close()
 		w.listener = nil
 	}
-	w.cut()
+	w.closePassages()
 }
 
-// Silence lets nothing pass, either way, until Forward: connections stay open,
-// new ones are accepted, and not even an end is seen on the other side.
+// Silence lets nothing pass in either direction until Forward: connections stay open,
+// new ones are accepted, and not even a close is forwarded.
 func (w *Wire) Silence() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -109,15 +115,14 @@ func (w *Wire) Mute() {
 	w.pass(true, false)
 }
 
-// Delay lets every answer pass that much later, from now on, until Forward.
+// Delay delays every answer from now on, until Forward.
 func (w *Wire) Delay(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.delay = d
 }
 
-// Requests returns how many requests with an operation have come since the last
-// call with it.
+// Requests returns how many requests with an operation have passed since its last call.
 func (w *Wire) Requests(operation int32) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -126,12 +131,12 @@ func (w *Wire) Requests(operation int32) int {
 	return n
 }
 
-// Close ends everything and waits for it. It may be called twice.
+// Close closes everything and waits. It may be called twice.
 func (w *Wire) Close() {
 	w.Refuse()
 	w.mu.Lock()
 	w.closed = true
-	w.cut()
+	w.closePassages()
 	w.mu.Unlock()
 	w.running.Wait()
 }
@@ -153,7 +158,7 @@ func (w *Wire) pass(forth, back bool) {
 	change(&w.back, back)
 }
 
-func (w *Wire) cut() {
+func (w *Wire) closePassages() {
 	for p := range w.open {
 		p.end()
 	}
@@ -192,13 +197,22 @@ func (w *Wire) connect(client net.Conn) {
 	w.open[p] = true
 	w.mu.Unlock()
 
-	counter := &requestCounter{each: w.count}
+	counter := &requestCounter{each: func(number uint32, operation int32) {
+		w.count(operation)
+		if reply, lies := w.lying(p, number, operation); lies {
+			_, _ = client.Write(reply) // the pump notices a client that is gone
+		}
+	}}
 	forth := &pump{passage: p, to: server, from: client, seen: counter.feed, rule: func() (chan struct{}, time.Duration) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		return w.forth, 0
 	}}
-	back := &pump{passage: p, to: client, from: server, seen: w.session.listen(), rule: func() (chan struct{}, time.Duration) {
+	listen := w.session.listen()
+	back := &pump{passage: p, to: client, from: server, seen: func(b []byte) bool {
+		listen(b)
+		return !p.lies.Load()
+	}, rule: func() (chan struct{}, time.Duration) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		return w.back, w.delay

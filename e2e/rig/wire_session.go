@@ -11,9 +11,8 @@ import (
 	"time"
 )
 
-// hello is ZooKeeper's answer to a handshake: length (4), protocol (4), timeout
-// (4), session (8), length of the password (4), password (16), and more that does
-// not matter.
+// ZooKeeper's answer to a handshake: length (4), protocol (4), timeout (4), session
+// (8), length of the password (4), password (16), and more that does not matter.
 const (
 	helloSize     = 40
 	passwordSize  = 16
@@ -23,14 +22,14 @@ const (
 	closeSession = ^uint32(10) // ZooKeeper's operation -11
 )
 
-// session is what a client needs to be the owner of a session: the last that was
-// given through a wire. The zero value is none.
+// session is what a client needs to own a session: the last one established through a
+// wire. The zero value is none.
 type session struct {
 	mu   sync.Mutex
 	last [helloSize]byte
 }
 
-// listen returns what looks for a session in the answers of one connection.
+// listen returns a function that looks for a session in the answers of one connection.
 func (s *session) listen() func([]byte) {
 	var hello []byte
 	return func(b []byte) {
@@ -46,10 +45,9 @@ func (s *session) listen() func([]byte) {
 	}
 }
 
-// CloseSession ends the last session that a client of ZooKeeper got through the
-// wire, as somebody does who knows its password. The client is not asked; it
-// connects again, and may take the session back before it is closed: then it is
-// tried again.
+// CloseSession closes the last session established through the wire, as anyone who
+// knows its password can. The client is not involved; it reconnects, and may take the
+// session back before it is closed: then the close is retried.
 func (w *Wire) CloseSession(ctx context.Context) error {
 	w.session.mu.Lock()
 	hello := w.session.last
@@ -57,7 +55,7 @@ func (w *Wire) CloseSession(ctx context.Context) error {
 	if binary.BigEndian.Uint64(hello[sessionAt:]) == 0 {
 		return errors.New("close a session: none was seen")
 	}
-	// Length, protocol, the last change that was seen, timeout, session, password.
+	// Length, protocol, last seen change, timeout, session, password.
 	request := binary.BigEndian.AppendUint32(nil, 4+8+4+8+4+passwordSize)
 	request = append(request, make([]byte, 4+8)...)
 	request = append(request, hello[8:]...)
@@ -71,8 +69,8 @@ func (w *Wire) CloseSession(ctx context.Context) error {
 	return nil
 }
 
-// closeOnce returns nil when the server says that it has closed the session, or
-// that it does not know it.
+// closeOnce returns nil if the server reports that it has closed the session or does
+// not know it.
 func closeOnce(ctx context.Context, server string, request []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, closingWithin)
 	defer cancel()

@@ -1,6 +1,7 @@
 package rig_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -14,7 +15,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// echo is a server that says what it hears.
+// echo is a server that returns what it receives.
 func echo(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -57,7 +58,7 @@ func TestWire(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// hears waits at most that long and returns how long it took.
+	// hears waits for an answer for at most within, and returns how long that took.
 	hears := func(c net.Conn, within time.Duration) (time.Duration, error) {
 		began := time.Now()
 		_ = c.SetReadDeadline(began.Add(within))
@@ -142,7 +143,7 @@ func TestWire(t *testing.T) {
 	}
 }
 
-func TestWireClosesASession(t *testing.T) {
+func TestWireClosesSession(t *testing.T) {
 	t.Parallel()
 	zookeeper, err := rig.StartZooKeeper(t.Context(), rig.ZooKeeperOptions{Dir: t.TempDir()})
 	if err != nil {
@@ -182,5 +183,43 @@ func TestWireClosesASession(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// A lying wire forwards the handshake, and then answers itself until Forward.
+func TestWireLies(t *testing.T) {
+	t.Parallel()
+	w, err := rig.NewWire(echo(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	w.Lie(func(number uint32, operation int32) []byte { return rig.Answer(number, []byte{byte(operation)}) })
+	c, err := net.Dial("tcp", w.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	ask := func(request, want []byte) {
+		t.Helper()
+		got := make([]byte, len(want))
+		if _, err := c.Write(request); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%x, %v; want %x", got, err, want)
+		}
+	}
+	handshake := []byte{0, 0, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8}
+	ask(handshake, handshake)
+	for number := range byte(2) {
+		ask([]byte{0, 0, 0, 8, 0, 0, 0, number, 0, 0, 0, 12}, rig.Answer(uint32(number), []byte{12}))
+	}
+	if err := w.Forward(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the connection outlived the lies: %v", err)
 	}
 }

@@ -27,8 +27,8 @@ const (
 	zookeeperStop = 10 * time.Second
 )
 
-// zoo.cfg of a server. forceSync=no leaves the flushing to the kernel: a
-// killed process loses nothing by it, and a slow disk does not get into timings.
+// zoo.cfg of a server. forceSync=no leaves flushing to the kernel: a killed process
+// loses nothing, and a slow disk does not affect timings.
 const zookeeperConfig = `dataDir=%s
 tickTime=200
 initLimit=10
@@ -42,35 +42,35 @@ admin.enableServer=false
 4lw.commands.whitelist=*
 `
 
-// ZooKeeperOptions describe a server. Zero values stand for the usual.
+// ZooKeeperOptions describe a server. Zero values stand for the defaults.
 type ZooKeeperOptions struct {
-	// Dir is where the server's folder is made: the system's folder for
-	// temporary files.
+	// Dir is where the server's directory is created; default: the system's directory
+	// for temporary files.
 	Dir string
-	// TLS makes the server speak nothing else; nil is in the clear.
+	// TLS makes the server accept only TLS; nil means no TLS.
 	TLS *ZooKeeperTLS
-	// Lines are more of its zoo.cfg.
+	// Lines are more lines of its zoo.cfg.
 	Lines []string
-	// Heap is the memory that it may use, as Java writes it: 128m.
+	// Heap is its maximum heap in Java's notation: 128m.
 	Heap string
 
-	id int // in an ensemble; 0 is alone
+	id int // in an ensemble; 0 without one
 }
 
-// ZooKeeper is Debian's ZooKeeper as one server on a loopback port. Its data
-// stay over Stop and Kill, and so do sessions that have not expired. Its methods
-// may be called from several goroutines.
+// ZooKeeper is Debian's ZooKeeper as a single server on a loopback port. Its data
+// survive Stop and Kill, and so do sessions that have not expired. Its methods may be
+// called from several goroutines.
 type ZooKeeper struct {
 	dir  string
 	port int
 	heap string
-	tls  *tls.Config // a client's; nil is in the clear
+	tls  *tls.Config // for clients; nil means no TLS
 
 	mu     sync.Mutex
-	server *child // nil when it was stopped
+	server *child // nil while it is stopped
 }
 
-// StartZooKeeper makes a folder for the server, starts it and waits until it
+// StartZooKeeper creates a directory for the server, starts it and waits until it
 // serves.
 func StartZooKeeper(ctx context.Context, options ZooKeeperOptions) (*ZooKeeper, error) {
 	z, err := prepareZooKeeper(options)
@@ -83,7 +83,7 @@ func StartZooKeeper(ctx context.Context, options ZooKeeperOptions) (*ZooKeeper, 
 	return z, nil
 }
 
-// prepareZooKeeper makes the server's folder and starts nothing.
+// prepareZooKeeper creates the server's directory without starting anything.
 func prepareZooKeeper(options ZooKeeperOptions) (*ZooKeeper, error) {
 	if _, err := os.Stat(zookeeperJar); err != nil {
 		return nil, fmt.Errorf("%w (run `make setup`)", err)
@@ -128,19 +128,19 @@ func (z *ZooKeeper) prepare(options ZooKeeperOptions) error {
 	return os.WriteFile(filepath.Join(z.dir, "zoo.cfg"), []byte(text), 0o600)
 }
 
-// Addr returns the server's `127.0.0.1:port`; it is the same after a restart.
+// Addr returns the server's `127.0.0.1:port`, which survives a restart.
 func (z *ZooKeeper) Addr() string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(z.port))
 }
 
-// zookeeperJars are what the jar's manifest does not name: the log, and what
-// Netty needs for TLS.
+// zookeeperJars are missing in the jar's manifest: the log, and what Netty needs for
+// TLS.
 func zookeeperJars() []string {
 	return []string{zookeeperJar, jars + "slf4j-simple.jar", jars + "netty-codec.jar", jars + "netty-resolver.jar", jars + "netty-transport-native-unix-common.jar"}
 }
 
-// Start starts a stopped server again, with the same port and data, and waits
-// until it serves, at most 60 s. A server that runs is an error.
+// Start starts a stopped server again, with the same port and data, and waits until it
+// serves, for 60 s at most. A running server is an error.
 func (z *ZooKeeper) Start(ctx context.Context) error {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -152,9 +152,10 @@ func (z *ZooKeeper) Start(ctx context.Context) error {
 		return fmt.Errorf("start zookeeper: %w", err)
 	}
 	defer log.Close()
-	// Nothing in the arguments names the folder, so that the server is not taken for a process of the daemon
-	// when both have the same parent folder.
+	// The arguments do not name the directory, so that the server is not mistaken for a
+	// process of the daemon when both have the same parent directory.
 	cmd := exec.Command("java", "-Xmx"+z.heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
+		"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", // the messages of its start do not matter
 		"-cp", strings.Join(zookeeperJars(), ":"),
 		"org.apache.zookeeper.server.quorum.QuorumPeerMain", "zoo.cfg")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = z.dir, log, log
@@ -171,9 +172,9 @@ func (z *ZooKeeper) Start(ctx context.Context) error {
 			giveUp()
 			return fmt.Errorf("it ended: %s", server.state())
 		}
-		answer, err := z.FourLetter("srvr")
-		if err == nil && !strings.Contains(answer, "Mode: ") {
-			err = errors.New(strings.TrimSpace(answer))
+		reply, err := z.FourLetter("srvr")
+		if err == nil && !strings.Contains(reply, "Mode: ") {
+			err = errors.New(strings.TrimSpace(reply))
 		}
 		return err
 	})
@@ -185,8 +186,8 @@ func (z *ZooKeeper) Start(ctx context.Context) error {
 	return nil
 }
 
-// FourLetter sends one of ZooKeeper's four-letter commands (srvr, cons, wchs, …)
-// and returns the answer.
+// FourLetter sends one of ZooKeeper's four-letter commands (srvr, cons, wchs, …) and
+// returns the answer.
 func (z *ZooKeeper) FourLetter(command string) (string, error) {
 	conn, err := dialWith(z.tls, "tcp", z.Addr(), time.Second)
 	if err != nil {
@@ -199,16 +200,15 @@ func (z *ZooKeeper) FourLetter(command string) (string, error) {
 	if _, err := io.WriteString(conn, command); err != nil {
 		return "", err
 	}
-	answer, err := io.ReadAll(conn)
-	return string(answer), err
+	reply, err := io.ReadAll(conn)
+	return string(reply), err
 }
 
-// Stop ends the server with SIGTERM, after 10 s with SIGKILL, and waits for it.
-// A stopped server is no error.
+// Stop ends the server with SIGTERM, after 10 s with SIGKILL, and waits for it. A
+// stopped server is not an error.
 func (z *ZooKeeper) Stop() error { return z.end(func(c *child) { c.stop(zookeeperStop) }) }
 
-// Kill ends the server with SIGKILL and waits for it. A stopped server is no
-// error.
+// Kill ends the server with SIGKILL and waits for it. A stopped server is not an error.
 func (z *ZooKeeper) Kill() error { return z.end((*child).kill) }
 
 func (z *ZooKeeper) end(how func(*child)) error {
@@ -226,7 +226,7 @@ func (z *ZooKeeper) Pause() error {
 	if err := z.signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
-	// The threads stop one after another, each at its own next chance.
+	// The threads stop one after another.
 	return Eventually(context.Background(), zookeeperStop, z.frozen)
 }
 
@@ -260,17 +260,17 @@ func (z *ZooKeeper) signal(sig syscall.Signal) error {
 	return z.server.signal(sig)
 }
 
-// Connect is [ConnectRegistry] with this server, in TLS if it speaks that.
+// Connect is [ConnectRegistry] with this server, over TLS if it uses that.
 func (z *ZooKeeper) Connect(ctx context.Context, timeout time.Duration) (*Registry, error) {
-	return connectRegistry(ctx, z.Addr(), timeout, z.tls)
+	return connect(ctx, z.Addr(), timeout, z.tls)
 }
 
-// Close kills the server and removes its folder. It may be called twice.
+// Close kills the server and removes its directory. It may be called twice.
 func (z *ZooKeeper) Close() error {
 	return errors.Join(z.Kill(), os.RemoveAll(z.dir))
 }
 
-// LogTail is the end of the server's log.
+// LogTail returns the end of the server's log.
 func (z *ZooKeeper) LogTail() string {
 	text, err := os.ReadFile(filepath.Join(z.dir, zookeeperLog))
 	if err != nil {

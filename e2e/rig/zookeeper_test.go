@@ -13,8 +13,8 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// A server is killed, started, frozen and stopped while applications are
-// registered; one of them crashes.
+// A server is killed, started, frozen and stopped while applications are registered;
+// one of them crashes.
 func TestZooKeeper(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -53,7 +53,7 @@ func TestZooKeeper(t *testing.T) {
 		t.Errorf("children %v, %v, want two", got, err)
 	}
 
-	// What a crashed application registered goes with its session.
+	// The registrations of a crashed application end with its session.
 	crashes.Crash()
 	only := func(want ...string) error {
 		return rig.Eventually(ctx, 20*time.Second, func() error {
@@ -71,7 +71,7 @@ func TestZooKeeper(t *testing.T) {
 		t.Error(err)
 	}
 
-	// Data and sessions outlive the server.
+	// Data and sessions survive the server.
 	for _, end := range []func() error{server.Kill, server.Stop} {
 		if err := end(); err != nil {
 			t.Fatal(err)
@@ -90,7 +90,7 @@ func TestZooKeeper(t *testing.T) {
 		t.Error("started twice: no error")
 	}
 
-	// A call goes on over a restart.
+	// A call survives a restart.
 	if err := server.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -110,14 +110,14 @@ func TestZooKeeper(t *testing.T) {
 	if err := server.Pause(); err != nil {
 		t.Fatal(err)
 	}
-	if answer, err := server.FourLetter("srvr"); err == nil {
-		t.Errorf("a frozen server answers %q", answer)
+	if reply, err := server.FourLetter("srvr"); err == nil {
+		t.Errorf("a frozen server answers %q", reply)
 	}
 	if err := server.Resume(); err != nil {
 		t.Fatal(err)
 	}
 
-	if err := app.Retire(ctx, 20*time.Millisecond); err != nil {
+	if err := app.Retire(ctx, 20*time.Millisecond, func() error { return nil }); err != nil {
 		t.Error(err)
 	}
 	if got, err := stays.Children(node); len(got) != 0 || err != nil {

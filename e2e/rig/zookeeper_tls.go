@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// ZooKeeperTLS is how a server speaks TLS.
+// ZooKeeperTLS is the TLS configuration of a server.
 type ZooKeeperTLS struct {
 	// Authority signs the server's certificate, and those of its clients.
 	Authority *Authority
-	// Hosts are whom the server's certificate is for: 127.0.0.1.
+	// Hosts are the names in the server's certificate; default: 127.0.0.1.
 	Hosts []string
-	// Asks makes the server want a certificate of each client.
+	// Asks makes the server require a client certificate.
 	Asks bool
 }
 
-// lines of zoo.cfg. ZooKeeper takes key and certificate from one file, whose name
-// ends in .pem.
+// lines returns lines of zoo.cfg. ZooKeeper reads key and certificate from one file,
+// whose name ends in .pem.
 func (z *ZooKeeperTLS) lines(dir string, port int) ([]string, error) {
 	hosts := z.Hosts
 	if hosts == nil {
@@ -56,8 +56,7 @@ func (z *ZooKeeperTLS) lines(dir string, port int) ([]string, error) {
 	}, nil
 }
 
-// Client is what a client with a certificate of the authority speaks to the
-// server, which the authority vouches for, with.
+// Client returns the TLS configuration of a client with a certificate of the authority.
 func (z *ZooKeeperTLS) Client() (*tls.Config, error) {
 	issued, err := z.Authority.Issue("client")
 	if err != nil {
@@ -76,7 +75,7 @@ func (z *ZooKeeperTLS) Client() (*tls.Config, error) {
 	return c, nil
 }
 
-// dialWith connects, and in TLS unless secure is nil.
+// dialWith dials, with TLS unless secure is nil.
 func dialWith(secure *tls.Config, network, address string, timeout time.Duration) (net.Conn, error) {
 	dialer := &net.Dialer{Timeout: timeout}
 	if secure == nil {

@@ -41,7 +41,7 @@ func TestZooKeeperWithTLS(t *testing.T) {
 				t.Errorf("%v, %v", got, err)
 			}
 
-			// In the clear nobody gets in.
+			// Without TLS no client gets in.
 			short, stop := context.WithTimeout(ctx, 2*time.Second)
 			defer stop()
 			if plain, err := rig.ConnectRegistry(short, z.Addr(), 5*time.Second); err == nil {

@@ -1,0 +1,121 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/config"
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
+	"github.com/haproxy-zk/haproxy-zk/plan"
+	"github.com/haproxy-zk/haproxy-zk/supervisor"
+	"github.com/haproxy-zk/haproxy-zk/syncer"
+)
+
+// Options are what to check besides the proxies, and how.
+type Options struct {
+	// HTTPAddr and LogListen are host:port; LogListen may be empty.
+	HTTPAddr, LogListen string
+	RunDir, StateDir    string
+	// Online also checks against ZooKeeper, which takes a few seconds per proxy.
+	Online bool
+	Reaper *supervisor.Reaper
+}
+
+func (o Options) plans() plan.Options { return plan.Options{RunDir: o.RunDir, Reaper: o.Reaper} }
+
+// Run checks the configuration and warnings returned by read, and everything that can
+// be checked on this host without starting anything. It blocks until HAProxy, and
+// ZooKeeper, have answered; once ctx is done its findings are incomplete.
+func Run(ctx context.Context, o Options, read func() (*config.Config, []config.Problem, error)) *Findings {
+	found := &Findings{}
+	cfg, warnings, err := read()
+	found.add(judgeConfiguration(cfg, warnings, err)...)
+	if cfg == nil {
+		return found
+	}
+	found.add(checkFolder("", "RUN_DIR", o.RunDir)...)
+	for _, f := range checkFolder("", "STATE_DIR", o.StateDir) {
+		f.Severity = isWarning
+		f.Text += ": a start without ZooKeeper will serve nothing"
+		found.add(f)
+	}
+	query := listening{network: "tcp", addr: o.HTTPAddr, where: "HTTP_ADDR"}
+	var listens []listening
+	plans := make(map[string]*plan.Plan)
+	for _, p := range cfg.Proxies {
+		now := runningOf(p)
+		query.ours = query.ours || now.locked
+		all, pl := checkProxy(ctx, o, p, now, found)
+		plans[p.Name] = pl
+		for _, l := range all {
+			l.ours = now.locked || len(now.pids) > 0
+			listens = append(listens, l)
+		}
+	}
+	listens = append(listens, query)
+	own := syncer.NewListeners()
+	own.Set(addresses(listens))
+	for _, p := range cfg.Proxies {
+		var groups []string
+		if o.Online {
+			var more []finding
+			more, groups = checkOnline(ctx, p, own)
+			found.add(more...)
+		}
+		if pl := plans[p.Name]; pl != nil {
+			found.add(checkDiscovered(ctx, o.Reaper, pl, groups, cfg.Variables)...)
+		}
+	}
+	found.add(judgeClashes(listens)...)
+	if o.LogListen != "" {
+		listens = append(listens, listening{network: "udp", addr: o.LogListen, where: "LOG_LISTEN", ours: query.ours})
+	}
+	for _, l := range listens {
+		if !l.ours {
+			found.add(checkListen(l)...)
+		}
+	}
+	return found
+}
+
+// checkProxy checks one proxy. It returns the addresses that the proxy would listen on,
+// and its plan if that is valid.
+func checkProxy(ctx context.Context, o Options, p config.Proxy, now running, found *Findings) ([]listening, *plan.Plan) {
+	found.add(checkFiles(p)...)
+	found.add(now.note(p)...)
+	pl, err := plan.New(ctx, o.plans(), p)
+	if err != nil {
+		found.add(judgePlan(p, err)...)
+		// Already reported, unless HAProxy is missing.
+		found.add(judgePlan(p, parseTemplate(p))...)
+		return configuredListens(p), nil
+	}
+	rendered := pl.Render()
+	slots := pl.Slots()
+	wanted, needed := haproxy.Files(rendered, slots, 0)
+	clock := time.Now()
+	found.add(judgeVersion(p, pl.Frame.Version, clock)...)
+	found.add(checkTemplate(ctx, o.Reaper, subject{Plan: pl}, rendered)...)
+	found.add(judgeReach(p.Name, pl.Backends, rendered)...)
+	found.add(checkIdentity(pl)...)
+	found.add(checkLimit(p, wanted, needed)...)
+	if maxconn, few := pl.FittedMaxConn(); few {
+		found.add(finding{
+			Proxy: p.Name, Severity: isWarning, Where: p.Name,
+			Text:   fmt.Sprintf("the limit of %d open files allows %d connections, others wait until one ends", pl.Frame.Files, maxconn),
+			Remedy: supervisor.MoreFiles(65536),
+		})
+	}
+	groups := plural(len(p.Groups), "group")
+	if p.Discover != nil {
+		groups += " and those that are discovered"
+	}
+	found.good = append(found.good, summary{
+		proxy:   p.Name,
+		haproxy: strings.Join(append([]string{"HAProxy " + pl.Frame.Version.String()}, pl.Frame.Version.Describe(clock)...), "\n    "),
+		text:    fmt.Sprintf("%s, HAProxy %s, %s, %s wanted", groups, pl.Frame.Version, plural(slots, "slot"), plural(int(wanted), "descriptor")),
+	})
+	return renderedListens(pl, rendered), pl
+}

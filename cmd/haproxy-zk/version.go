@@ -1,0 +1,114 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/haproxy-zk/haproxy-zk/config"
+	"github.com/haproxy-zk/haproxy-zk/plan"
+	"github.com/haproxy-zk/haproxy-zk/supervisor"
+)
+
+// version and commit are set by the linker.
+var (
+	version = "dev"
+	commit  string
+)
+
+const versionHelp = `version prints the version of haproxy-zk, the commit and the Go release that it was
+built from, and the version of each HAProxy that the configuration names, until when it
+is supported, and what it can do. If the configuration cannot be read, that is haproxy
+on PATH, or the variable EXEC.`
+
+func newVersion(s *settings) *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "print the versions of haproxy-zk, Go and HAProxy",
+		Long:    versionHelp,
+		Example: "  haproxy-zk version\n  haproxy-zk --version",
+		Args:    noArgs,
+		// Wrong settings are no reason to keep the version secret.
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) { _ = s.load(cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return s.printVersion(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+}
+
+func (s *settings) printVersion(ctx context.Context, stdout, stderr io.Writer) error {
+	_, err := fmt.Fprintf(stdout, "haproxy-zk %s\ncommit %s\n%s %s/%s\n", version, builtFrom(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	if err != nil {
+		return err
+	}
+	reaper, stop, err := supervisor.StartReaper(s.logger(stderr))
+	if err != nil {
+		return err
+	}
+	defer stop()
+	for _, executable := range s.executables() {
+		if _, err := fmt.Fprintln(stdout, "HAProxy", describe(ctx, reaper, executable, time.Now())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// describe returns an HAProxy's version and path, or why there are none. Below the version
+// are until when it is supported, and what it can do.
+func describe(ctx context.Context, reaper *supervisor.Reaper, executable string, now time.Time) string {
+	path, err := exec.LookPath(executable)
+	if err != nil {
+		return "unknown: " + err.Error()
+	}
+	v, err := plan.HAProxyVersion(ctx, reaper, path)
+	if err != nil {
+		return "unknown: " + err.Error()
+	}
+	return strings.Join(append([]string{fmt.Sprintf("%s (%s)", v, path)}, v.Describe(now)...), "\n    ")
+}
+
+// executables are those of the configuration, each once.
+func (s *settings) executables() []string {
+	var found []string
+	if cfg, _, err := s.configuration(); err == nil {
+		for _, p := range cfg.Proxies {
+			if !slices.Contains(found, p.Exec) {
+				found = append(found, p.Exec)
+			}
+		}
+	}
+	if len(found) == 0 {
+		found = []string{cmp.Or(s.environment["EXEC"], config.DefaultExec)}
+	}
+	return found
+}
+
+// builtFrom is the commit, of a checkout with changes with a plus sign.
+func builtFrom() string {
+	if commit != "" {
+		return commit
+	}
+	info, known := debug.ReadBuildInfo()
+	if !known {
+		return "unknown"
+	}
+	settings := make(map[string]string)
+	for _, setting := range info.Settings {
+		settings[setting.Key] = setting.Value
+	}
+	revision := cmp.Or(settings["vcs.revision"], "unknown")
+	if settings["vcs.modified"] == "true" {
+		revision += "+"
+	}
+	return revision
+}

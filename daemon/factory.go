@@ -1,0 +1,155 @@
+package daemon
+
+import (
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/daemon/host"
+	"github.com/haproxy-zk/haproxy-zk/hactl"
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
+	"github.com/haproxy-zk/haproxy-zk/plan"
+	"github.com/haproxy-zk/haproxy-zk/state"
+	"github.com/haproxy-zk/haproxy-zk/supervisor"
+	"github.com/haproxy-zk/haproxy-zk/syncer"
+)
+
+const (
+	// A stats socket answers within a millisecond, or within 100 ms for the state of
+	// 20,000 servers.
+	socketTimeout  = 2 * time.Second
+	resyncEvery    = time.Second
+	heartbeatEvery = 2 * time.Second
+)
+
+// factory creates the parts of each proxy: HAProxy, controller and syncer.
+type factory struct {
+	opts       Options
+	log        *slog.Logger
+	reaper     *supervisor.Reaper
+	directory  *directory
+	stopping   *stopping
+	supervisor *supervisor.Metrics
+	hactl      *hactl.Metrics
+	syncer     *syncer.Metrics
+	state      *state.Metrics
+
+	// listeners are the addresses of all proxies and our own.
+	listeners *syncer.Listeners
+
+	// kept are the proxies of the last accepted configuration.
+	kept map[string]*proxy
+}
+
+func newFactory(o Options, reaper *supervisor.Reaper, stopping *stopping) *factory {
+	return &factory{
+		opts:       o,
+		log:        o.Logger,
+		reaper:     reaper,
+		directory:  &directory{},
+		stopping:   stopping,
+		supervisor: supervisor.NewMetrics(o.Metrics),
+		hactl:      hactl.NewMetrics(o.Metrics),
+		syncer:     syncer.NewMetrics(o.Metrics),
+		state:      state.NewMetrics(o.Metrics),
+		listeners:  syncer.NewListeners(),
+	}
+}
+
+// arrange applies the plans and returns the proxies that are to run from now on. It
+// must be called by one goroutine only.
+func (r *factory) arrange(plans []*plan.Plan) []supervisor.Proxy {
+	r.directory.arrange(plans)
+	r.listeners.Set(listenersOf(r.opts.HTTPAddr, plans))
+	if err := recordOf(r.opts, plans).Write(r.opts.RunDir); err != nil {
+		r.log.Warn("cannot record what is running, status and stop --haproxy may not find HAProxy after a crash", "error", err)
+	}
+	before := r.kept
+	r.kept = make(map[string]*proxy, len(plans))
+	var set []supervisor.Proxy
+	var grace time.Duration
+	for _, pl := range plans {
+		grace = max(grace, pl.StopGrace)
+		proxy := supervisor.Proxy{Name: pl.Name, Fingerprint: pl.Fingerprint()}
+		m := before[pl.Name]
+		if m != nil && m.plan.Load().Fits(pl) {
+			proxy.Change = func() { m.change(pl) }
+		} else {
+			m = newProxy(r, pl)
+		}
+		if maxconn, few := pl.FittedMaxConn(); few {
+			r.log.Warn("open-file limit allows few connections, further clients wait", "proxy", pl.Name, "maxconn", maxconn, "open_files", pl.Frame.Files)
+		}
+		proxy.Run = m.run
+		r.kept[pl.Name] = m
+		set = append(set, proxy)
+	}
+	r.opts.Parent.Grace(grace)
+	return set
+}
+
+// recordOf returns the record of a haproxy-zk with these options and plans.
+func recordOf(o Options, plans []*plan.Plan) host.Record {
+	r := host.Record{HTTPAddr: o.HTTPAddr, LogListen: o.LogListen, Proxies: []host.RecordedProxy{}}
+	for _, pl := range plans {
+		r.Proxies = append(r.Proxies, host.RecordedProxy{
+			Name: pl.Name, ConfFile: pl.ConfFile, PIDFile: pl.PIDFile, SocketFiles: pl.SocketFiles, StopGrace: pl.StopGrace,
+		})
+	}
+	return r
+}
+
+// listenersOf returns the addresses on which the query API and the proxies listen,
+// including those of the templates, except those given as names or variables.
+func listenersOf(httpAddr string, plans []*plan.Plan) []netip.AddrPort {
+	all := []string{httpAddr}
+	for _, pl := range plans {
+		for _, l := range plan.Listens(pl.Render()) {
+			all = append(all, l.Addr)
+		}
+	}
+	return plan.Addresses(all)
+}
+
+// haproxy and controller are created once per proxy, a syncer once per plan.
+func (r *factory) haproxy(pl *plan.Plan, log *slog.Logger) *supervisor.HAProxy {
+	return supervisor.New(supervisor.Options{
+		Proxy:         pl.Name,
+		Exec:          pl.Executable,
+		ConfFile:      pl.ConfFile,
+		PIDFile:       pl.PIDFile,
+		Record:        filepath.Join(r.opts.RunDir, pl.Name+recordSuffix),
+		WorkerUID:     pl.WorkerUID(),
+		Sockets:       pl.SocketFiles,
+		StopGrace:     pl.StopGrace,
+		GraceStarts:   r.stopping.graceStarts,
+		GraceOver:     r.stopping.graceOver,
+		Detach:        r.stopping.detached,
+		HardStopAfter: pl.HardStopAfter,
+		Reaper:        r.reaper,
+		Prober:        haproxy.Prober{Sockets: pl.SocketFiles, Timeout: socketTimeout},
+		Said:          (&haproxyMessages{log: log.With("component", "supervisor")}).said,
+		Logger:        log.With("component", "supervisor"),
+		Metrics:       r.supervisor,
+	})
+}
+
+func (r *factory) controller(pl *plan.Plan, haproxy hactl.Reloader, log *slog.Logger) *hactl.Controller {
+	l := pl.Layout(r.reaper)
+	return hactl.New(hactl.Options{
+		Proxy:     pl.Name,
+		Template:  l.Template,
+		Frame:     l.Frame,
+		Backends:  l.Backends,
+		Discover:  l.Discover,
+		Current:   l.Current,
+		Reloader:  haproxy,
+		StartWait: r.opts.StartWait,
+		Resync:    resyncEvery,
+		Heartbeat: heartbeatEvery,
+		Timeout:   socketTimeout,
+		Logger:    log.With("component", "hactl"),
+		Metrics:   r.hactl,
+	})
+}

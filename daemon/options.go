@@ -1,0 +1,72 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/haproxy-zk/haproxy-zk/config"
+	"github.com/haproxy-zk/haproxy-zk/plan"
+	"github.com/haproxy-zk/haproxy-zk/supervisor"
+	"github.com/haproxy-zk/haproxy-zk/systemd"
+)
+
+// Options of the daemon. All are required except Config, LogListen, PIDFile, Parent and
+// Systemd. They must not be modified.
+type Options struct {
+	// Version and Config, the configuration file, are logged.
+	Version, Config string
+	// HTTPAddr and LogListen are host:port. LogListen is UDP; empty disables it.
+	HTTPAddr, LogListen string
+	RunDir, StateDir    string
+	// StartWait is how long the start of HAProxy waits for ZooKeeper.
+	StartWait time.Duration
+	// PIDFile is written at the start and removed at the end; empty disables it.
+	PIDFile string
+
+	// Configuration reads the configuration and returns its warnings as well. It may
+	// block.
+	Configuration func() (*config.Config, []config.Problem, error)
+	// Plans plans the proxies of a configuration, and returns those that it can plan.
+	// Its error has a line for each problem of the others.
+	Plans func(context.Context, plan.Options, *config.Config) ([]*plan.Plan, error)
+	// Accept returns why HAProxy rejects the configuration of a plan, one line per
+	// reason; nil if it accepts it.
+	Accept func(context.Context, *supervisor.Reaper, *plan.Plan) error
+
+	// Logger is for the daemon's log, HAProxyLogger for HAProxy's own log lines. Level
+	// is the level of both, which the control socket can change.
+	Logger, HAProxyLogger *slog.Logger
+	Level                 *slog.LevelVar
+	// Metrics is the registry for all metrics, served at /metrics.
+	Metrics *prometheus.Registry
+	Systemd systemd.Notifier
+	// Parent is the process 1 that started this process; nil if there is none.
+	Parent *supervisor.Parent
+}
+
+// readConfiguration reads the configuration and logs its warnings.
+func (o Options) readConfiguration(log *slog.Logger) (*config.Config, error) {
+	cfg, warnings, err := o.Configuration()
+	for _, w := range warnings {
+		log.Warn("configuration", "problem", w.String())
+	}
+	return cfg, err
+}
+
+// planProxies returns the plans of a configuration.
+func (o Options) planProxies(ctx context.Context, reaper *supervisor.Reaper, cfg *config.Config) ([]*plan.Plan, error) {
+	return o.Plans(ctx, plan.Options{RunDir: o.RunDir, Reaper: reaper}, cfg)
+}
+
+// firstPlans returns the plans of the configuration at the start. The files and
+// programs it uses may block.
+func (o Options) firstPlans(ctx context.Context, reaper *supervisor.Reaper) ([]*plan.Plan, error) {
+	cfg, err := o.readConfiguration(o.Logger)
+	if err != nil {
+		return nil, err
+	}
+	return o.planProxies(ctx, reaper, cfg)
+}

@@ -1,0 +1,90 @@
+package hactl
+
+import (
+	"slices"
+	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
+)
+
+const (
+	// A worker is replaced after this many consecutive failures.
+	maxFailures = 2
+	// A failed worker is retried after retryAfter.
+	retryAfter = 100 * time.Millisecond
+	// Sessions of draining slots are counted countFirst after the first instance left,
+	// and then every countEvery until there are none.
+	countFirst = 200 * time.Millisecond
+	countEvery = time.Second
+	// How long new workers may take to answer on their sockets.
+	adoptWithin = 5 * time.Second
+	// Heartbeats are cheap; a late one means the worker deserves a full read.
+	heartbeatWithin = time.Second
+)
+
+// fleet is the actual state: the workers of the serving generation and the confirmed
+// servers of each.
+type fleet struct {
+	opts    *Options
+	workers []*worker
+	deaths  *deaths
+	// outgoing is the serving generation while another layout is started; if empty it
+	// is workers.
+	outgoing outgoing
+	// unread has the commands sent to failed workers of this generation: they may still
+	// wait on the sockets.
+	unread late
+	// short is true while no file descriptor is available to ask the workers.
+	short bool
+	// runningVersion is the version of the serving generation.
+	runningVersion haproxy.Version
+	cadence        cadence // of the resyncs
+	// changed logs changes of instances once every worker has them.
+	changed changeLog
+
+	resyncAt    time.Time
+	heartbeatAt time.Time
+	countAt     time.Time // zero: no slot is draining
+	retryAt     time.Time // zero: no worker is stale
+}
+
+func newFleet(o *Options) *fleet {
+	return &fleet{opts: o, deaths: newDeaths(), changed: changeLog{opts: o}}
+}
+
+// grown reports whether a table has slots that a worker does not have yet.
+func (f *fleet) grown(rendered []*group) bool {
+	return slices.ContainsFunc(f.workers, func(w *worker) bool {
+		return slices.ContainsFunc(rendered, func(g *group) bool { return len(w.have[g]) < len(g.table.Slots) })
+	})
+}
+
+// runs reports whether every worker has the group.
+func (f *fleet) runs(g *group) bool {
+	return !slices.ContainsFunc(f.workers, func(w *worker) bool { return w.have[g] == nil })
+}
+
+// draining reports whether sessions may still run on slots that instances have left.
+func (f *fleet) draining(groups []*group) bool {
+	return slices.ContainsFunc(groups, func(g *group) bool { return f.runs(g) && len(g.table.Draining()) > 0 })
+}
+
+// awaitRest schedules the first count of the sessions of draining slots, if there are
+// any.
+func (f *fleet) awaitRest(groups []*group) {
+	if f.countAt.IsZero() && f.draining(groups) {
+		f.countAt = f.opts.clock().Add(countFirst)
+	}
+}
+
+// begin schedules the first resync and the first heartbeat.
+func (f *fleet) begin() {
+	now := f.opts.clock()
+	f.resyncAt, f.heartbeatAt = now.Add(f.opts.Resync), now.Add(f.opts.Heartbeat)
+}
+
+// next returns when the workers are to be asked or their changes logged, even if
+// nothing arrives.
+func (f *fleet) next() time.Time {
+	return earliest(f.resyncAt, f.heartbeatAt, f.countAt, f.retryAt, f.changed.due())
+}

@@ -1,0 +1,139 @@
+package hactl
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
+)
+
+// heartbeat sends every worker a heartbeat: while nothing changes, only the resync
+// would find a hung worker otherwise. A worker that misses it is read in full, which
+// decides whether it is replaced. The reply also has the number of dropped log lines.
+func (f *fleet) heartbeat(ctx context.Context) {
+	errs := f.each(func(w *worker) error {
+		if w.stale {
+			return nil // it is read anyway
+		}
+		dropped, err := w.heartbeat(ctx)
+		f.opts.Metrics.droppedLogs.WithLabelValues(f.opts.Proxy).Add(float64(dropped))
+		return err
+	})
+	for i, w := range f.workers {
+		w.stale = w.stale || errs[i] != nil
+	}
+}
+
+// resync reads the state of all servers. It returns an upper bound of the CPU time
+// spent.
+func (c *Controller) resync(ctx context.Context) time.Duration {
+	cost := c.look(ctx, c.desired.groups)
+	c.fleet.heartbeat(ctx)
+	return cost
+}
+
+// look calls [fleet.look] and publishes its findings.
+func (c *Controller) look(ctx context.Context, groups []*group) (cost time.Duration) {
+	cost, changed := c.fleet.look(ctx, groups, len(groups) == len(c.desired.groups))
+	if changed {
+		c.publish()
+	}
+	return cost
+}
+
+// look reads the actual state of the groups' servers from every worker. An operator's
+// change on one worker is applied to all from then on; any other difference is
+// repaired. It returns the sum of the workers' response times and the time spent
+// comparing; workers that do not answer cost nothing. changed is true if the snapshot
+// has to be published again.
+func (f *fleet) look(ctx context.Context, groups []*group, all bool) (cost time.Duration, changed bool) {
+	if len(groups) == 0 {
+		return 0, false
+	}
+	only := groups
+	if all {
+		only = nil
+	}
+	states := make(map[*worker]haproxy.ServersState, len(f.workers))
+	var mu sync.Mutex
+	errs := f.each(func(w *worker) error {
+		began := time.Now()
+		state, err := w.state(ctx, only...)
+		mu.Lock()
+		defer mu.Unlock()
+		states[w] = state
+		if err == nil {
+			cost += time.Since(began)
+		}
+		return err
+	})
+	began := time.Now()
+	for i, w := range f.workers {
+		if errs[i] != nil {
+			w.stale = true // apply reads it again, counts and logs
+			continue
+		}
+		for _, g := range groups {
+			changed = f.compare(w, g, states[w][g.backend.Name]) || changed
+		}
+	}
+	f.noteHealth(groups, errs)
+	changed = f.noteUp(groups, errs) || changed
+	return cost + time.Since(began), changed
+}
+
+// compare compares a worker's servers of a group with the table, and reports whether an
+// operator has changed any.
+func (f *fleet) compare(w *worker, g *group, servers map[string]haproxy.Server) (changed bool) {
+	have := w.have[g]
+	for s := range have {
+		actual, found := servers[g.backend.Servers.Name(s)]
+		if !found {
+			continue
+		}
+		actual = withoutAgentWeight(actual, have[s])
+		switch seen := w.observe(g, s, actual); {
+		case seen.Drift:
+			f.opts.Metrics.drift.WithLabelValues(f.opts.Proxy).Inc()
+			f.opts.Logger.Warn("server drifted from the desired state, repairing", "pid", w.pid, "server", g.server(s), "state", actual.Admin, "address", actual.Addr)
+		case seen.Operator:
+			changed = true
+			f.applyOverride(w, operatorOverride{g, s, actual})
+		}
+		if actual != have[s] {
+			w.put(g, s, actual)
+		}
+	}
+	return changed
+}
+
+// applyOverride makes an operator's override on one worker the desired state of all.
+func (f *fleet) applyOverride(w *worker, o operatorOverride) {
+	o.group.touched = true
+	o.group.table.Override(o.slot, o.server)
+	w.put(o.group, o.slot, o.server)
+	f.opts.Logger.Info("server state was changed outside haproxy-zk, applying it to all workers", "by", o.group.table.Slots[o.slot].ChangedBy(), "pid", w.pid, "server", o.group.server(o.slot), "state", o.server.Admin, "weight", o.server.Weight.String())
+}
+
+// noteHealth marks the slots that the health checks of all answering workers found
+// dead. Workers with an error in errs are ignored: their last known health is old.
+func (f *fleet) noteHealth(groups []*group, errs []error) {
+	for _, g := range groups {
+		for s := range g.table.Slots {
+			slot := &g.table.Slots[s]
+			if !slot.Placed() || slot.Operator != "" {
+				continue
+			}
+			down, known := true, false
+			for i, w := range f.workers {
+				if have := w.have[g]; errs[i] == nil && s < len(have) && have[s].Admin == slot.Admin() && have[s].Addr == slot.Addr {
+					down, known = down && have[s].Down, true
+				}
+			}
+			if known {
+				g.table.SetHealth(s, down)
+			}
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package hactl
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/haproxy-zk/haproxy-zk/hactl/slots"
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
+)
+
+// rendition is what a generation is started from: a layout, the groups that its
+// configuration has, and their tables.
+type rendition struct {
+	layout Layout
+	groups []*group
+	tables []*slots.Table
+}
+
+// rendition returns the desired state.
+func (d *desired) rendition() rendition {
+	r := rendition{layout: d.layout, groups: d.rendered()}
+	for _, g := range r.groups {
+		r.tables = append(r.tables, g.table)
+	}
+	return r
+}
+
+// config returns the configuration.
+func (r rendition) config() []byte {
+	rows := make([][]haproxy.Row, len(r.tables))
+	for i, t := range r.tables {
+		rows[i] = t.Rows()
+	}
+	return r.render(rows)
+}
+
+// shape identifies the configuration without what stats sockets can change: it depends
+// only on the version, the frame, the groups and their numbers of slots.
+func (r rendition) shape() string {
+	free := make([][]haproxy.Row, len(r.tables))
+	for i, t := range r.tables {
+		free[i] = make([]haproxy.Row, len(t.Slots))
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%+v\n%s", r.layout.Frame.Version, r.render(free)))
+	return hex.EncodeToString(sum[:])
+}
+
+func (r rendition) render(rows [][]haproxy.Row) []byte {
+	backends := make([]haproxy.Backend, len(r.groups))
+	for i, g := range r.groups {
+		backends[i] = g.backend
+	}
+	return r.layout.Template.Render(r.layout.Frame, backends, rows)
+}
+
+// files returns [haproxy.Files] of the configuration.
+func (r rendition) files(config []byte) (wanted, needed uint64) {
+	all, occupied := 0, 0
+	for _, t := range r.tables {
+		all += len(t.Slots)
+		occupied += t.Used() + t.Leaving()
+	}
+	return haproxy.Files(config, all, occupied)
+}

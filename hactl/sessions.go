@@ -1,0 +1,56 @@
+package hactl
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
+)
+
+// freeSlots frees the slots of departed instances that have no sessions left, so that
+// they can be reused.
+func (f *fleet) freeSlots(ctx context.Context, groups []*group) {
+	f.countAt = time.Time{}
+	for _, g := range groups {
+		draining := g.table.Draining()
+		if len(draining) == 0 || !f.runs(g) {
+			continue
+		}
+		busy := make(map[string]bool)
+		var mu sync.Mutex
+		errs := f.each(func(w *worker) error {
+			sessions, err := w.sessions(ctx, g, draining)
+			mu.Lock()
+			defer mu.Unlock()
+			for server, n := range sessions {
+				busy[server] = busy[server] || n > 0
+			}
+			return err
+		})
+		if err := errors.Join(errs...); err != nil {
+			// The next group would wait as long for the same worker.
+			f.opts.Logger.Debug("cannot count sessions, slots of deregistered instances stay unused for now", "group", g.backend.Name, "error", err)
+			break
+		}
+		for _, i := range draining {
+			if !busy[g.backend.Servers.Name(i)] && f.outOfService(g, i) {
+				g.table.Free(i)
+			}
+		}
+	}
+	if f.draining(groups) {
+		f.countAt = f.opts.clock().Add(countEvery)
+	}
+}
+
+// outOfService reports whether every worker has confirmed that a slot is out of
+// service: until then new sessions may begin on it, whatever the count.
+func (f *fleet) outOfService(g *group, slot int) bool {
+	return !slices.ContainsFunc(f.workers, func(w *worker) bool {
+		have := w.have[g]
+		return slot < len(have) && have[slot].Admin != haproxy.Maint
+	})
+}

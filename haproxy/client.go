@@ -1,0 +1,146 @@
+package haproxy
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+)
+
+const (
+	// HAProxy 2.0 and 2.2 neither run nor answer a request larger than their buffer of
+	// 15,360 bytes.
+	maxRequest = 8 << 10
+	// A server's line of `show servers state` has about 100 bytes, of `show stat` 350.
+	maxReply = 64 << 20
+
+	dialTimeout = time.Second
+)
+
+// ErrOtherProcess means that another process than the expected one answered: an older
+// generation shares the socket until it stops listening.
+var ErrOtherProcess = errors.New("another process answered")
+
+// Client talks to one stats socket. It is a value without state: every request uses its
+// own connection, because a persistent one would keep alive a worker that is stopping.
+type Client struct {
+	Path string
+	// Timeout bounds one request; a dead worker's socket may accept and hang.
+	Timeout time.Duration
+}
+
+// Ask sends requests and returns their replies in order, without the empty line that
+// terminates each. Several requests are sent in one write, joined by `;`, of at most
+// 8 KiB; HAProxy runs them in order, and an invalid one does not stop the rest. After an
+// error it is unknown which of them have run.
+func (c Client) Ask(ctx context.Context, requests ...string) ([]string, error) {
+	return c.AskProcess(ctx, 0, requests...)
+}
+
+// AskProcess is [Client.Ask] that returns [ErrOtherProcess] unless process pid answered
+// each write. To check that, it appends a `show info`, last so that nothing waits for
+// it. 0 is any process.
+func (c Client) AskProcess(ctx context.Context, pid int, requests ...string) ([]string, error) {
+	replies := make([]string, 0, len(requests))
+	for len(requests) > 0 {
+		n, size := 0, len(";show info\n")
+		for n < len(requests) && (n == 0 || size+len(requests[n]) < maxRequest) {
+			size += len(requests[n]) + 1
+			n++
+		}
+		batch := requests[:n:n]
+		if pid != 0 {
+			batch = append(batch, "show info")
+		}
+		got, err := c.write(ctx, batch)
+		if err == nil && pid != 0 {
+			err = AnsweredBy(pid, got[n])
+		}
+		if err != nil {
+			return nil, fmt.Errorf("ask %s: %w", c.Path, err)
+		}
+		replies = append(replies, got[:n]...)
+		requests = requests[n:]
+	}
+	return replies, nil
+}
+
+// pid returns the pid of the process that answers.
+func (c Client) pid(ctx context.Context) (int, error) {
+	replies, err := c.Ask(ctx, "show info")
+	if err != nil {
+		return 0, err
+	}
+	return ParsePID(replies[0])
+}
+
+// AnsweredBy returns nil if info, a reply to `show info`, is from process pid, and
+// [ErrOtherProcess] if it is from another one.
+func AnsweredBy(pid int, info string) error {
+	answered, err := ParsePID(info)
+	if err == nil && answered != pid {
+		err = fmt.Errorf("%w: %d instead of %d", ErrOtherProcess, answered, pid)
+	}
+	return err
+}
+
+func (c Client) write(ctx context.Context, requests []string) ([]string, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	// Once connected, send the request even if ctx is done meanwhile: HAProxy 3.0.0 keeps
+	// the session of a client that disconnects without a request forever, and with it a
+	// worker that is stopping; ten of them block the socket.
+	conn, err := net.DialTimeout("unix", c.Path, min(dialTimeout, c.Timeout))
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(c.Timeout)); err != nil {
+		return nil, err
+	}
+	if _, err := io.WriteString(conn, strings.Join(requests, ";")+"\n"); err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	replies, err := readReplies(conn, len(requests))
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return replies, err
+}
+
+// readReplies reads n replies, each of some lines and an empty one.
+func readReplies(r io.Reader, n int) ([]string, error) {
+	lines := bufio.NewReader(io.LimitReader(r, maxReply))
+	replies := make([]string, 0, n)
+	var reply strings.Builder
+	for len(replies) < n {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil, fmt.Errorf("the connection ended after %d of %d replies: %w", len(replies), n, io.ErrUnexpectedEOF)
+			}
+			return nil, err
+		}
+		if line == "\n" {
+			replies = append(replies, strings.TrimSuffix(reply.String(), "\n"))
+			reply.Reset()
+			continue
+		}
+		reply.WriteString(line)
+	}
+	return replies, nil
+}
+
+// IsTimeout reports whether an error of [Client.Ask] is a timeout, so that an immediate
+// retry would only wait again.
+func IsTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}

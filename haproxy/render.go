@@ -1,0 +1,355 @@
+package haproxy
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Backend describes one group's backend, except its servers.
+type Backend struct {
+	// Name is the group's name, and that of the backend and its ACL.
+	Name string
+	// ACLs are conditions in HAProxy's language, without a name, any of which sends a
+	// request to the backend.
+	ACLs []string
+	// Mode is http or tcp.
+	Mode string
+	// Balance is HAProxy's algorithm; if empty, that of the template's defaults applies, or
+	// roundrobin.
+	Balance string
+	// HTTPCheck is the method and path of the health check, such as "GET /probe.jsp"; empty
+	// for a TCP check.
+	HTTPCheck string
+	// Lines are the group's own lines of HAProxy's configuration, rendered before the
+	// servers. They may contain the placeholders of a template's line.
+	Lines []string
+	// Default makes it the frontend's default_backend.
+	Default bool
+	// ServerClose renders option http-server-close (see [Version.PinsConnections]).
+	ServerClose bool
+	// WaitCheck keeps requests from a new instance until its first successful check.
+	WaitCheck bool
+	// LossGuard is the percentage of the instances above which losing them at once is
+	// implausible; 0 is all.
+	LossGuard int
+	// DrainTimeout is how long a deregistered instance keeps its sticky sessions; 0 is not
+	// at all.
+	DrainTimeout time.Duration
+	// ListenerPort gives the backend its own frontend; 0 is none.
+	ListenerPort uint16
+	Servers      ServerTemplate
+}
+
+// Frame describes the configuration of one proxy, except its backends.
+type Frame struct {
+	Version Version
+	// Sockets are the paths of the stats sockets, one per worker.
+	Sockets      []string
+	PIDFile      string
+	ListenerPort uint16
+	AdminPort    uint16
+	// Files is the limit of open files of each HAProxy process; 0 if unknown. The built-in
+	// templates' maxconn follows it.
+	Files uint64
+}
+
+// Validate returns why the template cannot be rendered with these backends; the error
+// joins all problems.
+func (t *Template) Validate(f Frame, backends []Backend) error {
+	var problems []error
+	for _, b := range backends {
+		if what := t.Taken(b.Name); what != "" {
+			problems = append(problems, fmt.Errorf("the group %q has the name of a %s of the template: rename one of them", b.Name, what))
+		}
+	}
+	if !f.Version.Nbproc() {
+		return errors.Join(problems...)
+	}
+	asked := t.Global("nbproc")
+	if len(f.Sockets) > 1 && len(asked) == 0 {
+		problems = append(problems, fmt.Errorf("%d socket files ask for %d processes: add the line `nbproc $nbproc` to the section global", len(f.Sockets), len(f.Sockets)))
+	}
+	for _, s := range asked {
+		if n := processes(s); n > 0 && n != len(f.Sockets) {
+			problems = append(problems, fmt.Errorf("line %d: %s and %s: a process without a socket of its own is never updated and routes to deregistered instances: "+
+				"name %d socket_files, one a process, and write `nbproc $nbproc`", s.Line, count(n, "process", "processes"), count(len(f.Sockets), "socket file", "socket files"), n))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// processes returns the literal number of a line `nbproc N`, or 0.
+func processes(s Setting) int {
+	if len(s.Words) < 2 {
+		return 0
+	}
+	n, err := strconv.Atoi(s.Words[1])
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func count(n int, one, several string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, several)
+}
+
+// Render returns the configuration of HAProxy with every occupied slot as a `server`
+// line, so that a new worker serves immediately, and every range of free slots as a
+// disabled `server-template`. rows has the slots of each backend, in the order of
+// backends.
+//
+// Lines that the version would reject are omitted or replaced (see [Template.adapt]), and
+// every section gets what HAProxy needs for reloads without loss.
+func (t *Template) Render(f Frame, backends []Backend, rows [][]Row) []byte {
+	out := &page{}
+	t.renderTo(out, f, backends, rows)
+	return out.Bytes()
+}
+
+// Places returns the origin of each line of [Template.Render]'s result.
+func (t *Template) Places(f Frame, backends []Backend, rows [][]Row) []Place {
+	out := &page{places: new([]Place)}
+	t.renderTo(out, f, backends, rows)
+	return *out.places
+}
+
+func (t *Template) renderTo(out *page, f Frame, backends []Backend, rows [][]Row) {
+	values := map[string]string{
+		"nbproc":        strconv.Itoa(len(f.Sockets)),
+		"pid_file":      f.PIDFile,
+		"listener_port": strconv.Itoa(int(f.ListenerPort)),
+		"admin_port":    strconv.Itoa(int(f.AdminPort)),
+	}
+	if t.autoMaxConn {
+		values["maxconn"] = strconv.FormatUint(FitMaxConn(f.Files, ReservedFiles(countSlots(rows))), 10)
+	}
+	for i, l := range t.lines {
+		out.now = Place{Template: i + 1}
+		switch {
+		case len(l.words) == 0:
+			out.text(l.text + "\n")
+		case len(l.blocks) == 0:
+			if text, stays := t.adapt(l, expand(l.text, values), f); stays {
+				out.text(text + "\n")
+			}
+		}
+		out.now = Place{}
+		if l.section != nil && l.section.line == i+1 {
+			t.complete(out, l.section, f.Version)
+		}
+		for _, block := range l.blocks {
+			t.renderBlock(out, block, f, values, backends, rows)
+		}
+	}
+}
+
+// complete adds the missing lines of a section after the line that opens it.
+func (t *Template) complete(out *page, s *section, v Version) {
+	if s.keyword != "frontend" && s.keyword != "listen" || s.mode() != "http" {
+		return
+	}
+	if v.idleClose() && !s.has("option idle-close-on-response") && !s.has("no option idle-close-on-response") {
+		out.linef("option idle-close-on-response")
+	}
+}
+
+func (t *Template) renderBlock(out *page, block string, f Frame, values map[string]string, backends []Backend, rows [][]Row) {
+	switch block {
+	case "sockets":
+		if len(t.Global("stats maxconn")) == 0 {
+			// HAProxy's default of ten is soon used up by other clients, and a worker would seem to
+			// hang.
+			out.linef("stats maxconn 100")
+		}
+		renderSockets(out, f)
+		if f.Version.strictLimits() && len(t.Global("strict-limits"))+len(t.Global("no strict-limits")) == 0 {
+			// HAProxy's behavior before 2.3, which the seed's users know: a maxconn beyond the limit
+			// of open files is a warning.
+			out.linef("no strict-limits")
+		}
+	case "acl":
+		for _, b := range backends {
+			out.now = Place{Group: b.Name}
+			t.renderACLs(out, b, backends)
+		}
+	case "use_backend":
+		for _, b := range backends {
+			if len(b.ACLs) > 0 {
+				out.now = Place{Group: b.Name}
+				out.linef("use_backend %s if %s", b.Name, b.Name)
+			}
+		}
+	case "default_backend":
+		for _, b := range backends {
+			if b.Default {
+				out.now = Place{Group: b.Name}
+				out.linef("default_backend %s", b.Name)
+			}
+		}
+	case "backend":
+		t.renderBackends(out, f, values, backends, rows)
+	}
+}
+
+// renderACLs gives a group's conditions one name, so that HAProxy combines them with OR.
+// The Python daemon named the Nth condition of a group GROUPN: if the template uses such
+// a name, it is rendered too.
+func (t *Template) renderACLs(out *page, b Backend, all []Backend) {
+	for _, acl := range b.ACLs {
+		out.linef("acl %s %s", b.Name, acl)
+	}
+	for i, acl := range b.ACLs {
+		name := b.Name + strconv.Itoa(i+1)
+		if t.usesACL(name) && t.Taken(name) == "" && !slices.ContainsFunc(all, func(b Backend) bool { return b.Name == name }) {
+			out.linef("acl %s %s", name, acl)
+		}
+	}
+}
+
+// renderBackends renders the groups. Those of mode tcp follow the others, with their own
+// defaults, if the template's are for mode http.
+func (t *Template) renderBackends(out *page, f Frame, values map[string]string, backends []Backend, rows [][]Row) {
+	apart := func(b Backend) bool { return b.Mode == "tcp" && t.unfitForTCP() }
+	first := true
+	renderSome := func(which bool, from string) {
+		for i, b := range backends {
+			if apart(b) != which {
+				continue
+			}
+			out.now = Place{Group: b.Name}
+			if !first {
+				out.text("\n")
+			}
+			first = false
+			t.renderBackend(out, b, rows[i], f.Version, from, values)
+		}
+		out.now = Place{}
+	}
+	renderSome(false, t.from(f.Version))
+	if !slices.ContainsFunc(backends, apart) {
+		return
+	}
+	if !first {
+		out.text("\n")
+	}
+	first = true
+	t.renderTCPDefaults(out, values)
+	renderSome(true, "")
+	if t.followed {
+		t.renderDefaultsAgain(out, values)
+	}
+}
+
+func renderSockets(out *page, f Frame) {
+	for i, path := range f.Sockets {
+		process := ""
+		if f.Version.Nbproc() && len(f.Sockets) > 1 {
+			process = fmt.Sprintf(" process %d", i+1)
+		}
+		out.linef("stats socket %s mode 600 level admin expose-fd listeners%s", path, process)
+	}
+}
+
+func (t *Template) renderBackend(out *page, b Backend, rows []Row, v Version, from string, values map[string]string) {
+	if b.ListenerPort != 0 {
+		out.text(sectionLine("frontend", b.Name+".listener", from))
+		out.linef("bind *:%d", b.ListenerPort)
+		out.linef("mode %s", b.Mode)
+		if b.Mode == "http" && v.idleClose() && !t.defaults.has("option idle-close-on-response") && !t.defaults.has("no option idle-close-on-response") {
+			out.linef("option idle-close-on-response")
+		}
+		out.linef("default_backend %s", b.Name)
+		out.text("\n")
+	}
+	out.text(sectionLine("backend", b.Name, from))
+	out.linef("mode %s", b.Mode)
+	if balance := t.balance(b); balance != "" {
+		out.linef("balance %s", balance)
+	}
+	if b.HTTPCheck != "" {
+		t.renderHTTPCheck(out, b, v, values)
+	}
+	if b.ServerClose && b.Mode == "http" {
+		out.linef("option http-server-close")
+	}
+	for i, line := range b.Lines {
+		out.now.Line = i + 1
+		out.linef("%s", expand(line, values))
+	}
+	out.now.Line = 0
+	t.renderServers(out, b, rows)
+}
+
+// defaultBalance is HAProxy's own default up to 3.2; later it is random.
+const defaultBalance = "roundrobin"
+
+// balance returns the configured algorithm of the group. If there is none and the
+// template's defaults have one, it returns "" and nothing is rendered.
+func (t *Template) balance(b Backend) string {
+	if b.Balance != "" {
+		return b.Balance
+	}
+	setting, inherits := t.defaults.last("balance")
+	if inherits && (b.Mode != "tcp" || !httpOnly(setting.Words)) {
+		return ""
+	}
+	return defaultBalance
+}
+
+func (t *Template) renderServers(out *page, b Backend, rows []Row) {
+	params := strings.Join(b.Servers.Params, " ")
+	if params != "" {
+		params = " " + params
+	}
+	enabled := ""
+	if t.disablesServers(b) {
+		enabled = " enabled"
+	}
+	for i := 0; i < len(rows); i++ {
+		if r := rows[i]; !r.free() {
+			state := enabled
+			if r.Disabled {
+				state = " disabled"
+			}
+			out.linef("server %s %s%s%s", b.Servers.Name(i), r.Addr, params, state)
+			continue
+		}
+		from := i
+		for i+1 < len(rows) && rows[i+1].free() {
+			i++
+		}
+		// A single slot is written A-A: `server-template web 9` means 1-9.
+		out.linef("server-template %s %d-%d %s%s disabled", b.Servers.Prefix, b.Servers.First+from, b.Servers.First+i, b.Servers.Free, params)
+	}
+}
+
+// disablesServers reports whether a default-server line of the group, or of its inherited
+// defaults, disables every server that is not explicitly enabled.
+func (t *Template) disablesServers(b Backend) bool {
+	disabled := false
+	look := func(words []string) {
+		if words[0] != "default-server" {
+			return
+		}
+		for _, word := range words[1:] {
+			disabled = word == "disabled" || disabled && word != "enabled"
+		}
+	}
+	for _, s := range t.defaults.all() {
+		look(s.Words)
+	}
+	for _, line := range b.Lines {
+		if words := splitWords(line); len(words) > 0 {
+			look(words)
+		}
+	}
+	return disabled
+}

@@ -1,0 +1,226 @@
+package haproxy
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Admin is a server's administrative state.
+type Admin string
+
+// The states that `set server … state` knows.
+const (
+	Ready Admin = "ready"
+	Drain Admin = "drain"
+	Maint Admin = "maint"
+)
+
+// Bits of srv_admin_state. Config maintenance (4) stays set on a slot that was
+// configured disabled, also after it was made ready: alone it means nothing.
+const (
+	adminForcedMaint    = 1
+	adminInheritedMaint = 2 // of a tracked server
+	adminForcedDrain    = 8
+)
+
+// Weight is the weight to which a server was set, 1 to 256; 0 is the configured one.
+type Weight int16
+
+// NoWeight is a weight of zero. On a server that is out of service it is haproxy-zk's
+// mark: HAProxy does not record who took it out.
+const NoWeight Weight = -1
+
+// maxWeight is HAProxy's maximum.
+const maxWeight Weight = 256
+
+// String returns the argument of `set server … weight`. Percentages are accepted with
+// every balance algorithm, numbers are not.
+func (w Weight) String() string {
+	switch w {
+	case 0:
+		return "100%"
+	case NoWeight:
+		return "0%"
+	}
+	return strconv.Itoa(int(w))
+}
+
+// parseWeight parses srv_uweight and srv_iweight.
+func parseWeight(now, initial string) (Weight, error) {
+	switch now {
+	case initial:
+		return 0, nil
+	case "0":
+		return NoWeight, nil
+	}
+	n, err := strconv.ParseInt(now, 10, 16)
+	return Weight(n), err
+}
+
+// Agent is the state of a server's agent check.
+type Agent uint8
+
+// The states of an agent check.
+const (
+	NoAgent Agent = iota // not configured
+	AgentOn
+	AgentOff // configured but disabled
+)
+
+// Bits of srv_agent_state, the same from HAProxy 2.0 to 3.4.
+const (
+	agentConfigured = 2
+	agentEnabled    = 4
+)
+
+// Off returns the state of the same agent check when disabled.
+func (a Agent) Off() Agent {
+	if a == AgentOn {
+		return AgentOff
+	}
+	return a
+}
+
+func parseAgent(state int) Agent {
+	switch {
+	case state&agentConfigured == 0:
+		return NoAgent
+	case state&agentEnabled == 0:
+		return AgentOff
+	}
+	return AgentOn
+}
+
+// Server is the state of one server in one worker, as reported or assumed.
+type Server struct {
+	Addr netip.AddrPort // invalid if the server has a host name or port 0
+	// Admin is the state set on the server itself; a tracked server's state shows only in
+	// Down.
+	Admin Admin
+	// Weight is the weight to which it was set.
+	Weight Weight
+	// Agent is the state of its agent check.
+	Agent Agent
+	// Down is true if the health check, the agent check or a tracked server takes it out of
+	// service.
+	Down bool
+}
+
+// ServersState is the reply to `show servers state`: by backend, then server.
+type ServersState map[string]map[string]Server
+
+// ParseServersState parses `show servers state` of format 1. Columns are found by the
+// names in the header: HAProxy 2.6 appends some, later versions may insert some.
+func ParseServersState(text string) (ServersState, error) {
+	version, rest, _ := strings.Cut(text, "\n")
+	if version != "1" {
+		return nil, fmt.Errorf("show servers state: %.80q is not format 1", version)
+	}
+	header, rest, _ := strings.Cut(rest, "\n")
+	col, err := columns(strings.Fields(strings.TrimPrefix(header, "#")), "be_name", "srv_name", "srv_addr", "srv_op_state", "srv_admin_state", "srv_port", "srv_uweight", "srv_iweight", "srv_agent_state")
+	if err != nil {
+		return nil, fmt.Errorf("show servers state: %w", err)
+	}
+	state := make(ServersState)
+	for line := range strings.Lines(rest) {
+		fields := strings.Fields(line)
+		if len(fields) <= slices.Max(col) {
+			return nil, fmt.Errorf("show servers state: %.200q has %d columns", line, len(fields))
+		}
+		op, err1 := strconv.Atoi(fields[col[3]])
+		admin, err2 := strconv.Atoi(fields[col[4]])
+		agent, err3 := strconv.Atoi(fields[col[8]])
+		if err1 != nil || err2 != nil || err3 != nil {
+			return nil, fmt.Errorf("show servers state: %.200q has no state", line)
+		}
+		weight, err4 := parseWeight(fields[col[6]], fields[col[7]])
+		if err4 != nil || weight < NoWeight || weight > maxWeight {
+			return nil, fmt.Errorf("show servers state: %.200q has no weight", line)
+		}
+		s := Server{Admin: Ready, Down: op == 0 || admin&adminInheritedMaint != 0, Weight: weight, Agent: parseAgent(agent)}
+		switch {
+		case admin&adminForcedMaint != 0:
+			s.Admin = Maint
+		case admin&adminForcedDrain != 0:
+			s.Admin = Drain
+		}
+		ip, ipErr := netip.ParseAddr(fields[col[2]])
+		port, portErr := strconv.ParseUint(fields[col[5]], 10, 16)
+		// haproxy-zk never sets a zone, which may contain any characters.
+		if ipErr == nil && portErr == nil && port > 0 && ip.Zone() == "" {
+			s.Addr = netip.AddrPortFrom(ip, uint16(port))
+		}
+		backend := fields[col[0]]
+		if state[backend] == nil {
+			state[backend] = make(map[string]Server)
+		}
+		state[backend][fields[col[1]]] = s
+	}
+	return state, nil
+}
+
+// columns returns the positions of names in a header.
+func columns(header []string, names ...string) ([]int, error) {
+	at := make([]int, len(names))
+	for i, name := range names {
+		at[i] = -1
+		for j, h := range header {
+			if h == name {
+				at[i] = j
+			}
+		}
+		if at[i] < 0 {
+			return nil, fmt.Errorf("no column %s in %.200q", name, strings.Join(header, " "))
+		}
+	}
+	return at, nil
+}
+
+// ParseSessions parses `show stat BACKEND 4 -1` (CSV) and returns the number of running
+// and queued sessions of each server.
+func ParseSessions(text string) (map[string]int, error) {
+	header, rest, _ := strings.Cut(text, "\n")
+	names := strings.Split(strings.TrimPrefix(header, "# "), ",")
+	col, err := columns(names, "svname", "qcur", "scur")
+	if err != nil {
+		return nil, fmt.Errorf("show stat: %w", err)
+	}
+	sessions := make(map[string]int)
+	for line := range strings.Lines(rest) {
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), ",")
+		if len(fields) <= slices.Max(col) {
+			return nil, fmt.Errorf("show stat: %.200q has %d columns", line, len(fields))
+		}
+		queued, err1 := strconv.Atoi(fields[col[1]])
+		running, err2 := strconv.Atoi(fields[col[2]])
+		if err1 != nil || err2 != nil {
+			return nil, fmt.Errorf("show stat: %.200q has no session counts", line)
+		}
+		sessions[fields[col[0]]] = queued + running
+	}
+	return sessions, nil
+}
+
+// ParsePID parses the pid in `show info`.
+func ParsePID(text string) (int, error) { return parseInfo(text, "Pid") }
+
+// ParseDroppedLogs parses from `show info` the number of log lines that a process could
+// not send since its start: `DroppedLogs: 12`.
+func ParseDroppedLogs(text string) (int, error) { return parseInfo(text, "DroppedLogs") }
+
+// parseInfo parses a number in `show info`, whose lines are `Name: value`.
+func parseInfo(text, name string) (int, error) {
+	for line := range strings.Lines(text) {
+		if value, found := strings.CutPrefix(line, name+": "); found {
+			n, err := strconv.Atoi(strings.TrimSpace(value))
+			if err != nil {
+				return 0, fmt.Errorf("show info: %s: %w", name, err)
+			}
+			return n, nil
+		}
+	}
+	return 0, fmt.Errorf("show info: %.80q has no line `%s:`", text, name)
+}

@@ -1,0 +1,59 @@
+package haproxy
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var cmpAddr = cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })
+
+func TestParseServersStateOfEveryVersion(t *testing.T) {
+	want := map[string]Server{
+		"web1": {Admin: Maint, Down: true},
+		"web2": {Addr: netip.MustParseAddrPort("127.0.0.8:9008"), Admin: Ready},
+		"web4": {Admin: Maint, Down: true},
+		"web5": {Addr: netip.MustParseAddrPort("[::1]:9002"), Admin: Maint, Down: true},
+		"web6": {Addr: netip.MustParseAddrPort("127.0.0.9:9009"), Admin: Drain},
+	}
+	for _, dir := range versions(t) {
+		state, err := ParseServersState(strings.TrimRight(golden(t, dir, "state.txt"), "\n") + "\n")
+		if err != nil {
+			t.Errorf("%s: %v", dir, err)
+			continue
+		}
+		got := state["web"]
+		delete(got, "web3")
+		if diff := cmp.Diff(want, got, cmpAddr); diff != "" {
+			t.Errorf("%s: -want +got\n%s", dir, diff)
+		}
+	}
+}
+
+func TestParseSessionsOfEveryVersion(t *testing.T) {
+	for _, dir := range versions(t) {
+		got, err := ParseSessions(strings.TrimRight(golden(t, dir, "stat.txt"), "\n") + "\n")
+		if err != nil {
+			t.Errorf("%s: %v", dir, err)
+			continue
+		}
+		want := map[string]int{"web1": 0, "web2": 0, "web3": 0, "web4": 0, "web5": 0, "web6": 0}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: -want +got\n%s", dir, diff)
+		}
+	}
+}
+
+func TestParsePIDOfEveryVersion(t *testing.T) {
+	for _, dir := range versions(t) {
+		pid, err := ParsePID(golden(t, dir, "info.txt"))
+		if err != nil || pid < 2 {
+			t.Errorf("%s: pid %d, %v", dir, pid, err)
+		}
+	}
+	if pid, err := ParsePID("Unknown command."); err == nil {
+		t.Errorf("got pid %d of no pid", pid)
+	}
+}

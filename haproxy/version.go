@@ -1,0 +1,133 @@
+package haproxy
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+)
+
+var versionLine = regexp.MustCompile(`^HA-?Proxy version (\d+)\.(\d+)(\S*)`)
+
+// Version is a branch of HAProxy, such as 2.0.
+type Version struct {
+	Major, Minor int
+	// Full is the version as HAProxy writes it: 2.6.12-1+deb12u4.
+	Full string
+}
+
+// ParseVersion parses the output of `haproxy -v`, which begins with "HA-Proxy version
+// 2.0.0 …" up to 2.2 and "HAProxy version 2.6.12 …" later.
+func ParseVersion(output string) (Version, error) {
+	m := versionLine.FindStringSubmatch(output)
+	if m == nil {
+		return Version{}, fmt.Errorf("%.80q is not the version line of HAProxy", output)
+	}
+	// The pattern matches digits only, but the number may be too long for an int.
+	major, err := strconv.Atoi(m[1])
+	if err != nil {
+		return Version{}, fmt.Errorf("parse version of HAProxy: %w", err)
+	}
+	minor, err := strconv.Atoi(m[2])
+	if err != nil {
+		return Version{}, fmt.Errorf("parse version of HAProxy: %w", err)
+	}
+	return Version{Major: major, Minor: minor, Full: m[1] + "." + m[2] + m[3]}, nil
+}
+
+func (v Version) String() string { return v.Full }
+
+// since reports whether it is major.minor or later.
+func (v Version) since(major, minor int) bool {
+	return v.Major > major || v.Major == major && v.Minor >= minor
+}
+
+// Capabilities returns what users notice of the version with haproxy-zk, as short texts in
+// a fixed order.
+func (v Version) Capabilities() []string {
+	choose := func(is bool, yes, no string) string {
+		if is {
+			return yes
+		}
+		return no
+	}
+	all := []string{
+		choose(v.Nbproc(), "workers are processes (`nbproc`), one per socket file", "workers are threads: `nbproc` becomes `nbthread`"),
+		choose(v.PinsConnections(), "needs `server_close`, on by default for http: otherwise clients stay on deregistered instances",
+			"needs no `server_close`: clients leave deregistered instances"),
+		choose(v.strictLimits(), "`no strict-limits` is added: a `maxconn` above the limit of open files does not keep it from starting",
+			"a `maxconn` above the limit of open files does not keep it from starting"),
+		choose(v.idleClose(), "`option idle-close-on-response` is added: a reload cuts no request of an idle client",
+			"a reload cuts no request of an idle client"),
+		choose(v.sendsChecks(), "headers of health checks are sent by `http-check send`", "headers of health checks are part of `option httpchk`"),
+		choose(v.hashesAddresses(), "`hash-key addr-port` keeps hashed clients with their instance", "a restart moves hashed clients to other instances: there is no `hash-key`"),
+	}
+	if v.balancesAtRandom() {
+		all = append(all, "sections without `balance` choose servers at random; groups without it still take turns")
+	}
+	if v.rejectsSameNames() {
+		all = append(all, "no frontend may have the name of a backend")
+	}
+	if v.warnsOfRoot() {
+		all = append(all, "warns when started as root without `chroot` and `user`")
+	}
+	return all
+}
+
+// Nbproc reports whether several processes can serve one configuration. HAProxy 2.5
+// removed the keyword in favor of threads.
+func (v Version) Nbproc() bool { return !v.since(2, 5) }
+
+// idleClose reports whether `option idle-close-on-response` exists. Without it HAProxy 2.4
+// and later close idle client connections when they soft-stop, which may hit a request
+// already on its way.
+func (v Version) idleClose() bool { return v.since(2, 4) }
+
+// namesDefaults reports whether a section may name the defaults that it inherits.
+func (v Version) namesDefaults() bool { return v.since(2, 4) }
+
+// forgetsChecks reports whether `option httpchk` in a backend drops inherited http-check
+// rules.
+func (v Version) forgetsChecks() bool { return v.since(2, 2) }
+
+// sendsChecks reports whether `http-check send` sets the headers of health checks.
+func (v Version) sendsChecks() bool { return v.since(2, 2) }
+
+// PinsConnections reports whether a keep-alive client stays on the connection to its old
+// server after that server was deregistered. `option http-server-close` prevents that, at
+// the price of one server connection per request.
+func (v Version) PinsConnections() bool { return !v.since(2, 2) }
+
+// strictLimits reports whether HAProxy refuses to start if the limit of open files is too
+// low for its maxconn; earlier versions warn.
+func (v Version) strictLimits() bool { return v.since(2, 3) }
+
+// oldTimeouts reports whether clitimeout, contimeout and srvtimeout exist.
+func (v Version) oldTimeouts() bool { return !v.since(2, 1) }
+
+// hashesAddresses reports whether `hash-key` hashes over the addresses of servers instead
+// of their positions.
+func (v Version) hashesAddresses() bool { return v.since(3, 0) }
+
+// warnsOfRemovals reports whether HAProxy warns of what 3.3 removed: frontends and backends
+// of the same name, `program` sections, and mails sent without Lua.
+func (v Version) warnsOfRemovals() bool { return v.since(3, 1) }
+
+// rejectsSameNames reports whether HAProxy rejects a frontend and a backend of the same
+// name. All versions reject other sections of the same name.
+func (v Version) rejectsSameNames() bool { return v.since(3, 3) }
+
+// mailsByLua reports whether HAProxy ignores `email-alert` unless a Lua script sends the
+// mails.
+func (v Version) mailsByLua() bool { return v.since(3, 3) }
+
+// balancesAtRandom reports whether a section without `balance` chooses servers at random,
+// instead of in turns.
+func (v Version) balancesAtRandom() bool { return v.since(3, 3) }
+
+// warnsOfRoot reports whether HAProxy warns when started as root, unless the configuration
+// says that it stays root.
+func (v Version) warnsOfRoot() bool { return v.since(3, 4) }
+
+// ChrootsAnyone reports whether `chroot` works without root, where the kernel allows user
+// namespaces, and `chroot auto` makes a directory.
+func (v Version) ChrootsAnyone() bool { return v.since(3, 4) }

@@ -1,0 +1,80 @@
+package haproxy
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestParseVersion(t *testing.T) {
+	for _, test := range []struct {
+		output                    string
+		major, minor              int
+		full                      string
+		nbproc, idleClose, pinned bool
+	}{
+		{"HA-Proxy version 2.0.0 2019/06/16 - https://haproxy.org/", 2, 0, "2.0.0", true, false, true},
+		{"HA-Proxy version 2.2.9-2+deb11u6 2023/12/23 - https://haproxy.org/\nStatus: …", 2, 2, "2.2.9-2+deb11u6", true, false, false},
+		{"HAProxy version 2.4.22-1 2023/02/14", 2, 4, "2.4.22-1", true, true, false},
+		{"HAProxy version 2.6.12-1+deb12u4 2026/10/17 - https://haproxy.org/", 2, 6, "2.6.12-1+deb12u4", false, true, false},
+		{"HAProxy version 3.0.11-1+deb13u3 2025/12/02 - https://haproxy.org/", 3, 0, "3.0.11-1+deb13u3", false, true, false},
+		{"HAProxy version 10.11 2030/01/01", 10, 11, "10.11", false, true, false},
+	} {
+		v, err := ParseVersion(test.output)
+		if err != nil {
+			t.Errorf("%q: %v", test.output, err)
+			continue
+		}
+		if v.Major != test.major || v.Minor != test.minor || v.Full != test.full {
+			t.Errorf("%q: got %+v", test.output, v)
+		}
+		if v.Nbproc() != test.nbproc || v.idleClose() != test.idleClose || v.PinsConnections() != test.pinned {
+			t.Errorf("%s: nbproc %v, idle close %v, pins connections %v", v, v.Nbproc(), v.idleClose(), v.PinsConnections())
+		}
+	}
+	for _, bad := range []string{"", "nginx version: 1.2", "HAProxy version x.y", "HAProxy version 99999999999999999999.1"} {
+		if v, err := ParseVersion(bad); err == nil {
+			t.Errorf("%q: got %v, want an error", bad, v)
+		}
+	}
+}
+
+func TestCapabilities(t *testing.T) {
+	for _, test := range []struct {
+		version     Version
+		has, hasNot []string
+	}{
+		{
+			Version{2, 0, "2.0.0"},
+			[]string{"workers are processes", "needs `server_close`", "a reload cuts no request", "a `maxconn` above", "part of `option httpchk`", "there is no `hash-key`"},
+			[]string{"at random", "chroot", "is added"},
+		},
+		{
+			Version{2, 2, "2.2.9"},
+			[]string{"workers are processes", "needs no `server_close`", "a reload cuts no request", "a `maxconn` above", "by `http-check send`", "there is no `hash-key`"},
+			[]string{"at random", "chroot", "is added"},
+		},
+		{
+			Version{2, 6, "2.6.12"},
+			[]string{"workers are threads", "needs no `server_close`", "idle-close-on-response", "`no strict-limits` is added", "by `http-check send`", "there is no `hash-key`"},
+			[]string{"at random", "chroot"},
+		},
+		{Version{3, 0, "3.0.11"}, []string{"workers are threads", "`hash-key addr-port` keeps"}, []string{"at random", "chroot", "name of a backend"}},
+		{Version{3, 3, "3.3.0"}, []string{"at random", "no frontend may have the name of a backend"}, []string{"chroot"}},
+		{Version{3, 4, "3.4.0"}, []string{"at random", "no frontend may have the name of a backend", "without `chroot` and `user`"}, nil},
+	} {
+		all := strings.Join(test.version.Capabilities(), "\n")
+		for _, want := range test.has {
+			if !strings.Contains(all, want) {
+				t.Errorf("HAProxy %s lacks %q:\n%s", test.version, want, all)
+			}
+		}
+		if strings.Contains(all, "warning") || strings.Contains(all, "error") {
+			t.Errorf("HAProxy %s: what it can do reads like a finding of check:\n%s", test.version, all)
+		}
+		for _, other := range test.hasNot {
+			if strings.Contains(all, other) {
+				t.Errorf("HAProxy %s has %q:\n%s", test.version, other, all)
+			}
+		}
+	}
+}

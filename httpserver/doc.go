@@ -1,0 +1,5 @@
+// Package httpserver ends an HTTP server the way all servers of this module end.
+//
+// It owns: serving until a context is done, the grace of running requests, and the cut
+// after it. It never: decides what is answered, or listens.
+package httpserver

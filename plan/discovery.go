@@ -1,0 +1,35 @@
+package plan
+
+import (
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
+	"github.com/haproxy-zk/haproxy-zk/syncer"
+)
+
+// discover returns the function that makes the backend of a discovered group; nil if
+// discovery is disabled.
+func (pl *Plan) discover() func(name string) (haproxy.Backend, error) {
+	if pl.Discover == nil {
+		return nil
+	}
+	return func(name string) (haproxy.Backend, error) {
+		g, err := pl.Discover.Group(name)
+		if err != nil {
+			return haproxy.Backend{}, err
+		}
+		return NewBackend(g, pl.Frame.Version)
+	}
+}
+
+// Discovery returns where the syncer discovers groups; nil if discovery is disabled.
+func (pl *Plan) Discovery() *syncer.Discovery {
+	if pl.Discover == nil {
+		return nil
+	}
+	return &syncer.Discovery{Parent: pl.Discover.Parent, Path: func(name string) string {
+		g, err := pl.Discover.Group(name)
+		if err != nil {
+			return "" // the controller rejects it too, and logs why
+		}
+		return g.Path
+	}}
+}
