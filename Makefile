@@ -1,8 +1,9 @@
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+export VERSION
 FUZZTIME ?= 20s
 SECONDS  ?= 60
+PARALLEL ?= 8
 GOLANGCI  = go tool -modfile=build/tools/go.mod golangci-lint
-VULNCHECK = go tool -modfile=build/tools/go.mod govulncheck
 
 PLATFORMS = amd64 arm64 ppc64le
 
@@ -12,37 +13,42 @@ help: ## List the targets
 
 .PHONY: build
 build: ## Build the static binary bin/haproxy-zk
-	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/haproxy-zk ./cmd/haproxy-zk
+	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION) -X main.commit=$(shell git rev-parse HEAD 2>/dev/null)' -o bin/haproxy-zk ./cmd/haproxy-zk
 
 .PHONY: setup
-setup: ## Install what tests and demo run on, where it is missing (Debian, root)
+setup: ## Install what the tests run on, where it is missing (Debian, root)
 	@build/setup
 
 .PHONY: demo
-demo: setup ## Show a rolling replacement under load, with a real ZooKeeper and HAProxy
-	@go run ./e2e/demo
+demo: ## Show a rolling replacement under load, with a real ZooKeeper and HAProxy
+	@build/setup demo
+	@echo 'demo: compiling, which takes a minute or two the first time'
+	@go build -buildvcs=false -o bin/demo ./e2e/demo
+	@bin/demo
 
 .PHONY: test
 test: setup ## Run all tests with the race detector
-	CHAOS_SEED=1 go test -race -parallel 4 -timeout 40m ./...
+	@echo 'test: twenty minutes on two cores, and some minutes more when everything is compiled for the first time'
+	@CHAOS_SECONDS=120 CHAOS_SEED=1 go run ./e2e/testrun -race -parallel $(PARALLEL) -timeout 40m ./...
 
 .PHONY: test-all
 test-all: setup image-test-all release-check ## Run all tests, the long ones in full, and those of images and release
-	E2E_LONG=1 CHAOS_SECONDS=600 go test -race -parallel 4 -timeout 2h ./...
+	@E2E_LONG=1 CHAOS_SECONDS=600 go run ./e2e/testrun -race -parallel $(PARALLEL) -timeout 2h ./...
 
 .PHONY: chaos
 chaos: setup ## Let much go wrong under load for SECONDS (60), drawn from SEED (at random)
+	@echo 'chaos: compiling with the race detector, which takes minutes the first time'
 	CHAOS_SECONDS=$(SECONDS) CHAOS_SEED=$(SEED) go test -race -count=1 -v -run '^TestChaos$$' -timeout $$(($(SECONDS) + 1800))s ./e2e/chaos
 
 .PHONY: image
 image: ## Build the image for this machine; its base is pulled, or made from Debian's packages
 	@build/setup image
-	@VERSION=$(VERSION) build/image/image
+	@build/image/image
 
 .PHONY: image-all
 image-all: ## Build the images for amd64, arm64 and ppc64le
 	@build/setup image
-	@VERSION=$(VERSION) build/image/all $(PLATFORMS)
+	@build/image/all $(PLATFORMS)
 
 .PHONY: image-test
 image-test: ## Test the image of this machine's architecture, in containers
@@ -61,6 +67,7 @@ release-check: ## Make a release without publishing it, and look at it
 
 .PHONY: bench
 bench: setup ## Run the benchmarks, then measure from end to end
+	@echo 'bench: compiling, then benchmarks of some minutes each'
 	go test -run '^$$' -bench . -benchmem ./...
 	go run ./e2e/bench
 
@@ -75,15 +82,20 @@ bench-image: ## Measure how soon a new container serves, beside the plain base
 fuzz: ## Run every fuzz target for FUZZTIME (20s), and keep what it finds
 	@build/fuzz $(FUZZTIME)
 
+.PHONY: fuzz-short
+fuzz-short: ## Run all fuzz targets for a minute together, and keep nothing
+	@build/fuzz --short 60
+
 .PHONY: lint
 lint: ## Check style, imports and modules
-	$(GOLANGCI) run ./...
+	@echo 'lint: compiling golangci-lint, which takes minutes the first time, and running it'
+	$(GOLANGCI) run --allow-parallel-runners ./...
 	go mod tidy -diff
 	go mod verify
 
 .PHONY: vuln
 vuln: ## Check the dependencies against the database of vulnerabilities (network)
-	$(VULNCHECK) ./...
+	@build/vuln
 
 .PHONY: fmt
 fmt: ## Format the code

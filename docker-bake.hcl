@@ -1,5 +1,5 @@
 # The images. `docker buildx bake image --push` makes the list for three platforms, `docker buildx bake image-local` an
-# image of each architecture in the local engine, which cannot hold a list. The binaries are those of `make binaries`.
+# image of each architecture in the local engine, which cannot hold a list. The binaries are those of build/image/binaries.
 variable "HAPROXY_IMAGE" {
   description = "the base: any image with haproxy on its PATH"
   default     = "haproxy:2.0"
@@ -17,7 +17,7 @@ variable "REGISTRY" {
 
 variable "VERSION" {
   description = "the version, which is the tag"
-  default     = "dev"
+  default     = "0.1.0-unreleased"
 }
 
 group "default" {
