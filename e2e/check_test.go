@@ -191,6 +191,7 @@ func goodTemplate() string {
 }
 
 func TestCheckFindsProblems(t *testing.T) {
+	t.Parallel()
 	occupied, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

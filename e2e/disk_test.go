@@ -78,6 +78,7 @@ var full = map[string]func(*rig.Disk) error{
 // there is free space.
 func TestDiskOfTheConfigurationIsFull(t *testing.T) {
 	needs.Namespaces(t)
+	t.Parallel()
 	for name, fill := range full {
 		t.Run(name, func(t *testing.T) {
 			onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
@@ -194,6 +195,7 @@ func TestDiskOfThePIDFileIsFull(t *testing.T) {
 // is free space.
 func TestDiskOfTheStateIsFull(t *testing.T) {
 	needs.Namespaces(t)
+	t.Parallel()
 	for name, fill := range full {
 		t.Run(name, func(t *testing.T) {
 			onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
@@ -235,6 +237,7 @@ func TestDiskOfTheStateIsFull(t *testing.T) {
 // RUN_DIR only has sockets, which need no free space while the daemon runs.
 func TestDiskOfTheRunFolderIsFull(t *testing.T) {
 	needs.Namespaces(t)
+	t.Parallel()
 	for name, fill := range full {
 		t.Run(name, func(t *testing.T) {
 			onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {

@@ -96,7 +96,7 @@ func (s *stage) healthcheck() error {
 
 // A flood of the HTTP port only affects silent clients of that port.
 func TestFloodOfTheHTTPPort(t *testing.T) {
-	inTurn(t, func(t *testing.T, h rig.HAProxy) {
+	someInTurn(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -174,6 +174,7 @@ func TestFloodOfTheHTTPPort(t *testing.T) {
 // Slow clients, of each kind, are disconnected after their timeout, and delay nothing
 // else, including the next registration.
 func TestSlowClientsOfTheHTTPPort(t *testing.T) {
+	t.Parallel()
 	s := begin(t, shared.haproxies[0], func(c *rig.SeedConfig) {
 		c.Groups[1].ServerTemplate, c.Groups[1].MaxServer = "${group_name} 1-${max_server} ${ip_port} disabled", 5100
 	})

@@ -154,7 +154,7 @@ func TestHostileZooKeeper(t *testing.T) {
 // A list longer than an answer may be, sixteen megabytes, only affects its group:
 // others change, over the same connection, and its known instances still serve.
 func TestTooLongListAffectsOnlyItsGroup(t *testing.T) {
-	inTurn(t, func(t *testing.T, h rig.HAProxy) {
+	someInTurn(t, func(t *testing.T, h rig.HAProxy) {
 		z := ownZooKeeper(t, rig.ZooKeeperOptions{Heap: "512m"})
 		s := begin(t, h, func(c *rig.SeedConfig) { c.ZKAddr = z.Addr() })
 		a, b := s.app(front), s.app(base)

@@ -64,6 +64,7 @@ func TestHAProxyLogIsForwarded(t *testing.T) {
 // A full or closed output blocks nothing: neither HAProxy nor changes nor the stop.
 // Lost lines are counted.
 func TestUnreadOutputBlocksNothing(t *testing.T) {
+	t.Parallel()
 	for _, closed := range []bool{false, true} {
 		t.Run(fmt.Sprintf("closed %t", closed), func(t *testing.T) {
 			onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {

@@ -428,6 +428,7 @@ func TestOtherSignalsDoNothing(t *testing.T) {
 }
 
 func TestStopsThatCut(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name    string
 		signals []syscall.Signal

@@ -78,15 +78,15 @@ func (w *watcher) look(socket string) error {
 	defer w.mu.Unlock()
 	w.looks++
 	for addr, m := range w.moves {
-		var old, next bool
+		// A worker dumps one server after the other, and does not hold commands up
+		// meanwhile: a line is true when it is written.
 		for _, server := range servers {
 			serves := server.Serving() && server.Endpoint() == addr
-			old, next = old || serves && server.Backend == m.from, next || serves && server.Backend == m.to
+			if serves && server.Backend == m.from && m.entered {
+				return fmt.Errorf("%s serves %s behind %s after a worker served %s with it", addr, m.from, socket, m.to)
+			}
+			m.entered = m.entered || serves && server.Backend == m.to
 		}
-		if old && (next || m.entered) {
-			return fmt.Errorf("%s serves %s behind %s although a worker serves %s with it", addr, m.from, socket, m.to)
-		}
-		m.entered = m.entered || next
 	}
 	return nil
 }

@@ -54,15 +54,22 @@ func onEveryHAProxy(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 func onSomeHAProxy(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 	t.Helper()
 	t.Parallel()
+	someInTurn(t, func(t *testing.T, h rig.HAProxy) {
+		t.Parallel()
+		test(t, h)
+	})
+}
+
+// someInTurn is inTurn for tests of what haproxy-zk does whatever its HAProxy is: with
+// one HAProxy, and with E2E_LONG with every one.
+func someInTurn(t *testing.T, test func(*testing.T, rig.HAProxy)) {
+	t.Helper()
 	haproxies := shared.haproxies
 	if os.Getenv("E2E_LONG") == "" {
 		haproxies = haproxies[:1]
 	}
 	for _, h := range haproxies {
-		t.Run(h.Name, func(t *testing.T) {
-			t.Parallel()
-			test(t, h)
-		})
+		t.Run(h.Name, func(t *testing.T) { test(t, h) })
 	}
 }
 

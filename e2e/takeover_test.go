@@ -160,6 +160,7 @@ func TestAdoptedHAProxyIsSupervised(t *testing.T) {
 
 // If the running HAProxy differs from what would be started, the takeover is a reload.
 func TestRestartAfterCrashReloadsChangedConfiguration(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name   string
 		change func(*stage)

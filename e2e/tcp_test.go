@@ -111,16 +111,26 @@ func TestUnrelatedEnvironmentVariables(t *testing.T) {
 			t.Errorf("it does not say %q:\n%s", words, s.daemon.Output())
 		}
 	}
-	condition, err := s.condition()
-	if err != nil || len(condition.Generations) == 0 {
-		t.Fatalf("generations %v, %v", condition.Generations, err)
-	}
-	for _, pid := range condition.Generations[0].PIDs {
-		environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-		if err != nil || strings.Contains(string(environment), "canary") || !strings.Contains(string(environment), "ADMIN_SERVICE_HOST") {
-			t.Errorf("HAProxy's environment: %v %q", err, environment)
+	// The worker that the condition names may be that before the reload, and end.
+	s.eventually("HAProxy's environment lacks the secrets alone", func() error {
+		condition, err := s.condition()
+		if err != nil || len(condition.Generations) == 0 {
+			return fmt.Errorf("generations %v, %w", condition.Generations, err)
 		}
-	}
+		for _, pid := range condition.Generations[0].PIDs {
+			environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+			if err != nil {
+				return err
+			}
+			if strings.Contains(string(environment), "canary") {
+				t.Errorf("HAProxy's environment: %q", environment)
+			}
+			if !strings.Contains(string(environment), "ADMIN_SERVICE_HOST") {
+				return fmt.Errorf("HAProxy's environment: %q", environment)
+			}
+		}
+		return nil
+	})
 	s.stopped()
 }
 

@@ -24,6 +24,7 @@ func httpTemplate(defaults string) string {
 // TestRealWorldTemplates has the kinds of templates found in practice: check reports
 // nothing about correct ones, and place and remedy for others.
 func TestRealWorldTemplates(t *testing.T) {
+	t.Parallel()
 	shop := rig.Group{Name: "shop", DefaultBackend: true}
 	redis := rig.Group{Name: "redis", Mode: "tcp", Extra: map[string]any{"listener_port": "PORT"}}
 	extra := func(keys map[string]any) rig.Group { return rig.Group{Name: "shop", DefaultBackend: true, Extra: keys} }

@@ -12,6 +12,7 @@ import (
 )
 
 func TestStartupErrorsNameTheReason(t *testing.T) {
+	t.Parallel()
 	occupied, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

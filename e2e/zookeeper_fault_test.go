@@ -342,7 +342,7 @@ func TestLeaderIsKilled(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	inTurn(t, func(t *testing.T, h rig.HAProxy) {
+	someInTurn(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.ZKAddr = e.Addr() })
 		apps, b := []*rig.App{s.app(front)}, s.app(base)
 		s.serves(front, apps...)

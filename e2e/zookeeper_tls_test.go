@@ -51,6 +51,7 @@ func (z tlsServer) stage(t *testing.T, h rig.HAProxy, keys map[string]any) *stag
 }
 
 func TestZooKeeperWithTLSOnly(t *testing.T) {
+	t.Parallel()
 	open := startTLSServer(t, rig.ZooKeeperTLS{})
 	asking := startTLSServer(t, rig.ZooKeeperTLS{Asks: true})
 	named := startTLSServer(t, rig.ZooKeeperTLS{Hosts: []string{"zk.example"}})
@@ -157,6 +158,7 @@ func TestRejectedTLSIsReportedAndRetried(t *testing.T) {
 // TestTLSFiles uses files that are invalid at the start, an error of the configuration,
 // that disappear later, an error of the connection, and that are renewed.
 func TestTLSFiles(t *testing.T) {
+	t.Parallel()
 	asking := startTLSServer(t, rig.ZooKeeperTLS{Asks: true})
 	ours := issue(t, asking.Authority, "files")
 	inTurn(t, func(t *testing.T, h rig.HAProxy) {

@@ -42,21 +42,18 @@ func newCheck(s *settings) *cobra.Command {
 			default:
 				return exitcode.NewUsageError(fmt.Errorf("--output %q: must be text or json", output))
 			}
-			reaper, stop, err := supervisor.StartReaper(s.logger(cmd.ErrOrStderr()))
-			if err != nil {
-				return err
-			}
-			defer stop()
 			ctx, release := untilStopped(cmd.Context())
 			defer release()
-			found := check.Run(ctx, s.checkOptions(reaper, online), s.configuration)
-			if ctx.Err() != nil {
-				return errStopped
-			}
-			if err := write(found, cmd.OutOrStdout()); err != nil {
-				return err
-			}
-			return found.Verdict(strict)
+			return s.withReaper(cmd, func(reaper *supervisor.Reaper) error {
+				found := check.Run(ctx, s.checkOptions(reaper, online), s.configuration)
+				if ctx.Err() != nil {
+					return errStopped
+				}
+				if err := write(found, cmd.OutOrStdout()); err != nil {
+					return err
+				}
+				return found.Verdict(strict)
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&strict, "strict", false, "treat warnings as errors")

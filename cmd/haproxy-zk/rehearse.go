@@ -18,11 +18,6 @@ func newRehearse(s *settings) *cobra.Command {
 		Args:   noArgs,
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			reaper, stop, err := supervisor.StartReaper(s.logger(cmd.ErrOrStderr()))
-			if err != nil {
-				return err
-			}
-			defer stop()
 			running, known, err := host.ReadRecord(s.RunDir)
 			if err != nil {
 				return err
@@ -35,7 +30,9 @@ func newRehearse(s *settings) *cobra.Command {
 			for _, p := range running.Proxies {
 				before.PIDFiles = append(before.PIDFiles, p.PIDFile)
 			}
-			return check.Rehearse(cmd.Context(), s.checkOptions(reaper, false), cfg, before)
+			return s.withReaper(cmd, func(reaper *supervisor.Reaper) error {
+				return check.Rehearse(cmd.Context(), s.checkOptions(reaper, false), cfg, before)
+			})
 		},
 	}
 }

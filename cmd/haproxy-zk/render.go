@@ -28,14 +28,13 @@ Exit codes: 0 printed, 1 a cause that may pass, 2 invalid configuration.`,
 			if err != nil {
 				return err
 			}
-			reaper, stop, err := supervisor.StartReaper(s.logger(cmd.ErrOrStderr()))
-			if err != nil {
-				return err
-			}
-			defer stop()
 			ctx, release := untilStopped(cmd.Context())
 			defer release()
-			plans, err := check.Plans(ctx, plan.Options{RunDir: s.RunDir, Reaper: reaper}, cfg)
+			var plans []*plan.Plan
+			err = s.withReaper(cmd, func(reaper *supervisor.Reaper) error {
+				plans, err = check.Plans(ctx, plan.Options{RunDir: s.RunDir, Reaper: reaper}, cfg)
+				return err
+			})
 			if err != nil {
 				return err
 			}

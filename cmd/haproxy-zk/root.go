@@ -94,7 +94,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if showVersion {
-				return s.printVersion(cmd.Context(), stdout, stderr)
+				return s.printVersion(cmd)
 			}
 			return run(cmd.Context(), s, stderr)
 		},

@@ -14,11 +14,13 @@ import (
 
 	"github.com/caarlos0/env/v11"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/haproxy-zk/haproxy-zk/config"
 	"github.com/haproxy-zk/haproxy-zk/exitcode"
 	"github.com/haproxy-zk/haproxy-zk/logging"
 	"github.com/haproxy-zk/haproxy-zk/plan"
+	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
 const defaultConfig = "/etc/haproxy-zk/config.json"
@@ -59,18 +61,22 @@ func (s settings) logger(w io.Writer) *slog.Logger {
 	return logging.New(logging.Options{Level: s.LogLevel, Format: s.LogFormat}, w)
 }
 
-// load reads the environment, then the flags of cmd, which win.
+// load reads the environment, then the flags of cmd, which win. A flag and its variable
+// have the same name: --run-dir, RUN_DIR.
 func (s *settings) load(cmd *cobra.Command) error {
-	flags := map[string]string{
-		"CONFIG": "config", "HTTP_ADDR": "http-addr", "RUN_DIR": "run-dir", "STATE_DIR": "state-dir",
-		"START_WAIT": "start-wait", "LOG_LEVEL": "log-level", "LOG_FORMAT": "log-format", "LOG_LISTEN": "log-listen",
-	}
-	environment, warnings := config.Resolve(env.ToMap(os.Environ()), slices.Collect(maps.Keys(flags))...)
-	for variable, flag := range flags {
-		if f := cmd.Flag(flag); f != nil && f.Changed {
-			delete(environment, config.Prefix+variable)
-			environment[variable] = f.Value.String()
+	var variables []string
+	given := make(map[string]string)
+	cmd.Root().PersistentFlags().VisitAll(func(f *pflag.Flag) {
+		variable := strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		variables = append(variables, variable)
+		if f.Changed {
+			given[variable] = f.Value.String()
 		}
+	})
+	environment, warnings := config.Resolve(env.ToMap(os.Environ()), variables...)
+	for variable, text := range given {
+		delete(environment, config.Prefix+variable)
+		environment[variable] = text
 	}
 	s.warnings = warnings
 	if err := env.ParseWithOptions(s, env.Options{Environment: environment}); err != nil {
@@ -129,4 +135,14 @@ func forgetSecrets(more ...string) {
 	for _, name := range append(more, config.EnvironmentSecrets()...) {
 		_ = os.Unsetenv(name) // it fails for no name that is one
 	}
+}
+
+// withReaper runs a command that starts HAProxy processes, and ends the reaper after it.
+func (s *settings) withReaper(cmd *cobra.Command, do func(*supervisor.Reaper) error) error {
+	reaper, stop, err := supervisor.StartReaper(s.logger(cmd.ErrOrStderr()))
+	if err != nil {
+		return err
+	}
+	defer stop()
+	return do(reaper)
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"os/exec"
 	"runtime"
 	"runtime/debug"
@@ -40,27 +39,25 @@ func newVersion(s *settings) *cobra.Command {
 		// Wrong settings are no reason to keep the version secret.
 		PersistentPreRun: func(cmd *cobra.Command, _ []string) { _ = s.load(cmd) },
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return s.printVersion(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return s.printVersion(cmd)
 		},
 	}
 }
 
-func (s *settings) printVersion(ctx context.Context, stdout, stderr io.Writer) error {
+func (s *settings) printVersion(cmd *cobra.Command) error {
+	stdout := cmd.OutOrStdout()
 	_, err := fmt.Fprintf(stdout, "haproxy-zk %s\ncommit %s\n%s %s/%s\n", version, builtFrom(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	if err != nil {
 		return err
 	}
-	reaper, stop, err := supervisor.StartReaper(s.logger(stderr))
-	if err != nil {
-		return err
-	}
-	defer stop()
-	for _, executable := range s.executables() {
-		if _, err := fmt.Fprintln(stdout, "HAProxy", describe(ctx, reaper, executable, time.Now())); err != nil {
-			return err
+	return s.withReaper(cmd, func(reaper *supervisor.Reaper) error {
+		for _, executable := range s.executables() {
+			if _, err := fmt.Fprintln(stdout, "HAProxy", describe(cmd.Context(), reaper, executable, time.Now())); err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // describe returns an HAProxy's version and path, or why there are none. Below the version

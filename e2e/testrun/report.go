@@ -129,9 +129,11 @@ func (r *report) skip(of test) {
 	}
 }
 
+// forget removes what is kept of a test that has ended. With a package end its tests: go
+// test does not report the end of one whose last line was printed together with another.
 func (r *report) forget(of test) {
 	delete(r.said, of)
-	delete(r.running, of)
+	maps.DeleteFunc(r.running, func(t test, _ bool) bool { return t == of || of.name == "" && t.pkg == of.pkg })
 }
 
 // progress prints how far the tests are, unless something was printed since the last
