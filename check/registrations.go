@@ -76,7 +76,7 @@ func judgeDiscovered(p config.Proxy, read reading, contact registry.ConnectionSt
 	if !read.examined && len(read.groups) > 0 {
 		found = append(found, finding{
 			Proxy: p.Name, Severity: isNote, Where: p.Name + ".zk.path",
-			Text: fmt.Sprintf("cannot determine forevery instance whether it is ephemeral: no reply, or too many instances to check within %s", readWithin),
+			Text: fmt.Sprintf("cannot determine for every instance whether it is ephemeral: no reply, or too many instances to check within %s", readWithin),
 		})
 	}
 	return found

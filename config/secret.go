@@ -34,7 +34,7 @@ func (s Secret) String() string { return hidden }
 // GoString returns "[secret]".
 func (s Secret) GoString() string { return hidden }
 
-// Format writes "[secret]" forevery verb, even invalid ones.
+// Format writes "[secret]" for every verb, even invalid ones.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, hidden) }
 
 // MarshalText returns "[secret]" and no error.

@@ -68,7 +68,7 @@ func RunProcessOne(log *slog.Logger, args []string) (code int, err error) {
 	return code, err
 }
 
-// passSignals calls pass forevery signal until ctx is done. It calls stop before
+// passSignals calls pass for every signal until ctx is done. It calls stop before
 // passing the first signal that requests a stop.
 func passSignals(ctx context.Context, arriving <-chan os.Signal, stopping *stopping, stop func(), pass func(unix.Signal)) {
 	for {

@@ -57,7 +57,7 @@ func TestFlappingInstanceIsDamped(t *testing.T) {
 // A restarting process deletes its node and creates it again. The only instance of the
 // only group loses no request, just as beside other groups.
 func TestOnlyInstanceReregisteringLosesNoRequest(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	inTurn(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.Groups = c.Groups[:1] })
 		a := s.app(front)
 		s.serves(front, a)

@@ -16,7 +16,7 @@ import (
 // errFailing is the error of a worker that was skipped because it failed last time.
 var errFailing = errors.New("the worker failed to answer before")
 
-// each calls do forevery worker of the serving generation; see [each].
+// each calls do for every worker of the serving generation; see [each].
 func (f *fleet) each(do func(*worker) error) []error { return each(f.workers, do) }
 
 // each calls do for all workers concurrently and returns their errors in the order of

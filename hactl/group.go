@@ -58,8 +58,8 @@ type reported struct {
 	shown    *figures
 }
 
-// newGroup returns a group with size slots.
-func newGroup(b haproxy.Backend, discovered bool, size int, all slots.Places) *group {
+// newGroup returns a group with size slots. hashed is [slots.Options.Hashed].
+func newGroup(b haproxy.Backend, discovered bool, size int, hashed bool, all slots.Places) *group {
 	g := &group{
 		backend:   b,
 		members:   membership.New(b.Name, b.LossGuard),
@@ -67,7 +67,7 @@ func newGroup(b haproxy.Backend, discovered bool, size int, all slots.Places) *g
 		discovery: discovery{discovered: discovered, listed: true},
 		reported:  reported{served: make(map[netip.AddrPort]served)},
 	}
-	g.table = slots.New(slots.Options{Size: size, Wait: b.WaitCheck && g.checked(), Drain: b.DrainTimeout, Places: all})
+	g.table = slots.New(slots.Options{Size: size, Wait: b.WaitCheck && g.checked(), Drain: b.DrainTimeout, Hashed: hashed, Places: all})
 	return g
 }
 

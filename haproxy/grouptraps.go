@@ -113,7 +113,7 @@ func sessionsCut(b Backend, lines []groupLine, _ Version) []GroupTrap {
 	return nil
 }
 
-// cookiesOfSlots finds cookies with the same value forevery slot, or for none.
+// cookiesOfSlots finds cookies with the same value for every slot, or for none.
 func cookiesOfSlots(b Backend, lines []groupLine, _ Version) []GroupTrap {
 	cookie, used := effective(lines, "cookie")
 	if !used || b.Mode != "http" {
@@ -147,22 +147,12 @@ const (
 	lostTableRemedy = "write a section `peers` with one peer named after this host, and `peers NAME` after the table: reloads then keep the entries"
 )
 
-// keysMove finds hashes over slots, which instances occupy in the order in which they
-// register.
-func keysMove(b Backend, lines []groupLine, v Version) []GroupTrap {
-	l, found := effective(lines, "balance")
-	if !found || len(l.words) < 2 || b.Mode == "tcp" && l.line > 0 && httpOnly(l.words) ||
-		!hasAnyPrefix(l.words[1], "source", "uri", "url_param", "hdr", "rdp-cookie", "hash") {
+// keysMove finds hashes that spread all keys anew whenever an instance comes or goes.
+func keysMove(b Backend, lines []groupLine, _ Version) []GroupTrap {
+	l, hashes := hashing(b, lines)
+	if kind, set := effective(lines, "hash-type"); !hashes || set && kind.contains("hash-type", "consistent") {
 		return nil
 	}
-	if slices.ContainsFunc(lines, func(l groupLine) bool {
-		return (l.words[0] == "server" || l.words[0] == "default-server") && l.contains("hash-key")
-	}) {
-		return nil
-	}
-	remedy := "use `cookie NAME insert dynamic` to keep clients with their instance, or HAProxy 3.0 or later"
-	if v.hashesAddresses() {
-		remedy = "add `hash-type consistent` to lines and `hash-key addr-port` to server-template"
-	}
-	return []GroupTrap{l.newTrap("a restart moves keys to other instances: the hash is over slots, which instances occupy in the order in which they register", remedy)}
+	return []GroupTrap{l.newTrap("every instance that comes, goes or fails moves most keys to other instances: the hash is over the list of those in service",
+		"add `hash-type consistent` to lines")}
 }

@@ -28,9 +28,10 @@ func TestGroupTraps(t *testing.T) {
 		{"tcp has no cookies", "cookie SRV insert", "check", func(b *Backend) { b.Mode = "tcp" }, v26, "", "", ""},
 		{"a table that is lost", "", "check", func(b *Backend) { b.Lines = []string{"stick-table type ip size 1m", "stick on src"} }, v26, "lines[0]", "empties this stick table", "peers"},
 		{"a table that is kept", "", "check", func(b *Backend) { b.Lines = []string{"stick-table type ip size 1m peers mates"} }, v26, "", "", ""},
-		{"a hash over slots", "balance uri", "check", nil, v26, "4", "moves keys", "3.0"},
-		{"of the group", "", "check", func(b *Backend) { b.Balance = "hdr(X) use_domain_only" }, v30, "balance", "moves keys", "hash-key addr-port"},
-		{"over addresses", "balance uri", "check hash-key addr-port", nil, v30, "", "", ""},
+		{"a hash over the list of servers", "balance uri", "check", nil, v26, "4", "moves most keys", "hash-type consistent"},
+		{"of the group", "", "check", func(b *Backend) { b.Balance = "hdr(X) use_domain_only" }, v30, "balance", "moves most keys", "hash-type consistent"},
+		{"a consistent hash", "balance uri\n hash-type consistent", "check", nil, v26, "", "", ""},
+		{"of the group's lines", "balance uri", "check", func(b *Backend) { b.Lines = []string{"hash-type consistent sdbm avalanche"} }, v26, "", "", ""},
 		{"an algorithm that tcp does not inherit", "balance uri", "check", func(b *Backend) { b.Mode = "tcp" }, v26, "", "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -285,7 +285,7 @@ func (t *Template) renderBackend(out *page, b Backend, rows []Row, v Version, fr
 		out.linef("%s", expand(line, values))
 	}
 	out.now.Line = 0
-	t.renderServers(out, b, rows)
+	t.renderServers(out, b, rows, v)
 }
 
 // defaultBalance is HAProxy's own default up to 3.2; later it is random.
@@ -304,10 +304,13 @@ func (t *Template) balance(b Backend) string {
 	return defaultBalance
 }
 
-func (t *Template) renderServers(out *page, b Backend, rows []Row) {
+func (t *Template) renderServers(out *page, b Backend, rows []Row, v Version) {
 	params := strings.Join(b.Servers.Params, " ")
 	if params != "" {
 		params = " " + params
+	}
+	if key := t.hashKey(b, v); key != "" {
+		params += " " + key
 	}
 	enabled := ""
 	if t.disablesServers(b) {

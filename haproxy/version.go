@@ -59,7 +59,8 @@ func (v Version) Capabilities() []string {
 		choose(v.idleClose(), "`option idle-close-on-response` is added: a reload cuts no request of an idle client",
 			"a reload cuts no request of an idle client"),
 		choose(v.sendsChecks(), "headers of health checks are sent by `http-check send`", "headers of health checks are part of `option httpchk`"),
-		choose(v.hashesAddresses(), "`hash-key addr-port` keeps hashed clients with their instance", "a restart moves hashed clients to other instances: there is no `hash-key`"),
+		choose(v.hashesAddresses(), "`hash-key addr-port` is added where servers are chosen by a hash: load balancers agree",
+			"where servers are chosen by a hash, the slot follows from the address: load balancers agree on most keys"),
 	}
 	if v.balancesAtRandom() {
 		all = append(all, "sections without `balance` choose servers at random; groups without it still take turns")

@@ -45,20 +45,20 @@ func TestCapabilities(t *testing.T) {
 	}{
 		{
 			Version{2, 0, "2.0.0"},
-			[]string{"workers are processes", "needs `server_close`", "a reload cuts no request", "a `maxconn` above", "part of `option httpchk`", "there is no `hash-key`"},
+			[]string{"workers are processes", "needs `server_close`", "a reload cuts no request", "a `maxconn` above", "part of `option httpchk`", "agree on most keys"},
 			[]string{"at random", "chroot", "is added"},
 		},
 		{
 			Version{2, 2, "2.2.9"},
-			[]string{"workers are processes", "needs no `server_close`", "a reload cuts no request", "a `maxconn` above", "by `http-check send`", "there is no `hash-key`"},
+			[]string{"workers are processes", "needs no `server_close`", "a reload cuts no request", "a `maxconn` above", "by `http-check send`", "agree on most keys"},
 			[]string{"at random", "chroot", "is added"},
 		},
 		{
 			Version{2, 6, "2.6.12"},
-			[]string{"workers are threads", "needs no `server_close`", "idle-close-on-response", "`no strict-limits` is added", "by `http-check send`", "there is no `hash-key`"},
+			[]string{"workers are threads", "needs no `server_close`", "idle-close-on-response", "`no strict-limits` is added", "by `http-check send`", "agree on most keys"},
 			[]string{"at random", "chroot"},
 		},
-		{Version{3, 0, "3.0.11"}, []string{"workers are threads", "`hash-key addr-port` keeps"}, []string{"at random", "chroot", "name of a backend"}},
+		{Version{3, 0, "3.0.11"}, []string{"workers are threads", "`hash-key addr-port` is added"}, []string{"at random", "chroot", "name of a backend"}},
 		{Version{3, 3, "3.3.0"}, []string{"at random", "no frontend may have the name of a backend"}, []string{"chroot"}},
 		{Version{3, 4, "3.4.0"}, []string{"at random", "no frontend may have the name of a backend", "without `chroot` and `user`"}, nil},
 	} {

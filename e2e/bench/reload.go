@@ -52,7 +52,7 @@ func reload(ctx context.Context, haproxies []rig.HAProxy) error {
 	return nil
 }
 
-// measureReloads measures in another process: the supervisor's reaper waits forevery
+// measureReloads measures in another process: the supervisor's reaper waits for every
 // child of its process, and this one starts some with os/exec.
 func measureReloads(ctx context.Context, h rig.HAProxy, slots, rounds int) (got reloadRounds, err error) {
 	ctx, cancel := context.WithTimeout(ctx, reloadLimit)

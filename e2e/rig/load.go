@@ -33,7 +33,7 @@ type LoadOptions struct {
 	// MaxRequests and MaxTime bound the load; defaults: a million, ten minutes.
 	MaxRequests int
 	MaxTime     time.Duration
-	// Failed is called forevery failure, from several goroutines.
+	// Failed is called for every failure, from several goroutines.
 	Failed func(Failure)
 }
 

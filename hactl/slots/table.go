@@ -11,7 +11,7 @@ import (
 )
 
 // Table assigns slots to the instances of one group. An instance keeps its slot; a free
-// slot is reused as late as possible.
+// slot is reused as late as possible, or the slot follows from the address.
 type Table struct {
 	Slots []Slot
 	// Beyond counts the instances that get no slot until another one leaves, because
@@ -43,6 +43,7 @@ type Table struct {
 	// ends is when the first leaving slot is to be taken out; zero if none is leaving.
 	ends   time.Time
 	places Places
+	hashed bool
 }
 
 // Options of a [Table].
@@ -53,13 +54,16 @@ type Options struct {
 	Wait bool
 	// Drain is how long a leaving instance keeps its sticky sessions; 0 disables that.
 	Drain time.Duration
+	// Hashed is true if HAProxy chooses servers by a hash over slots: then the slot follows
+	// from the address, so that restarts and other load balancers make the same choice.
+	Hashed bool
 	// Places counts the used slots of all tables of a proxy; it may be nil.
 	Places Places
 }
 
 // New returns a table of free slots.
 func New(o Options) *Table {
-	return &Table{Slots: make([]Slot, o.Size), at: make(map[netip.AddrPort]int), wait: o.Wait, drain: o.Drain, places: o.Places, version: 1, most: haproxy.MaxSlots}
+	return &Table{Slots: make([]Slot, o.Size), at: make(map[netip.AddrPort]int), wait: o.Wait, drain: o.Drain, hashed: o.Hashed, places: o.Places, version: 1, most: haproxy.MaxSlots}
 }
 
 // Version changes whenever a slot may have changed, and is never 0.
@@ -126,7 +130,7 @@ func (t *Table) Assign(want []registry.Instance, now time.Time) (unplaced int) {
 		if !known {
 			// A returning address gets its slot back, even if its own sessions still
 			// run there; any other address needs a slot at rest.
-			if i = rest.take(); i < 0 {
+			if i = rest.take(w.Addr); i < 0 {
 				unplaced++
 				continue
 			}
@@ -182,10 +186,13 @@ func (t *Table) Find(instance registry.Instance) *Slot {
 // rest has the free slots at rest, the one that has been free longest first.
 type rest struct {
 	table *Table
-	order []int
+	order []int // nil if the slot follows from the address
 }
 
 func (t *Table) rest() rest {
+	if t.hashed {
+		return rest{table: t}
+	}
 	var order []int
 	for i, s := range t.Slots {
 		if s.AtRest() {
@@ -196,8 +203,11 @@ func (t *Table) rest() rest {
 	return rest{t, order}
 }
 
-// take returns the next slot that is still at rest, or -1.
-func (r *rest) take() int {
+// take returns the slot at rest for an address, or -1.
+func (r *rest) take(addr netip.AddrPort) int {
+	if r.table.hashed {
+		return r.table.ownSlot(addr)
+	}
 	for len(r.order) > 0 {
 		i := r.order[0]
 		r.order = r.order[1:]

@@ -21,10 +21,10 @@ func (t *Table) Inherit(old *Table, stay []registry.Instance) {
 			continue
 		}
 		if i >= len(t.Slots) {
-			if i = rest.take(); i < 0 {
+			if i = rest.take(s.Addr); i < 0 {
 				t.Grow(1)
 				rest = t.rest()
-				if i = rest.take(); i < 0 {
+				if i = rest.take(s.Addr); i < 0 {
 					continue // the table has reached its limit
 				}
 			}
@@ -42,7 +42,7 @@ func (t *Table) Inherit(old *Table, stay []registry.Instance) {
 // is the address of each server, invalid if it has none, and inService reports whether
 // a worker sends requests to it. [Places] do not count it before [Table.Replace].
 func (t *Table) Resume(have []netip.AddrPort, inService func(slot int) bool, want []registry.Instance, now time.Time) *Table {
-	r := New(Options{Size: len(have), Wait: t.wait, Drain: t.drain})
+	r := New(Options{Size: len(have), Wait: t.wait, Drain: t.drain, Hashed: t.hashed})
 	r.Unverified = t.Unverified
 	for i, addr := range have {
 		if !addr.IsValid() {
