@@ -60,7 +60,7 @@ func (f *fleet) newWorker(life context.Context, pid int, socket string, r rendit
 	return w
 }
 
-// renderedLine returns the servers of a worker that was just started from a table.
+// initialServers returns the servers of a worker that was just started from a table.
 func initialServers(t *slots.Table, agent haproxy.Agent) []haproxy.Server {
 	have := make([]haproxy.Server, len(t.Slots))
 	for i, s := range t.Slots {

@@ -33,19 +33,24 @@ type story struct {
 	passed  atomic.Int64 // how far the story's clock is ahead, in nanoseconds
 }
 
-func newStory(tb testing.TB, backends ...haproxy.Backend) *story {
+func builtin(tb testing.TB) *haproxy.Template {
 	tb.Helper()
 	template, err := haproxy.Builtin{Mode: "http", Version: haproxy.Version{Major: 2, Minor: 6}}.Template()
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return template
+}
+
+func newStory(tb testing.TB, backends ...haproxy.Backend) *story {
+	tb.Helper()
 	s := &story{ha: newFakeHAProxy(tb, 2), reg: prometheus.NewRegistry(), started: make(chan struct{}), over: make(chan struct{})}
 	frame := haproxy.Frame{Version: haproxy.Version{Major: 2, Minor: 2}}
 	for _, socket := range s.ha.sockets {
 		frame.Sockets = append(frame.Sockets, socket.path)
 	}
 	s.options = Options{
-		Proxy: "ngboss", Template: template, Frame: frame, Backends: backends, Reloader: s.ha,
+		Proxy: "ngboss", Template: builtin(tb), Frame: frame, Backends: backends, Reloader: s.ha,
 		StartWait: time.Hour, Resync: time.Hour, Heartbeat: time.Hour, Timeout: 5 * time.Second,
 		Logger: slog.New(slog.DiscardHandler), Metrics: NewMetrics(s.reg), clock: s.time,
 	}

@@ -63,7 +63,7 @@ func newDesired(o *Options) *desired {
 func (d *desired) arrange(l Layout) {
 	d.arrangement = arrangement{layout: l, places: make(slots.Places), listed: l.Discover == nil}
 	for _, b := range l.Backends {
-		d.groups = append(d.groups, newGroup(b, false, b.Servers.Size(), l.Template.Hashes(b), d.places))
+		d.groups = append(d.groups, newGroup(l.Template, b, false, b.Servers.Size(), d.places))
 	}
 }
 

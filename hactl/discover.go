@@ -78,7 +78,7 @@ func (d *desired) setDiscovered(names []string) (added int) {
 // newDiscovered returns a group with its configured number of slots, but at most room
 // and at least one.
 func (d *desired) newDiscovered(b haproxy.Backend, freeSlots int) *group {
-	g := newGroup(b, true, min(b.Servers.Size(), max(1, freeSlots)), d.layout.Template.Hashes(b), d.places)
+	g := newGroup(d.layout.Template, b, true, min(b.Servers.Size(), max(1, freeSlots)), d.places)
 	d.births++
 	g.born, g.emptied = d.births, d.opts.clock()
 	return g

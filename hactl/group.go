@@ -18,6 +18,8 @@ type group struct {
 	members *membership.Group
 	table   *slots.Table
 	places  slots.Places // of the instances of all groups
+	// slowStarts is true if HAProxy ramps up the traffic of an instance that enters.
+	slowStarts bool
 	// running is how many of its slots the running generation has.
 	running int
 	// touched is true while a slot may have an operator's override.
@@ -58,16 +60,17 @@ type reported struct {
 	shown    *figures
 }
 
-// newGroup returns a group with size slots. hashed is [slots.Options.Hashed].
-func newGroup(b haproxy.Backend, discovered bool, size int, hashed bool, all slots.Places) *group {
+// newGroup returns a group of a template with size slots.
+func newGroup(t *haproxy.Template, b haproxy.Backend, discovered bool, size int, all slots.Places) *group {
 	g := &group{
-		backend:   b,
-		members:   membership.New(b.Name, b.LossGuard),
-		places:    all,
-		discovery: discovery{discovered: discovered, listed: true},
-		reported:  reported{served: make(map[netip.AddrPort]served)},
+		backend:    b,
+		members:    membership.New(b.Name, b.LossGuard),
+		slowStarts: t.SlowStarts(b),
+		places:     all,
+		discovery:  discovery{discovered: discovered, listed: true},
+		reported:   reported{served: make(map[netip.AddrPort]served)},
 	}
-	g.table = slots.New(slots.Options{Size: size, Wait: b.WaitCheck && g.checked(), Drain: b.DrainTimeout, Hashed: hashed, Places: all})
+	g.table = slots.New(slots.Options{Size: size, Wait: b.WaitCheck && g.checked(), Drain: b.DrainTimeout, Hashed: t.Hashes(b), Places: all})
 	return g
 }
 

@@ -23,6 +23,9 @@ type Layout struct {
 // is retried later.
 func (c *Controller) convert(ctx context.Context) {
 	c.resync(ctx) // to learn the latest health and overrides
+	for _, g := range c.desired.groups {
+		g.markRamps(c.fleet.workers)
+	}
 	before, workers, change := c.desired.arrangement, c.fleet.workers, c.desired.change
 	c.install(ctx, change)
 	c.fleet.outgoing = outgoing{before.groups, workers} // they have the old groups

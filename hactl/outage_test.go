@@ -82,7 +82,7 @@ func TestGroupOutageIsLoggedOnce(t *testing.T) {
 
 func TestInstancesAwaitingFirstCheckAreNotAnOutage(t *testing.T) {
 	t.Parallel()
-	g := newGroup(backendOf("web", 2), false, 2, false, nil)
+	g := newGroup(builtin(t), backendOf("web", 2), false, 2, nil)
 	now := time.Now()
 	g.available.down = now
 	g.see(registry.Group{Name: "web", Instances: instances(1)}, now)

@@ -62,6 +62,7 @@ func (c *Controller) replaceGeneration(ctx context.Context, cause Cause) error {
 	}
 	for _, g := range c.desired.groups {
 		g.table.Trust()
+		g.markRamps(c.fleet.workers)
 	}
 	runs := c.reloads.serving() && !c.reloads.urgent
 	pids, tables, err := c.launch(ctx, cause)
@@ -73,6 +74,9 @@ func (c *Controller) replaceGeneration(ctx context.Context, cause Cause) error {
 		}
 		died, err = c.fleet.adoptWorkers(ctx, pids, c.desired.rendition())
 		c.fleet.inheritUnread()
+	}
+	for _, g := range c.desired.groups {
+		g.table.Ramp(nil)
 	}
 	if err != nil {
 		err = c.ofVersions(err)

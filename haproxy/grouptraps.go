@@ -77,6 +77,17 @@ func (t *Template) ChecksAgents(b Backend) (checks bool) {
 	return checks
 }
 
+// SlowStarts reports whether the servers of a group get their full share of the requests
+// only some time after they enter.
+func (t *Template) SlowStarts(b Backend) (slow bool) {
+	for _, l := range groupLines(t, b) {
+		if l.words[0] == "server" || l.words[0] == "default-server" {
+			slow = slow || slices.Contains(l.words, "slowstart")
+		}
+	}
+	return slow
+}
+
 // effective returns the last of the lines that begin with a keyword, which applies.
 func effective(lines []groupLine, keyword string) (groupLine, bool) {
 	for _, l := range slices.Backward(lines) {

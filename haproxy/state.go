@@ -26,6 +26,12 @@ const (
 	adminForcedDrain    = 8
 )
 
+// Values of srv_op_state; 2 is running, 3 stopping.
+const (
+	operationStopped  = 0
+	operationStarting = 1
+)
+
 // Weight is the weight to which a server was set, 1 to 256; 0 is the configured one.
 type Weight int16
 
@@ -107,6 +113,8 @@ type Server struct {
 	// Down is true if the health check, the agent check or a tracked server takes it out of
 	// service.
 	Down bool
+	// Starting is true while `slowstart` keeps it from its full share of the requests.
+	Starting bool
 }
 
 // ServersState is the reply to `show servers state`: by backend, then server.
@@ -140,7 +148,10 @@ func ParseServersState(text string) (ServersState, error) {
 		if err4 != nil || weight < NoWeight || weight > maxWeight {
 			return nil, fmt.Errorf("show servers state: %.200q has no weight", line)
 		}
-		s := Server{Admin: Ready, Down: op == 0 || admin&adminInheritedMaint != 0, Weight: weight, Agent: parseAgent(agent)}
+		s := Server{
+			Admin: Ready, Down: op == operationStopped || admin&adminInheritedMaint != 0, Starting: op == operationStarting,
+			Weight: weight, Agent: parseAgent(agent),
+		}
 		switch {
 		case admin&adminForcedMaint != 0:
 			s.Admin = Maint

@@ -24,7 +24,7 @@ type Server struct {
 
 // Serving reports whether the server takes requests. The bit of the configured
 // `disabled` stays when a slot is made ready, and is harmless then.
-func (s Server) Serving() bool { return s.OpState == 2 && s.AdminState&^4 == 0 }
+func (s Server) Serving() bool { return (s.OpState == 1 || s.OpState == 2) && s.AdminState&^4 == 0 }
 
 // Endpoint returns the server's `ip:port`.
 func (s Server) Endpoint() string { return net.JoinHostPort(s.Addr, strconv.Itoa(s.Port)) }

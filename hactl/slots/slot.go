@@ -23,6 +23,9 @@ type Slot struct {
 	// unchecked is true until the first successful health check of an instance that has
 	// to wait for it.
 	unchecked bool
+	// ramping is true if its instance gets a growing share of the requests, or will when it
+	// enters; see [Table.Ramp].
+	ramping bool
 	// Operator is the administrative state set by an operator; empty, or Maint or Drain
 	// until the operator sets ready or the instance leaves.
 	Operator haproxy.Admin
@@ -57,11 +60,12 @@ func (s Slot) AtRest() bool { return !s.Used && !s.draining }
 // Row returns how the slot is rendered. A slot that is down is rendered free, because
 // HAProxy considers a server up until its first failed check; its address and state are
 // set afterwards. Rendered disabled, and left so by a daemon that ends at that moment,
-// it would look like an operator's override. A slot that an operator took out of
-// service is rendered disabled, and a leaving one as if it stayed, to keep its sticky
-// sessions.
+// it would look like an operator's override. The same holds for a slot whose instance is
+// in its slow start: rendered, it would get its full share at once. A slot that an
+// operator took out of service is rendered disabled, and a leaving one as if it stayed, to
+// keep its sticky sessions.
 func (s Slot) Row() haproxy.Row {
-	if !s.Placed() || s.Down && s.Operator == "" {
+	if !s.Placed() || (s.Down || s.ramping) && s.Operator == "" {
 		return haproxy.Row{}
 	}
 	return haproxy.Row{Addr: s.Addr, Disabled: !s.TakesTraffic()}
