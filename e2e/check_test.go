@@ -40,7 +40,7 @@ func (s *stage) check(file string, args ...string) checked {
 	temporary := s.t.TempDir()
 	cmd := exec.CommandContext(ctx, shared.binary,
 		append([]string{"check", "--config", file, "--http-addr", s.http, "--run-dir", s.home + "/run", "--state-dir", s.home + "/state"}, args...)...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.home, "TMPDIR=" + temporary}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.home, "TMPDIR=" + temporary, rig.EndsAtOnce}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()

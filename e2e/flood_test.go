@@ -87,7 +87,7 @@ func (f *flood) stop() {
 func (s *stage) healthcheck() error {
 	begun := time.Now()
 	command := exec.CommandContext(s.t.Context(), shared.binary, "healthcheck")
-	command.Env = []string{"HTTP_ADDR=" + s.http, "GORACE=atexit_sleep_ms=0"}
+	command.Env = []string{"HTTP_ADDR=" + s.http, rig.EndsAtOnce}
 	if output, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("healthcheck, after %v: %w: %s", time.Since(begun), err, output)
 	}

@@ -149,7 +149,7 @@ func TestIdleProxyStopsAtOnce(t *testing.T) {
 	inTurn(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, nil)
 		s.connect()
-		s.run(s.configured("GORACE=atexit_sleep_ms=0")...) // otherwise the race detector takes a second
+		s.run(s.configured()...)
 		s.ready()
 		begun := time.Now()
 		s.stopped()

@@ -71,7 +71,7 @@ func TestConfigurationOfTheREADME(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(s.home, "config.json"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	environment := []string{"HTTP_ADDR=" + s.http, "RUN_DIR=" + s.home + "/run", "STATE_DIR=" + s.home + "/state", "GORACE=atexit_sleep_ms=0"}
+	environment := []string{"HTTP_ADDR=" + s.http, "RUN_DIR=" + s.home + "/run", "STATE_DIR=" + s.home + "/state", rig.EndsAtOnce}
 	for i, says := range []string{"good: 2 groups", "backend web-basecentre"} {
 		command := exec.CommandContext(t.Context(), s.binary, strings.Fields(shown[i])...)
 		command.Dir, command.Env = s.home, append(os.Environ(), environment...)

@@ -12,7 +12,7 @@ import (
 func versions(t *testing.T) []string {
 	t.Helper()
 	dirs, err := filepath.Glob("testdata/[0-9]*")
-	if err != nil || len(dirs) != 4 {
+	if err != nil || len(dirs) != 7 {
 		t.Fatalf("goldens of HAProxy's replies: %v, %v", dirs, err)
 	}
 	return dirs

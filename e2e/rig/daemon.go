@@ -16,11 +16,15 @@ const (
 	outputWait = time.Second
 )
 
+// EndsAtOnce belongs into the environment of programs that are built with the race
+// detector: otherwise each sleeps for a second before it ends.
+const EndsAtOnce = "GORACE=atexit_sleep_ms=0"
+
 // DaemonOptions describe a [Daemon].
 type DaemonOptions struct {
 	Binary string
 	Args   []string
-	// Env is added to PATH and HOME; nothing else is inherited.
+	// Env is added to PATH, HOME and [EndsAtOnce]; nothing else is inherited.
 	Env []string
 	// Dir is an existing directory for the daemon alone: HOME, the working directory,
 	// and the mark by which its HAProxy processes are recognized, since their arguments
@@ -62,7 +66,7 @@ func StartDaemon(options DaemonOptions) (*Daemon, error) {
 		cmd = limited
 	}
 	cmd.Dir = options.Dir
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + options.Dir}, options.Env...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + options.Dir, EndsAtOnce}, options.Env...)
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = &d.output, &d.output, options.Inherits
 	if options.Stderr != nil {
 		cmd.Stderr = options.Stderr

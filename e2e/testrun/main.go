@@ -50,6 +50,8 @@ func run(out io.Writer, args []string) (int, error) {
 func goTest(r *report, args []string) (int, error) {
 	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
 	cmd.Stderr = os.Stderr
+	// Otherwise every process with the race detector sleeps for a second at its end.
+	cmd.Env = append([]string{"GORACE=atexit_sleep_ms=0"}, os.Environ()...)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return 1, err
