@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -133,44 +134,63 @@ func ParseServersState(text string) (ServersState, error) {
 		return nil, fmt.Errorf("show servers state: %w", err)
 	}
 	state := make(ServersState)
+	var fields []string
+	var backend string
+	var servers map[string]Server
 	for line := range strings.Lines(rest) {
-		fields := strings.Fields(line)
+		fields = fields[:0] // 20,000 lines are read every few seconds
+		for field := range strings.SplitSeq(strings.TrimSpace(line), " ") {
+			fields = append(fields, field)
+		}
 		if len(fields) <= slices.Max(col) {
 			return nil, fmt.Errorf("show servers state: %.200q has %d columns", line, len(fields))
 		}
-		op, err1 := strconv.Atoi(fields[col[3]])
-		admin, err2 := strconv.Atoi(fields[col[4]])
-		agent, err3 := strconv.Atoi(fields[col[8]])
-		if err1 != nil || err2 != nil || err3 != nil {
-			return nil, fmt.Errorf("show servers state: %.200q has no state", line)
+		s, err := parseServer(fields, col)
+		if err != nil {
+			return nil, fmt.Errorf("show servers state: %.200q has %w", line, err)
 		}
-		weight, err4 := parseWeight(fields[col[6]], fields[col[7]])
-		if err4 != nil || weight < NoWeight || weight > maxWeight {
-			return nil, fmt.Errorf("show servers state: %.200q has no weight", line)
+		if name := fields[col[0]]; name != backend || servers == nil {
+			backend, servers = name, state[name]
+			if servers == nil {
+				servers = make(map[string]Server)
+				state[name] = servers
+			}
 		}
-		s := Server{
-			Admin: Ready, Down: op == operationStopped || admin&adminInheritedMaint != 0, Starting: op == operationStarting,
-			Weight: weight, Agent: parseAgent(agent),
-		}
-		switch {
-		case admin&adminForcedMaint != 0:
-			s.Admin = Maint
-		case admin&adminForcedDrain != 0:
-			s.Admin = Drain
-		}
-		ip, ipErr := netip.ParseAddr(fields[col[2]])
-		port, portErr := strconv.ParseUint(fields[col[5]], 10, 16)
-		// haproxy-zk never sets a zone, which may contain any characters.
-		if ipErr == nil && portErr == nil && port > 0 && ip.Zone() == "" {
-			s.Addr = netip.AddrPortFrom(ip, uint16(port))
-		}
-		backend := fields[col[0]]
-		if state[backend] == nil {
-			state[backend] = make(map[string]Server)
-		}
-		state[backend][fields[col[1]]] = s
+		servers[fields[col[1]]] = s
 	}
 	return state, nil
+}
+
+// parseServer parses the fields of one server; col has the positions of the columns in
+// the order of [ParseServersState].
+func parseServer(fields []string, col []int) (Server, error) {
+	op, err1 := strconv.Atoi(fields[col[3]])
+	admin, err2 := strconv.Atoi(fields[col[4]])
+	agent, err3 := strconv.Atoi(fields[col[8]])
+	if err1 != nil || err2 != nil || err3 != nil {
+		return Server{}, errors.New("no state")
+	}
+	weight, err4 := parseWeight(fields[col[6]], fields[col[7]])
+	if err4 != nil || weight < NoWeight || weight > maxWeight {
+		return Server{}, errors.New("no weight")
+	}
+	s := Server{
+		Admin: Ready, Down: op == operationStopped || admin&adminInheritedMaint != 0, Starting: op == operationStarting,
+		Weight: weight, Agent: parseAgent(agent),
+	}
+	switch {
+	case admin&adminForcedMaint != 0:
+		s.Admin = Maint
+	case admin&adminForcedDrain != 0:
+		s.Admin = Drain
+	}
+	ip, ipErr := netip.ParseAddr(fields[col[2]])
+	port, portErr := strconv.ParseUint(fields[col[5]], 10, 16)
+	// haproxy-zk never sets a zone, which may contain any characters.
+	if ipErr == nil && portErr == nil && port > 0 && ip.Zone() == "" {
+		s.Addr = netip.AddrPortFrom(ip, uint16(port))
+	}
+	return s, nil
 }
 
 // columns returns the positions of names in a header.
