@@ -98,7 +98,7 @@ func checkProxy(ctx context.Context, o Options, p config.Proxy, now running, fou
 	clock := time.Now()
 	found.add(judgeVersion(p, pl.Frame.Version, clock)...)
 	found.add(checkTemplate(ctx, o.Reaper, subject{Plan: pl}, rendered)...)
-	found.add(judgeReach(p.Name, pl.Backends, rendered)...)
+	found.add(judgeReach(p.Name, pl.Backends, rendered, pl.Maps())...)
 	found.add(checkIdentity(pl)...)
 	found.add(checkLimit(p, wanted, needed)...)
 	if maxconn, few := pl.FittedMaxConn(); few {

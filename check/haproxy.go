@@ -29,7 +29,7 @@ type subject struct {
 // checkTemplate checks the rendered configuration with HAProxy, and for pitfalls that
 // HAProxy does not report.
 func checkTemplate(ctx context.Context, reaper *supervisor.Reaper, pl subject, rendered []byte) []finding {
-	output, err := askHAProxy(ctx, reaper, pl.Plan, rendered)
+	output, err := askHAProxy(ctx, reaper, pl.Plan)
 	return judgeAnswer(pl, rendered, output, err)
 }
 
@@ -58,7 +58,7 @@ func judgeAnswer(pl subject, rendered []byte, output string, err error) []findin
 // cause may be temporary.
 func Accept(ctx context.Context, reaper *supervisor.Reaper, pl *plan.Plan) error {
 	rendered := pl.Render()
-	output, err := askHAProxy(ctx, reaper, pl, rendered)
+	output, err := askHAProxy(ctx, reaper, pl)
 	if err == nil {
 		return nil
 	}
@@ -73,15 +73,26 @@ func Accept(ctx context.Context, reaper *supervisor.Reaper, pl *plan.Plan) error
 	return reasons
 }
 
-// askHAProxy runs haproxy -c on a temporary file, whose name it replaces in the output
-// with that of the real one.
-func askHAProxy(ctx context.Context, reaper *supervisor.Reaper, pl *plan.Plan, rendered []byte) (string, error) {
+// askHAProxy runs haproxy -c on a temporary file with its maps, whose names it replaces in
+// the output with those of the real ones.
+func askHAProxy(ctx context.Context, reaper *supervisor.Reaper, pl *plan.Plan) (string, error) {
 	dir, err := os.MkdirTemp("", "haproxy-zk-check-")
 	if err != nil {
 		return "", fmt.Errorf("make a folder for the rendered configuration: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	file := filepath.Join(dir, filepath.Base(pl.ConfFile))
+	rendered, maps := pl.RenderAt(file)
+	if len(maps) > 0 {
+		if err := haproxy.CheckMapsBeside(file); err != nil {
+			return "", fmt.Errorf("make a folder for the rendered configuration: %w; set TMPDIR to another one", err)
+		}
+	}
+	for _, m := range maps {
+		if err := os.WriteFile(m.Path, m.Text(), 0o600); err != nil {
+			return "", fmt.Errorf("write a map of the rendered configuration: %w", err)
+		}
+	}
 	if err := os.WriteFile(file, rendered, 0o600); err != nil {
 		return "", fmt.Errorf("write the rendered configuration: %w", err)
 	}

@@ -30,7 +30,7 @@ func TestUnreachableGroupsAreReported(t *testing.T) {
 			}
 			pl, _ := samplePlan(t, template, v26)
 			test.change(pl)
-			found := judgeReach("web", pl.Backends, pl.Render())
+			found := judgeReach("web", pl.Backends, pl.Render(), pl.Maps())
 			if (len(found) > 0) != test.want {
 				t.Errorf("found %v", found)
 			}

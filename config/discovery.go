@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
 )
 
 // anyGroup is the placeholder for the name of a discovered group.
@@ -62,7 +64,7 @@ func (d *Discovery) Group(name string) (Group, error) {
 	return g, nil
 }
 
-// defaultACLs are the ACLs of a discovered group: `web` does not match requests for
+// defaultACLs are the ACLs of a group of ZK_GROUPS: `web` does not match requests for
 // `web-admin`.
 func defaultACLs() []string {
 	return []string{"path -i /" + anyGroup, "path_beg -i /" + anyGroup + "/"}
@@ -98,8 +100,8 @@ func (o *object) readDiscovery(entry *object, pattern string) *Discovery {
 		}
 	case d.Entry.Mode == "tcp" && o.variables == nil:
 		o.warnf(entry.at, v.key, "discovered groups of mode tcp have no default acls, so nothing reaches them: add some")
-	case d.Entry.Mode != "tcp":
-		d.Entry.ACLs = defaultACLs()
+	case d.Entry.Mode != "tcp" && d.Entry.Route == "":
+		d.Entry.Route = haproxy.RoutePath
 	}
 	return d
 }

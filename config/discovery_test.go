@@ -17,7 +17,7 @@ func TestDiscovery(t *testing.T) {
 	}{
 		"nothing said": {
 			entry: `{}`, parent: "/services",
-			want: Group{Path: "/services/web-a/instances", ACLs: []string{"path -i /web-a", "path_beg -i /web-a/"}, Mode: "http"},
+			want: Group{Path: "/services/web-a/instances", Route: haproxy.RoutePath, Mode: "http"},
 		},
 		"no acls wanted": {
 			entry: `{"acls": []}`, parent: "/services",

@@ -63,7 +63,7 @@ func (g envGroups) tree(e *envReader) node {
 		}
 		if v := e.get("ACL", ""); !v.missing() {
 			add("acls", node{kind: isArray, at: v.at, items: []node{v.node}})
-		} else if len(g.names) > 0 && !g.tcp {
+		} else if len(g.names) > 0 && !g.tcp && e.get("ROUTE", "").missing() {
 			acls := node{kind: isArray, at: v.at}
 			for _, acl := range defaultACLs() {
 				acls.items = append(acls.items, node{kind: isText, at: v.at, text: acl})

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
 )
 
 // FuzzFromEnvironment checks invariants for any environment, and that no message contains
@@ -91,7 +93,7 @@ func FuzzDiscoveredName(f *testing.F) {
 		if name == "" || len(name) > 64 || strings.ContainsFunc(name, unsafe) || strings.Trim(name, ".") == "" && len(name) < 3 || strings.EqualFold(name, "or") {
 			t.Fatalf("name %q", name)
 		}
-		if g.Name != name || g.Path != "/services/"+name+"/instances" || g.HTTPCheck != "GET /"+name || g.ACLs[1] != "path_beg -i /"+name+"/" || d.Path(name) != g.Path {
+		if g.Name != name || g.Path != "/services/"+name+"/instances" || g.HTTPCheck != "GET /"+name || len(g.ACLs) > 0 || g.Route != haproxy.RoutePath || d.Path(name) != g.Path {
 			t.Fatalf("group %+v", g)
 		}
 	})

@@ -19,6 +19,8 @@ type Group struct {
 	// ACLs are conditions in HAProxy's language, as after `acl NAME`; one match is enough.
 	// There may be none.
 	ACLs []string
+	// Route is the part of a request that names the group; there are no ACLs then.
+	Route haproxy.Route
 	// Mode is http or tcp.
 	Mode string
 	// Balance is HAProxy's algorithm; empty leaves it to the template.
@@ -84,7 +86,7 @@ func (o *object) readGroups(pattern string) (groups []Group, discovery *Discover
 			inheriting++
 		}
 		written := g.readGroup(m.name, pattern)
-		if err := checkConditionName(m.name); err != nil && len(written.ACLs) > 0 {
+		if err := checkConditionName(m.name); err != nil && (len(written.ACLs) > 0 || written.Route != "") {
 			o.errorf(m.value.at, m.value.key, "%v", err)
 		}
 		g.claimFor(written, pattern, o.key)
@@ -105,6 +107,7 @@ func (o *object) readGroup(name, pattern string) Group {
 		Path:           ours.Replace(read(o, "zk.path", zkPath(), pattern)),
 		Mode:           read(o, "mode", oneOf(modes()...), defaultMode),
 		Balance:        read(o, "balance", balance(), ""),
+		Route:          read(o, "route", route(), ""),
 		HTTPCheck:      ours.Replace(read(o, "httpchk", httpCheck(), "")),
 		MaxServer:      read(o, "max_server", count(haproxy.MaxSlots), defaultMaxServer),
 		DefaultBackend: read(o, "default_backend", boolean(), defaultFlag),
@@ -122,6 +125,7 @@ func (o *object) readGroup(name, pattern string) Group {
 		}
 	}
 	g.Lines = o.ownLines(g)
+	o.checkRoute(g)
 	if g.ServerTemplate != "" && !slices.Contains(strings.Fields(g.ServerTemplate), "disabled") {
 		v := o.get("server-template", "")
 		o.warnf(v.at, v.key, "the option \"disabled\" is missing: free slots are disabled anyway; add it for clarity")
@@ -161,6 +165,12 @@ func (o *object) claimFor(g Group, pattern, proxy string) {
 		o.claim(claim{
 			what: fmt.Sprintf("the path %q of %s", g.Path, proxy), by: o.get("zk.path", pattern),
 			advice: "both groups have the same instances", harmless: true,
+		})
+	}
+	if g.Route != "" {
+		o.claim(claim{
+			what: fmt.Sprintf("the name %q by %s of %s", strings.ToLower(g.Name), g.Route, proxy), by: o.get("route", ""),
+			advice: "the case of names does not count: rename one of the groups",
 		})
 	}
 	if g.DefaultBackend {

@@ -72,6 +72,7 @@ func (o *object) readProxy(name string) Proxy {
 	p.HardStopAfter = read(o, "hard_stop_after", duration(0), defaultHardStop(groups, discovery))
 	p.ZooKeeper.Auth, _ = o.readSecret(o.get("zk.auth", ""), o.get("zk.auth_file", ""), zkAuth())
 	p.ZooKeeper.TLS = o.readTLS()
+	o.checkMapFiles(p)
 	o.finish()
 	return p
 }

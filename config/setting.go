@@ -127,9 +127,12 @@ func groupSettings() []setting {
 			does: "path of this group's instances",
 		},
 		{
-			key: "acls", otherwise: "none; discovered, http: `path -i /${group}` and `path_beg -i /${group}/`",
-			allowed: "an array; each is " + acl().give,
-			does:    "conditions that select this group; one match is enough",
+			key: "acls", otherwise: "none", allowed: "an array; each is " + acl().give,
+			does: "conditions that select this group; one match is enough",
+		},
+		{
+			key: "route", variable: "ROUTE", otherwise: "none; discovered without `acls`: `path`", allowed: route().give,
+			does: "part of a request that names the group, instead of `acls`; see [Routes](#routes)",
 		},
 		{
 			key: "mode", variable: "MODE", fallback: defaultMode, allowed: oneOf(modes()...).give,
@@ -202,7 +205,7 @@ func variableSettings() []setting {
 			does: "number of workers; each has a stats socket `RUN_DIR/NAME.N.sock`",
 		},
 		{
-			variable: "ACL", otherwise: "http: `path -i /${group}` and `path_beg -i /${group}/`", allowed: condition().give,
+			variable: "ACL", otherwise: "discovered: see `ROUTE`; with `ZK_GROUPS`, http: `path -i /${group}` and `path_beg -i /${group}/`", allowed: condition().give,
 			does: "condition that selects a group; `${group}` or `${app}` is its name",
 		},
 		{

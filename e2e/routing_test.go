@@ -67,6 +67,102 @@ func TestDiscoveredGroupsAreRoutedByPath(t *testing.T) {
 	})
 }
 
+// Groups are found by host, by host and path, by a header and by path, in this order, and
+// after the groups with conditions.
+func TestGroupsAreRoutedByHostAndHeader(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		route := func(name, route string) rig.Group {
+			return rig.Group{Name: name, Extra: map[string]any{"route": route}}
+		}
+		s := newStage(t, h, func(c *rig.SeedConfig) {
+			discovering(c)
+			c.Groups = append([]rig.Group{
+				{Name: "static", ACLs: []string{"path_beg /static"}},
+				route("shop", "host"), route("www.Example.com", "host"),
+				route("api.example.com_orders", "host+path"), route("api.example.com", "host+path"),
+				route("blue", "header:X-App"),
+			}, c.Groups...)
+		})
+		s.connect()
+		for _, group := range []string{front, "static", "shop", "www.Example.com", "api.example.com_orders", "api.example.com", "blue", "web"} {
+			s.app(group)
+		}
+		s.start()
+		s.ready()
+		s.eventually("web", func() error { return s.routes(request{target: "/web/x"}, "web") })
+		for _, test := range []struct {
+			target  string
+			headers []string
+			want    string
+		}{
+			{"/x", []string{"Host: shop"}, "shop"},
+			{"/x", []string{"Host: SHOP.example.com:8080"}, "shop"},
+			{"/x", []string{"Host: shop.example.com."}, "shop"},
+			{"/x", []string{"Host: shops.example.com"}, front},
+			{"/x", []string{"Host: www.shop"}, front},
+			{"/x", []string{"Host: [::1]:80"}, front},
+			{"/x", []string{"Host: www.example.COM"}, "www.Example.com"},
+			{"/x", []string{"Host: www.example.org"}, front},
+			{"/orders", []string{"Host: api.example.com"}, "api.example.com_orders"},
+			{"/Orders/1?a=/x", []string{"Host: API.example.com:443"}, "api.example.com_orders"},
+			{"/ordersx", []string{"Host: api.example.com"}, "api.example.com"},
+			{"/web/x", []string{"Host: api.example.com"}, "api.example.com"},
+			{"/orders/1", []string{"Host: api.example.org"}, front},
+			{"/x", []string{"X-App: blue"}, "blue"},
+			{"/x", []string{"X-App: green", "X-App: Blue"}, "blue"},
+			{"/x", []string{"X-App: blue, green"}, front},
+			{"/x", []string{"X-App: blues"}, front},
+			{"/web/x", []string{"X-App: blue"}, "blue"},
+			{"/web/x", []string{"X-App: blue", "Host: shop"}, "shop"},
+			{"/static/x", []string{"X-App: blue", "Host: shop"}, "static"},
+			{"/web/x", []string{"X-App: web"}, "web"},
+			{"/blue", nil, front},
+			{"/x", nil, front},
+		} {
+			if err := s.routes(request{test.target, test.headers}, test.want); err != nil {
+				t.Errorf("%s %v: %v", test.target, test.headers, err)
+			}
+		}
+		s.stopped()
+	})
+}
+
+// Rules of a template may use the ACL of a discovered group in every frontend, and those
+// after $use_backend get the requests that no group gets.
+func TestTemplateRulesUseDiscoveredGroups(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		second := freePort(t)
+		s := newStage(t, h, func(c *rig.SeedConfig) {
+			discovering(c)
+			const rules = "$acl\n    http-request deny if web { hdr(x-deny) -m found }\n    http-request deny if web-admin2\n$use_backend\n    use_backend web if { path_beg /later }\n$default_backend\n"
+			c.Workers = 1
+			c.Template = frameOfTemplate + "defaults\n    mode http\n" + timeouts + "frontend one\n    bind 127.0.0.1:$listener_port\n" + rules +
+				fmt.Sprintf("frontend two\n    bind 127.0.0.1:%d\n", second) + rules + "$backend\n"
+		})
+		s.connect()
+		for _, group := range []string{front, "web", "web-admin"} {
+			s.app(group)
+		}
+		s.start()
+		s.ready()
+		for _, port := range []int{s.config.ListenerPort, second} {
+			addr := fmt.Sprintf("127.0.0.1:%d", port)
+			s.eventually("web", func() error { return s.routesAt(addr, request{target: "/web/x"}, "web") })
+			for target, want := range map[string]string{"/web-admin": "web-admin", "/later/x": "web", "/x": front} {
+				if err := s.routesAt(addr, request{target: target}, want); err != nil {
+					t.Errorf("%s: %v", target, err)
+				}
+			}
+			for _, denied := range []request{{"/WEB/x", []string{"X-Deny: 1"}}, {target: "/web-admin/x"}} {
+				if response, err := denied.send(addr); err != nil || response.StatusCode != http.StatusForbidden {
+					t.Errorf("%v: %v, %v", denied, response, err)
+				}
+			}
+		}
+		s.stopped()
+	})
+}
+
 // request is a request as it is written, which net/http would normalize.
 type request struct {
 	target  string

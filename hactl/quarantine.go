@@ -105,10 +105,9 @@ func (d *desired) allQuarantined() string {
 // start renders the desired state and starts a generation with it.
 func (c *Controller) start(ctx context.Context, cause Cause) (config []byte, pids []int, tables []*slots.Table, err error) {
 	r := c.desired.rendition()
-	config = r.config()
-	wanted, needed := r.files(config)
-	pids, err = c.replace(ctx, registry.Launch{Config: config, Shape: r.shape(), Cause: string(cause), FilesWanted: wanted, FilesNeeded: needed})
-	return config, pids, r.tables, err
+	launch := r.launch(cause)
+	pids, err = c.replace(ctx, launch)
+	return launch.Config, pids, r.tables, err
 }
 
 // candidates returns the groups that HAProxy has never accepted.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/haproxy-zk/haproxy-zk/hactl/slots"
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
+	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 // rendition is what a generation is started from: a layout, the groups that its
@@ -42,16 +43,33 @@ func (r rendition) shape() string {
 	for i, t := range r.tables {
 		free[i] = make([]haproxy.Row, len(t.Slots))
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%+v\n%s", r.layout.Frame.Version, r.render(free)))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%+v\n%s%s", r.layout.Frame.Version, r.render(free), r.maps()))
 	return hex.EncodeToString(sum[:])
 }
 
-func (r rendition) render(rows [][]haproxy.Row) []byte {
+// launch returns what starts HAProxy with the rendition.
+func (r rendition) launch(cause Cause) registry.Launch {
+	l := registry.Launch{Config: r.config(), Shape: r.shape(), Cause: string(cause)}
+	l.FilesWanted, l.FilesNeeded = r.files(l.Config)
+	for _, m := range r.maps() {
+		l.Maps = append(l.Maps, registry.Map{Path: m.Path, Text: m.Text()})
+	}
+	return l
+}
+
+// maps returns the maps of the configuration.
+func (r rendition) maps() []haproxy.Map { return haproxy.Maps(r.layout.Frame, r.backends()) }
+
+func (r rendition) backends() []haproxy.Backend {
 	backends := make([]haproxy.Backend, len(r.groups))
 	for i, g := range r.groups {
 		backends[i] = g.backend
 	}
-	return r.layout.Template.Render(r.layout.Frame, backends, rows)
+	return backends
+}
+
+func (r rendition) render(rows [][]haproxy.Row) []byte {
+	return r.layout.Template.Render(r.layout.Frame, r.backends(), rows)
 }
 
 // files returns [haproxy.Files] of the configuration.

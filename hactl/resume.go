@@ -8,7 +8,6 @@ import (
 
 	"github.com/haproxy-zk/haproxy-zk/hactl/slots"
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
-	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 // resume keeps an HAProxy that is already running: its servers keep their slots, and
@@ -28,7 +27,7 @@ func (c *Controller) resume(ctx context.Context, states []haproxy.ServersState) 
 		}
 	}
 	r := rendition{layout: c.desired.layout, groups: groups, tables: tables}
-	pids, err := c.opts.Reloader.Adopt(ctx, registry.Launch{Config: r.config(), Shape: r.shape(), Cause: string(CauseStart)})
+	pids, err := c.opts.Reloader.Adopt(ctx, r.launch(CauseStart))
 	if err != nil {
 		c.opts.Logger.Info("not adopting a running HAProxy", "reason", err)
 		return false

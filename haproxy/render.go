@@ -16,6 +16,8 @@ type Backend struct {
 	// ACLs are conditions in HAProxy's language, without a name, any of which sends a
 	// request to the backend.
 	ACLs []string
+	// Route finds the backend in a map. ACLs are then the route's [Route.Conditions].
+	Route Route
 	// Mode is http or tcp.
 	Mode string
 	// Balance is HAProxy's algorithm; if empty, that of the template's defaults applies, or
@@ -47,6 +49,10 @@ type Backend struct {
 // Frame describes the configuration of one proxy, except its backends.
 type Frame struct {
 	Version Version
+	// ConfFile is the file of the configuration, beside which the maps are.
+	ConfFile string
+	// Routes are those of groups that may be discovered.
+	Routes []Route
 	// Sockets are the paths of the stats sockets, one per worker.
 	Sockets      []string
 	PIDFile      string
@@ -146,7 +152,7 @@ func (t *Template) renderTo(out *page, f Frame, backends []Backend, rows [][]Row
 			t.complete(out, l.section, f.Version)
 		}
 		for _, block := range l.blocks {
-			t.renderBlock(out, block, f, values, backends, rows)
+			t.renderBlock(out, block, l.section, f, values, backends, rows)
 		}
 	}
 }
@@ -161,7 +167,7 @@ func (t *Template) complete(out *page, s *section, v Version) {
 	}
 }
 
-func (t *Template) renderBlock(out *page, block string, f Frame, values map[string]string, backends []Backend, rows [][]Row) {
+func (t *Template) renderBlock(out *page, block string, in *section, f Frame, values map[string]string, backends []Backend, rows [][]Row) {
 	switch block {
 	case "sockets":
 		if len(t.Global("stats maxconn")) == 0 {
@@ -178,14 +184,17 @@ func (t *Template) renderBlock(out *page, block string, f Frame, values map[stri
 	case "acl":
 		for _, b := range backends {
 			out.now = Place{Group: b.Name}
-			t.renderACLs(out, b, backends)
+			t.renderACLs(out, b, backends, b.routedIn(in))
 		}
 	case "use_backend":
 		for _, b := range backends {
-			if len(b.ACLs) > 0 {
+			if len(b.ACLs) > 0 && !b.routedIn(in) {
 				out.now = Place{Group: b.Name}
 				out.linef("use_backend %s if %s", b.Name, b.Name)
 			}
+		}
+		if out.now = (Place{}); in.mode() == "http" {
+			renderMaps(out, f, backends)
 		}
 	case "default_backend":
 		for _, b := range backends {
@@ -201,10 +210,13 @@ func (t *Template) renderBlock(out *page, block string, f Frame, values map[stri
 
 // renderACLs gives a group's conditions one name, so that HAProxy combines them with OR.
 // The Python daemon named the Nth condition of a group GROUPN: if the template uses such
-// a name, it is rendered too.
-func (t *Template) renderACLs(out *page, b Backend, all []Backend) {
+// a name, it is rendered too. The conditions of a group that is found in a map are
+// rendered only for rules of the template.
+func (t *Template) renderACLs(out *page, b Backend, all []Backend, routed bool) {
 	for _, acl := range b.ACLs {
-		out.linef("acl %s %s", b.Name, acl)
+		if !routed || t.usesACL(b.Name) {
+			out.linef("acl %s %s", b.Name, acl)
+		}
 	}
 	for i, acl := range b.ACLs {
 		name := b.Name + strconv.Itoa(i+1)
@@ -213,6 +225,10 @@ func (t *Template) renderACLs(out *page, b Backend, all []Backend) {
 		}
 	}
 }
+
+// routedIn reports whether a section finds the backend in a map. Sections of mode tcp know
+// nothing of a request: what HAProxy says about conditions there it has always said.
+func (b Backend) routedIn(s *section) bool { return b.Route != "" && s.mode() == "http" }
 
 // renderBackends renders the groups. Those of mode tcp follow the others, with their own
 // defaults, if the template's are for mode http.

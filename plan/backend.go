@@ -16,9 +16,14 @@ func serverClose(g config.Group, v haproxy.Version) bool {
 // HAProxy. Its error is about the server-template.
 func NewBackend(g config.Group, v haproxy.Version) (haproxy.Backend, error) {
 	servers, err := haproxy.ParseServerTemplate(g.ServerTemplate, g.Name, g.MaxServer)
+	acls := g.ACLs
+	if g.Route != "" {
+		acls = g.Route.Conditions(g.Name)
+	}
 	return haproxy.Backend{
 		Name:         g.Name,
-		ACLs:         g.ACLs,
+		ACLs:         acls,
+		Route:        g.Route,
 		Mode:         g.Mode,
 		Balance:      g.Balance,
 		HTTPCheck:    g.HTTPCheck,

@@ -1,9 +1,18 @@
 package plan
 
 import (
+	"github.com/haproxy-zk/haproxy-zk/config"
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
 	"github.com/haproxy-zk/haproxy-zk/syncer"
 )
+
+// discoverable returns the routes of groups that may be discovered.
+func discoverable(p config.Proxy) []haproxy.Route {
+	if p.Discover == nil || p.Discover.Entry.Route == "" {
+		return nil
+	}
+	return []haproxy.Route{p.Discover.Entry.Route}
+}
 
 // discover returns the function that makes the backend of a discovered group; nil if
 // discovery is disabled.

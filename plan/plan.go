@@ -47,6 +47,8 @@ type Options struct {
 // [exitcode.UsageError] if a human has to fix it.
 func New(ctx context.Context, o Options, p config.Proxy) (*Plan, error) {
 	pl := &Plan{Proxy: p, Frame: haproxy.Frame{
+		ConfFile:     p.ConfFile,
+		Routes:       discoverable(p),
 		Sockets:      p.SocketFiles,
 		PIDFile:      p.PIDFile,
 		ListenerPort: p.ListenerPort,
@@ -107,6 +109,16 @@ func (pl *Plan) readTemplate() (*haproxy.Template, error) {
 // registered.
 func (pl *Plan) Render() []byte {
 	return pl.Parsed.Render(pl.Frame, pl.Backends, pl.rows())
+}
+
+// Maps returns the maps of that configuration.
+func (pl *Plan) Maps() []haproxy.Map { return haproxy.Maps(pl.Frame, pl.Backends) }
+
+// RenderAt returns the same configuration and its maps for another path of its file.
+func (pl *Plan) RenderAt(confFile string) ([]byte, []haproxy.Map) {
+	at := *pl
+	at.Frame.ConfFile = confFile
+	return at.Render(), at.Maps()
 }
 
 // Places returns the origin of each line that Render returns.

@@ -13,7 +13,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/haproxy-zk/haproxy-zk/ownfile"
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
@@ -53,8 +52,8 @@ func (h *HAProxy) adoptEarlier(ctx context.Context, launch registry.Launch) ([]i
 	}
 	pids := pidsOf(serving.workers)
 	h.Logger.Info("adopted the running HAProxy", "workers", pids, "draining", len(draining))
-	// The file must match the running configuration.
-	if err := ownfile.Replace(h.ConfFile, launch.Config, confMode); err != nil {
+	// The files must match the running configuration.
+	if err := h.writeFiles(launch); err != nil {
 		h.Logger.Warn("cannot write the running configuration, its file is outdated", "error", err)
 	}
 	named, err := readPIDs(h.PIDFile)

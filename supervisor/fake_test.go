@@ -48,6 +48,7 @@ const behindVariable = "FAKE_HAPROXY_BEHIND"
 //
 //	workers N     number of workers left behind (default 1)
 //	refuse        -c and the launcher fail
+//	map TEXT      -c and the launcher fail unless the file of the map has this text
 //	bind-fails    the launcher fails
 //	no-pids       the launcher does not write the pid file
 //	wrong-pids    the launcher also writes its parent's pid
@@ -131,6 +132,12 @@ func (f fake) note(file, line string) {
 }
 
 func (f fake) check() int {
+	if i := slices.Index(f.words, "map"); i >= 0 {
+		if text, err := os.ReadFile(filepath.Join(f.dir, mapName)); err != nil || string(text) != f.words[i+1] {
+			fmt.Fprintln(os.Stderr, "[ALERT] config : failed to open pattern file")
+			return 1
+		}
+	}
 	if f.says("refuse") {
 		fmt.Fprintln(os.Stderr, "[ALERT] config : parsing [haproxy.cfg:1] : unknown keyword 'refuse'")
 		return 1

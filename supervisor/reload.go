@@ -56,16 +56,9 @@ func (h *HAProxy) handleReload(ctx context.Context, launch registry.Launch) (pid
 	case warning != "" && h.current == nil:
 		h.Logger.Warn("too few open files", "problem", warning)
 	}
-	conf, err := makeBackup(h.ConfFile)
+	replaced, err := h.replaceFiles(launch)
 	if err != nil {
-		return nil, fmt.Errorf("back up the running configuration: %w", err)
-	}
-	pidFile, err := makeBackup(h.PIDFile)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("back up the running HAProxy's pid file: %w", err), conf.discard())
-	}
-	if err := ownfile.Replace(h.ConfFile, launch.Config, confMode); err != nil {
-		return nil, errors.Join(fmt.Errorf("write the configuration: %w", err), conf.discard(), pidFile.discard())
+		return nil, err
 	}
 	old := h.current
 	if old == nil {
@@ -75,18 +68,18 @@ func (h *HAProxy) handleReload(ctx context.Context, launch registry.Launch) (pid
 	}
 	defer func() {
 		if err == nil {
-			if err := errors.Join(conf.discard(), pidFile.discard()); err != nil {
+			if err := replaced.discard(); err != nil {
 				h.Logger.Warn("cannot remove files of the previous HAProxy", "error", err)
 			}
 			return
 		}
-		err = errors.Join(err, conf.restore(), pidFile.restore())
-		if old != nil && old.earlier {
-			h.abandon(old)
-		}
 		limited, cancel := context.WithTimeout(ctx, h.reloadTimeout()) // updates are still waiting
 		defer cancel()
 		err = h.explainFailure(limited, launch.Config, err)
+		err = errors.Join(err, replaced.restore())
+		if old != nil && old.earlier {
+			h.abandon(old)
+		}
 	}()
 	begun := time.Now()
 	limited, cancel := context.WithTimeout(ctx, h.reloadTimeout())
@@ -193,7 +186,8 @@ func (h *HAProxy) probeWorkers(ctx context.Context, g *liveGeneration) (socket s
 
 // explainFailure checks, after a failed launch, whether HAProxy rejects the
 // configuration. A rejected one is kept beside the file of the running one, because
-// HAProxy's messages refer to its lines.
+// HAProxy's messages refer to its lines. Call it while the configuration's maps are in
+// place.
 func (h *HAProxy) explainFailure(ctx context.Context, config []byte, failure error) error {
 	if _, ran := errors.AsType[*ExitError](failure); !ran {
 		return failure

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +16,8 @@ func newRender(s *settings) *cobra.Command {
 		Use:   "render",
 		Short: "print the HAProxy configuration",
 		Long: `render prints the HAProxy configuration as run writes it while no instance is
-registered. The output contains the secrets of the template.
+registered, and the files of maps as comments. The output contains the secrets of the
+template.
 
 Exit codes: 0 printed, 1 a cause that may pass, 2 invalid configuration.`,
 		Example: "  haproxy-zk render --config /etc/haproxy-zk/config.json",
@@ -44,6 +46,12 @@ Exit codes: 0 printed, 1 a cause that may pass, 2 invalid configuration.`,
 				}
 				if _, err := cmd.OutOrStdout().Write(pl.Render()); err != nil {
 					return err
+				}
+				for _, m := range pl.Maps() {
+					fmt.Fprintf(cmd.OutOrStdout(), "# %s:\n", m.Path)
+					for line := range strings.Lines(string(m.Text())) {
+						fmt.Fprintf(cmd.OutOrStdout(), "#     %s", line)
+					}
 				}
 			}
 			return nil

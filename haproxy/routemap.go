@@ -1,0 +1,89 @@
+package haproxy
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Map is a map of HAProxy, in which it finds the group of a request. HAProxy reads the
+// file when it starts, and never again.
+type Map struct {
+	Route Route
+	// Path is the file, and the name of the map on the stats socket.
+	Path string
+	// entries are "KEY GROUP", in the order of the groups.
+	entries []string
+}
+
+// Maps returns the maps of a configuration that [Template.Render] renders with the same
+// arguments, in the order in which HAProxy asks them. A map of [Frame.Routes] may be
+// empty.
+func Maps(f Frame, backends []Backend) []Map {
+	routes := slices.Clone(f.Routes)
+	of := make(map[Route][]string)
+	for _, b := range backends {
+		if b.Route == "" {
+			continue
+		}
+		if !slices.Contains(routes, b.Route) {
+			routes = append(routes, b.Route)
+		}
+		of[b.Route] = append(of[b.Route], b.Route.key(b.Name)+" "+b.Name)
+	}
+	slices.SortFunc(routes, func(a, b Route) int { return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(a, b)) })
+	maps := make([]Map, len(routes))
+	for i, r := range routes {
+		maps[i] = Map{Route: r, Path: mapPath(f.ConfFile, r), entries: of[r]}
+	}
+	return maps
+}
+
+func mapPath(confFile string, r Route) string {
+	return confFile + "." + strings.NewReplacer("+", "-", ":", "-").Replace(string(r)) + ".map"
+}
+
+// CheckMapsBeside returns why HAProxy could not name maps beside a configuration file.
+func CheckMapsBeside(confFile string) error {
+	if strings.ContainsAny(confFile, " \t,;()[]{}'\"\\#$%") {
+		return fmt.Errorf("%q cannot be part of an expression of HAProxy, which names the map files beside it: use no spaces, quotes, brackets and none of , ; # $ %% \\", confFile)
+	}
+	return nil
+}
+
+// Text returns the content of the file.
+func (m Map) Text() []byte {
+	var text bytes.Buffer
+	for _, e := range m.entries {
+		text.WriteString(e)
+		text.WriteByte('\n')
+	}
+	return text.Bytes()
+}
+
+// renderMaps renders the rules that ask the maps. Without the condition, a request that
+// is in no map would not get to the next rule.
+func renderMaps(out *page, f Frame, backends []Backend) {
+	maps := Maps(f, backends)
+	if slices.ContainsFunc(maps, func(m Map) bool { return m.Route == RouteHostPath }) {
+		out.linef("http-request set-var(%s) path", pathVariable)
+	}
+	for _, m := range maps {
+		ask := m.Route.sample() + "," + m.Route.lookup(m.Path)
+		out.linef("use_backend %%[%s] if { %s -m found }", ask, ask)
+	}
+}
+
+// AsksMap reports whether a line of a configuration asks the map.
+func (m Map) AsksMap(line string) bool { return strings.Contains(line, m.Route.lookup(m.Path)) }
+
+// Groups returns the groups in the map.
+func (m Map) Groups() []string {
+	groups := make([]string, len(m.entries))
+	for i, e := range m.entries {
+		_, groups[i], _ = strings.Cut(e, " ")
+	}
+	return groups
+}
