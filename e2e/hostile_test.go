@@ -283,7 +283,9 @@ func (s *stage) rendersOnly(groups ...string) {
 		case "backend":
 			backends = append(backends, words[1])
 		case "acl", "use_backend", "default_backend":
-			if !slices.Contains(groups, words[1]) {
+			if words[1] == "%[path,lower,concat(/),map_beg("+s.mapFile("path")+")]" {
+				s.mapsOnly(groups...)
+			} else if !slices.Contains(groups, words[1]) {
 				s.t.Errorf("line %q", line)
 			}
 		case "server":
@@ -302,6 +304,21 @@ func (s *stage) rendersOnly(groups ...string) {
 	slices.Sort(backends)
 	if diff := cmp.Diff(slices.Sorted(slices.Values(groups)), backends); diff != "" {
 		s.t.Errorf("backends: -want +got\n%s", diff)
+	}
+}
+
+// mapsOnly fails if the map of paths has entries of other groups.
+func (s *stage) mapsOnly(groups ...string) {
+	s.t.Helper()
+	text, err := os.ReadFile(s.mapFile("path"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		words := strings.Fields(line)
+		if len(words) != 2 || !slices.Contains(groups, words[1]) || words[0] != "/"+strings.ToLower(words[1])+"/" {
+			s.t.Errorf("entry %q", line)
+		}
 	}
 }
 

@@ -48,6 +48,7 @@ func (f *fleet) newWorker(life context.Context, pid int, socket string, r rendit
 		have:   make(map[*group][]haproxy.Server, len(r.groups)),
 		agents: make(map[*group]haproxy.Agent, len(r.groups)),
 		byName: make(map[string]*group, len(r.groups)),
+		maps:   r.maps(),
 		equal:  make(map[*group]uint64),
 	}
 	for _, g := range r.groups {

@@ -12,6 +12,8 @@ const (
 	CauseSlots Cause = "slots"
 	// CauseGroups means that backends of discovered groups are to be added or removed.
 	CauseGroups Cause = "groups"
+	// CauseMaps means that a worker's map differs from its file and cannot be repaired.
+	CauseMaps Cause = "maps"
 	// CauseConfiguration means that another layout was staged.
 	CauseConfiguration Cause = "configuration"
 	// CauseDied means that a worker of the running generation has died.

@@ -157,7 +157,7 @@ func (c *Controller) next() time.Time {
 func (c *Controller) step(ctx context.Context) {
 	now := c.opts.clock()
 	if !c.fleet.resyncAt.After(now) {
-		cost := c.resync(ctx)
+		cost := c.resync(ctx) + c.repairMaps(ctx)
 		c.fleet.resyncAt = c.opts.clock().Add(c.fleet.cadence.next(cost, c.opts.Resync))
 	}
 	if !c.fleet.heartbeatAt.After(now) {

@@ -90,6 +90,7 @@ type fakeWorker struct {
 	names    []string // backend/server, in the order of the configuration
 	servers  map[string]*fakeServer
 	backends map[string]bool
+	maps     fakeMaps
 	writes   [][]string // requests received, one entry per connection
 
 	hang     chan struct{} // if not nil, replies wait until it is closed
@@ -232,6 +233,8 @@ func (w *fakeWorker) run(request string) string {
 		return w.stat(words[2], words[4])
 	case len(words) > 4 && strings.HasPrefix(request, "set server "):
 		return w.set(words[2], words[3], words[4:])
+	case len(words) > 2 && words[1] == "map":
+		return w.maps.run(words)
 	case len(words) == 3 && words[1] == "agent" && w.servers[words[2]] != nil:
 		return w.servers[words[2]].setAgent(words[0] == "enable")
 	}

@@ -10,6 +10,7 @@ type Metrics struct {
 	apply     *prometheus.HistogramVec
 	commands  *prometheus.CounterVec
 	drift     *prometheus.CounterVec
+	mapDrift  *prometheus.CounterVec
 	refused   *prometheus.CounterVec
 
 	droppedLogs *prometheus.CounterVec
@@ -47,12 +48,16 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "haproxyzk_drift_repaired_total",
 			Help: "Servers that differed from their confirmed state and were repaired.",
 		}, []string{"proxy"}),
+		mapDrift: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "haproxyzk_map_drift_repaired_total",
+			Help: "Entries of HAProxy's maps that differed from the configuration and were repaired.",
+		}, []string{"proxy"}),
 	}
 	m.droppedLogs = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "haproxyzk_haproxy_log_lines_dropped_total",
 		Help: "Log lines that HAProxy dropped, summed over all workers.",
 	}, []string{"proxy"})
-	reg.MustRegister(m.instances, m.up, m.slots, m.apply, m.commands, m.drift, m.refused, m.droppedLogs)
+	reg.MustRegister(m.instances, m.up, m.slots, m.apply, m.commands, m.drift, m.mapDrift, m.refused, m.droppedLogs)
 	return m
 }
 
@@ -64,6 +69,7 @@ func (m *Metrics) add(proxy string) {
 	}
 	m.apply.WithLabelValues(proxy)
 	m.drift.WithLabelValues(proxy)
+	m.mapDrift.WithLabelValues(proxy)
 	m.refused.WithLabelValues(proxy)
 	m.droppedLogs.WithLabelValues(proxy)
 }
@@ -77,6 +83,7 @@ func (m *Metrics) forget(proxy string) {
 	m.apply.DeletePartialMatch(labels)
 	m.commands.DeletePartialMatch(labels)
 	m.drift.DeletePartialMatch(labels)
+	m.mapDrift.DeletePartialMatch(labels)
 	m.refused.DeletePartialMatch(labels)
 	m.droppedLogs.DeletePartialMatch(labels)
 }

@@ -39,6 +39,7 @@ func TestSeriesWithKnownLabelsStartAtZero(t *testing.T) {
 		"haproxyzk_haproxy_log_lines_dropped_total": {""},
 		"haproxyzk_instances":                       {"web damped ", "web draining ", "web held ", "web registered ", "web serving ", "web skipped ", "web waiting "},
 		"haproxyzk_instances_up":                    {"web "},
+		"haproxyzk_map_drift_repaired_total":        {""},
 		"haproxyzk_slots":                           {"web free ", "web used "},
 	}, series); diff != "" {
 		t.Errorf("-want +got\n%s", diff)

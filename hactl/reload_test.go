@@ -97,6 +97,7 @@ func (ha *fakeHAProxy) Reload(ctx context.Context, launch registry.Launch) (pids
 	ha.workers = nil
 	for i, s := range ha.sockets {
 		w := newFakeWorker(100*len(ha.launches)+i, launch.Config)
+		w.maps.load(launch.Maps)
 		if i == 0 {
 			w.do(ha.unread...)
 		}

@@ -18,6 +18,10 @@ type worker struct {
 	life   context.Context
 	client haproxy.Client
 	have   map[*group][]haproxy.Server
+	// maps are those of its configuration.
+	maps []haproxy.Map
+	// mapsFailed is true while one of them cannot be repaired.
+	mapsFailed bool
 	// agents has the agent checks of each group's servers at the worker's start.
 	agents map[*group]haproxy.Agent
 	// byName has the groups in have by backend name.
@@ -47,9 +51,16 @@ type operatorOverride struct {
 
 // ask is [haproxy.Client.AskProcess], canceled when the worker dies.
 func (w *worker) ask(ctx context.Context, requests ...string) ([]string, error) {
+	return w.askAtMost(ctx, 0, requests...)
+}
+
+// askAtMost is ask with [haproxy.Client.MaxReply].
+func (w *worker) askAtMost(ctx context.Context, most int64, requests ...string) ([]string, error) {
 	ctx, stop := w.whileAlive(ctx)
 	defer stop()
-	return w.client.AskProcess(ctx, w.pid, requests...)
+	client := w.client
+	client.MaxReply = most
+	return client.AskProcess(ctx, w.pid, requests...)
 }
 
 // whileAlive returns a context that is canceled with the cause errDied when the worker

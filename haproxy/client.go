@@ -25,12 +25,17 @@ const (
 // generation shares the socket until it stops listening.
 var ErrOtherProcess = errors.New("another process answered")
 
+// ErrReplyTooLong means that the replies have more bytes than [Client.MaxReply].
+var ErrReplyTooLong = errors.New("the reply is too long")
+
 // Client talks to one stats socket. It is a value without state: every request uses its
 // own connection, because a persistent one would keep alive a worker that is stopping.
 type Client struct {
 	Path string
 	// Timeout bounds one request; a dead worker's socket may accept and hang.
 	Timeout time.Duration
+	// MaxReply bounds the replies to one write; 0 is 64 MB.
+	MaxReply int64
 }
 
 // Ask sends requests and returns their replies in order, without the empty line that
@@ -108,22 +113,31 @@ func (c Client) write(ctx context.Context, requests []string) ([]string, error) 
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
-	replies, err := readReplies(conn, len(requests))
+	limit := c.MaxReply
+	if limit == 0 {
+		limit = maxReply
+	}
+	replies, err := readReplies(conn, len(requests), limit)
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
 	return replies, err
 }
 
-// readReplies reads n replies, each of some lines and an empty one.
-func readReplies(r io.Reader, n int) ([]string, error) {
-	lines := bufio.NewReader(io.LimitReader(r, maxReply))
+// readReplies reads n replies, each of some lines and an empty one, of at most limit bytes
+// together.
+func readReplies(r io.Reader, n int, limit int64) ([]string, error) {
+	limited := &io.LimitedReader{R: r, N: limit}
+	lines := bufio.NewReader(limited)
 	replies := make([]string, 0, n)
 	var reply strings.Builder
 	for len(replies) < n {
 		line, err := lines.ReadString('\n')
 		if err != nil {
-			if errors.Is(err, io.EOF) {
+			switch {
+			case errors.Is(err, io.EOF) && limited.N <= 0:
+				return nil, fmt.Errorf("%w: it has more than %d bytes", ErrReplyTooLong, limit)
+			case errors.Is(err, io.EOF):
 				return nil, fmt.Errorf("the connection ended after %d of %d replies: %w", len(replies), n, io.ErrUnexpectedEOF)
 			}
 			return nil, err

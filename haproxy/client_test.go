@@ -126,13 +126,21 @@ func TestReadRepliesOfEveryVersion(t *testing.T) {
 			}
 			text.WriteString(line)
 		}
-		got, err := readReplies(strings.NewReader(text.String()), n)
+		got, err := readReplies(strings.NewReader(text.String()), n, maxReply)
 		if err != nil || len(got) != n {
 			t.Errorf("%s: %d of %d replies, %v", dir, len(got), n, err)
 			continue
 		}
-		if _, err := readReplies(strings.NewReader(text.String()), n+1); err == nil {
+		if _, err := readReplies(strings.NewReader(text.String()), n+1, maxReply); err == nil {
 			t.Errorf("%s: one reply more than there is: no error", dir)
+		}
+	}
+}
+
+func TestLongReplyIsRejected(t *testing.T) {
+	for limit, want := range map[int64]error{6: nil, 5: ErrReplyTooLong} {
+		if _, err := readReplies(strings.NewReader("1234\n\n"), 1, limit); !errors.Is(err, want) {
+			t.Errorf("limit %d: %v", limit, err)
 		}
 	}
 }
