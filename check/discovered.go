@@ -57,7 +57,14 @@ func checkDiscovered(ctx context.Context, reaper *supervisor.Reaper, pl *plan.Pl
 		with.Groups, with.Backends = append(with.Groups, g), append(with.Backends, b)
 		at.names[name] = true
 	}
-	for _, f := range checkTemplate(ctx, reaper, with, with.Render()) {
+	rendered := with.Render()
+	if lost := unreached(with.Backends[len(pl.Backends):], rendered, with.Maps()); len(lost) > 0 && selects(pl.Discover.Entry) {
+		found = append(found, finding{
+			Proxy: pl.Name, Severity: isWarning, Where: at.key(""), Text: "unreachable: no rule selects discovered groups",
+			Remedy: "put $acl and $use_backend into a frontend of the template",
+		})
+	}
+	for _, f := range checkTemplate(ctx, reaper, with, rendered) {
 		if !at.issued[f.Where] {
 			continue // already found without these groups
 		}
@@ -68,6 +75,9 @@ func checkDiscovered(ctx context.Context, reaper *supervisor.Reaper, pl *plan.Pl
 	}
 	return found
 }
+
+// selects reports whether a group has settings that select it.
+func selects(g config.Group) bool { return g.Route != "" || len(g.ACLs) > 0 }
 
 // discoveredPlaces maps the lines of discovered groups to the keys that they are made
 // from.

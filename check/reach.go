@@ -7,10 +7,21 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
 )
 
-// judgeReach finds the groups that no rule of the rendered configuration selects. A
-// rule whose backend depends on the request may select any group, unless it asks one of
-// our maps.
+// judgeReach finds the groups that no rule of the rendered configuration selects.
 func judgeReach(proxy string, backends []haproxy.Backend, rendered []byte, maps []haproxy.Map) []finding {
+	var found []finding
+	for _, name := range unreached(backends, rendered, maps) {
+		found = append(found, finding{
+			Proxy: proxy, Severity: isWarning, Where: proxy + ".groups." + name, Text: "unreachable: no use_backend or default_backend selects this group",
+			Remedy: "give it `acls`, a `route`, `default_backend` or a `listener_port`, or add it to the template: use_backend " + name,
+		})
+	}
+	return found
+}
+
+// unreached returns the names of the groups that no rule selects. A rule whose backend
+// depends on the request may select any group, unless it asks one of our maps.
+func unreached(backends []haproxy.Backend, rendered []byte, maps []haproxy.Map) (names []string) {
 	reached := make(map[string]bool)
 	for line := range strings.Lines(string(rendered)) {
 		words := strings.Fields(line)
@@ -28,14 +39,10 @@ func judgeReach(proxy string, backends []haproxy.Backend, rendered []byte, maps 
 		}
 		reached[words[1]] = true
 	}
-	var found []finding
 	for _, b := range backends {
 		if !reached[b.Name] {
-			found = append(found, finding{
-				Proxy: proxy, Severity: isWarning, Where: proxy + ".groups." + b.Name, Text: "unreachable: no use_backend or default_backend selects this group",
-				Remedy: "give it `acls`, a `route`, `default_backend` or a `listener_port`, or add it to the template: use_backend " + b.Name,
-			})
+			names = append(names, b.Name)
 		}
 	}
-	return found
+	return names
 }

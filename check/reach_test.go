@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
 	"github.com/haproxy-zk/haproxy-zk/plan"
 )
 
@@ -18,7 +19,13 @@ func TestUnreachableGroupsAreReported(t *testing.T) {
 		"the default backend": {change: func(pl *plan.Plan) {
 			pl.Backends[0].ListenerPort, pl.Backends[0].ACLs, pl.Backends[0].Default = 0, nil, true
 		}},
-		"neither":                   {change: func(pl *plan.Plan) { pl.Backends[0].ListenerPort, pl.Backends[0].ACLs = 0, nil }, want: true},
+		"neither": {change: func(pl *plan.Plan) { pl.Backends[0].ListenerPort, pl.Backends[0].ACLs = 0, nil }, want: true},
+		"a route": {change: func(pl *plan.Plan) {
+			pl.Backends[0].ListenerPort, pl.Backends[0].ACLs, pl.Backends[0].Route = 0, nil, haproxy.RouteHost
+		}, instead: "    mode http\n$use_backend"},
+		"a route that nothing asks": {change: func(pl *plan.Plan) {
+			pl.Backends[0].ListenerPort, pl.Backends[0].ACLs, pl.Backends[0].Route = 0, nil, haproxy.RouteHost
+		}, instead: "    use_backend other if { path /a }", want: true},
 		"the template's rule":       {change: func(pl *plan.Plan) { pl.Backends[0].ListenerPort, pl.Backends[0].ACLs = 0, nil }, instead: "    use_backend web-a if { path /a }"},
 		"another's rule":            {change: func(pl *plan.Plan) { pl.Backends[0].ListenerPort, pl.Backends[0].ACLs = 0, nil }, instead: "    use_backend other if { path /a }", want: true},
 		"a rule that may be anyone": {change: func(pl *plan.Plan) { pl.Backends[0].ListenerPort, pl.Backends[0].ACLs = 0, nil }, instead: "    use_backend %[req.hdr(x)]"},

@@ -472,5 +472,8 @@ func TestCheckFindsProblemsOfDiscoveredGroups(t *testing.T) {
 		if code, findings = s.findings(s.written(), "--online"); code != 0 {
 			t.Errorf("exit code %d: %+v", code, findings)
 		}
+		s.config.Template = strings.Replace(s.config.Template, "$use_backend\n", "", 1)
+		_, findings = s.findings(s.written())
+		wants(t, findings, "warning", `ngboss.groups."*"`, "unreachable: no rule selects discovered groups")
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +126,30 @@ func TestGroupsAreRoutedByHostAndHeader(t *testing.T) {
 			}
 		}
 		s.stopped()
+	})
+}
+
+// render shows the maps, and what asks them before any group is discovered.
+func TestRenderShowsMaps(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := newStage(t, h, func(c *rig.SeedConfig) {
+			discovering(c)
+			c.Groups = append(c.Groups, rig.Group{Name: "Shop", Extra: map[string]any{"route": "host"}})
+		})
+		cmd := exec.CommandContext(t.Context(), shared.binary, "render", "--config", s.written())
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.home}
+		text, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{
+			"    use_backend %[path,lower,concat(/),map_beg(" + s.mapFile("path") + ")] if { path,",
+			"\n# " + s.mapFile("host") + ":\n#     shop. Shop\n# " + s.mapFile("path") + ":\n",
+		} {
+			if !strings.Contains(string(text), want) {
+				t.Errorf("it does not print %q:\n%s", want, text)
+			}
+		}
 	})
 }
 
