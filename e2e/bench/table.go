@@ -73,3 +73,14 @@ func printLoadRow(haproxy string, got []loadPair, whole rig.Result) {
 		median(func(p loadPair) float64 { return p.quiet }), median(func(p loadPair) float64 { return p.busy }), median(loadPair.ratio),
 		whole.Requests, whole.Failures)
 }
+
+func printRoutesHeader() {
+	fmt.Print("\nHAProxy's CPU time per request, in turn; microseconds\n\n")
+	fmt.Println("| HAProxy | groups | two ACLs each | map | ratio | requests |")
+	fmt.Println("|---|---|---|---|---|---|")
+}
+
+func printRoutesRow(haproxy string, groups int, acls, mapped *routed) {
+	us := func(r *routed) float64 { return float64(r.perRequest()) / float64(time.Microsecond) }
+	fmt.Printf("| %s | %d | %.0f | %.0f | %.1f | %d |\n", haproxy, groups, us(acls), us(mapped), us(acls)/us(mapped), acls.requests+mapped.requests)
+}
