@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -184,6 +186,46 @@ func TestTemplateRulesUseDiscoveredGroups(t *testing.T) {
 					t.Errorf("%v: %v, %v", denied, response, err)
 				}
 			}
+		}
+		s.stopped()
+	})
+}
+
+// A template may route discovered groups by rules of its own: there is no map then, and
+// nothing to repair.
+func TestTemplateRoutesDiscoveredGroupsItself(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := newStage(t, h, func(c *rig.SeedConfig) {
+			discovering(c)
+			c.Template = strings.Replace(c.Template, "$use_backend\n", "    use_backend %[path,field(2,/)] if { path_beg /web }\n", 1)
+		})
+		s.connect()
+		s.app(front)
+		s.app("web")
+		s.start()
+		s.ready()
+		s.eventually("web", func() error { return s.routes(request{target: "/web/x"}, "web") })
+		if _, err := os.Stat(s.mapFile("path")); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("there is a map: %v", err)
+		}
+		s.settled()
+		// A second resync has found something, so the first one is over.
+		for i, state := range []string{"maint", "ready"} {
+			for _, socket := range s.socketOfEach() {
+				s.tell(socket, "set server web/web1 state "+state)
+			}
+			err := rig.Eventually(t.Context(), resyncs, func() error {
+				if n := strings.Count(s.daemon.Output(), "server state was changed outside haproxy-zk"); n <= i {
+					return fmt.Errorf("%d changes are noticed", n)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if strings.Contains(s.daemon.Output(), "map of HAProxy") {
+			t.Error("it repairs a map")
 		}
 		s.stopped()
 	})

@@ -65,6 +65,18 @@ func TestRealWorldTemplates(t *testing.T) {
 			[]rig.Group{{Name: "orders", ACLs: []string{"path_beg /orders", "path_beg /admin"}}, shop},
 			0, nil,
 		},
+		{
+			"a route of every kind",
+			httpTemplate(""),
+			[]rig.Group{
+				{Name: "orders", Extra: map[string]any{"route": "path"}},
+				{Name: "static.example.com", Extra: map[string]any{"route": "host"}},
+				{Name: "api.example.com_v1", Extra: map[string]any{"route": "host+path"}},
+				{Name: "blue", Extra: map[string]any{"route": "header:X-App"}},
+				shop,
+			},
+			0, nil,
+		},
 		{"a balance of the defaults", httpTemplate("    balance leastconn\n"), []rig.Group{shop}, 0, nil},
 		{"a group's own lines", httpTemplate(""), []rig.Group{extra(map[string]any{"lines": []string{"timeout server 5m", "stick-table type ip size 1k peers mates", "http-request set-header X-App ${group}"}})}, 0, []string{"mates"}},
 		{"a cookie for all", httpTemplate("    cookie SRV insert\n"), []rig.Group{extra(map[string]any{"server-template": "shop 1-3 0.0.0.0:0 check cookie shop disabled"})}, 0, []string{"shop.server-template: every slot has the same cookie value"}},

@@ -32,9 +32,12 @@ func (f *fleet) adoptWorkers(ctx context.Context, pids []int, r rendition) (died
 		err = fmt.Errorf("find the sockets of the new workers %v: only %v answered: %w", living, sockets, err)
 	}
 	f.workers = nil
+	maps := r.maps() // one copy for all
 	for _, pid := range living {
 		if path, answered := sockets[pid]; answered {
-			f.workers = append(f.workers, f.newWorker(lives[pid], pid, path, r))
+			w := f.newWorker(lives[pid], pid, path, r)
+			w.maps = maps
+			f.workers = append(f.workers, w)
 		}
 	}
 	return len(living) < len(pids), err
@@ -48,7 +51,6 @@ func (f *fleet) newWorker(life context.Context, pid int, socket string, r rendit
 		have:   make(map[*group][]haproxy.Server, len(r.groups)),
 		agents: make(map[*group]haproxy.Agent, len(r.groups)),
 		byName: make(map[string]*group, len(r.groups)),
-		maps:   r.maps(),
 		equal:  make(map[*group]uint64),
 	}
 	for _, g := range r.groups {

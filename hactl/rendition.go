@@ -58,7 +58,7 @@ func (r rendition) launch(cause Cause) registry.Launch {
 }
 
 // maps returns the maps of the configuration.
-func (r rendition) maps() []haproxy.Map { return haproxy.Maps(r.layout.Frame, r.backends()) }
+func (r rendition) maps() []haproxy.Map { return r.layout.Template.Maps(r.layout.Frame, r.backends()) }
 
 func (r rendition) backends() []haproxy.Backend {
 	backends := make([]haproxy.Backend, len(r.groups))

@@ -8,7 +8,7 @@ import (
 )
 
 func TestMapDrift(t *testing.T) {
-	m := Maps(Frame{ConfFile: "/c"}, []Backend{{Name: "web-a", Route: RoutePath}, {Name: "web", Route: RoutePath}})[0]
+	m := routeMaps(Frame{ConfFile: "/c"}, []Backend{{Name: "web-a", Route: RoutePath}, {Name: "web", Route: RoutePath}})[0]
 	for _, test := range []struct {
 		name, reply      string
 		missing, foreign []string
@@ -38,7 +38,7 @@ func TestMapDrift(t *testing.T) {
 }
 
 func TestMapRepairIsConfirmed(t *testing.T) {
-	m := Maps(Frame{ConfFile: "/c"}, []Backend{{Name: "web", Route: RoutePath}})[0]
+	m := routeMaps(Frame{ConfFile: "/c"}, []Backend{{Name: "web", Route: RoutePath}})[0]
 	drift, err := m.Compare("0x2 /web/ other")
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func TestMapRepairIsConfirmed(t *testing.T) {
 func FuzzMapCompare(f *testing.F) {
 	f.Add("0x55c0f1cb1b30 /web/ web\n0x7f279404ef10 /web/ web-admin\n")
 	f.Add("0x1 /a;clear map #0 b\nUnknown map identifier. Please use #<id> or <file>.")
-	m := Maps(Frame{ConfFile: "/c"}, []Backend{{Name: "web-a", Route: RoutePath}, {Name: "web", Route: RoutePath}})[0]
+	m := routeMaps(Frame{ConfFile: "/c"}, []Backend{{Name: "web-a", Route: RoutePath}, {Name: "web", Route: RoutePath}})[0]
 	f.Fuzz(func(t *testing.T, reply string) {
 		drift, err := m.Compare(reply)
 		if err != nil {

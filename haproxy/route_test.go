@@ -33,7 +33,7 @@ func TestMapsHaveTheKeysOfTheirGroups(t *testing.T) {
 	add("header:a", "green")
 	got := make(map[string]string)
 	var order []Route
-	for _, m := range Maps(Frame{ConfFile: "/run/web.cfg", Routes: []Route{RoutePath, "header:none"}}, backends) {
+	for _, m := range routeMaps(Frame{ConfFile: "/run/web.cfg", Routes: []Route{RoutePath, "header:none"}}, backends) {
 		got[m.Path] = string(m.Text())
 		order = append(order, m.Route)
 	}
@@ -105,6 +105,25 @@ func TestRoutedGroupIsFoundInMap(t *testing.T) {
 				t.Errorf("%d lines, %d places", lines, len(places))
 			}
 		})
+	}
+}
+
+func TestMapsThatNoRuleAsksDoNotExist(t *testing.T) {
+	for text, want := range map[string]int{
+		"global\n$sockets\ndefaults\n mode http\nfrontend one\n$use_backend\n$backend":                         1,
+		"global\n$sockets\nfrontend one\n mode http\n$acl\n$use_backend\nfrontend two\n$use_backend\n$backend": 1,
+		"global\n$sockets\ndefaults\n mode http\nfrontend one\n$acl\n use_backend web if web\n$backend":        0,
+		"global\n$sockets\nfrontend one\n$use_backend\n$backend":                                               0,
+	} {
+		parsed, err := ParseTemplate(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := Frame{Version: Version{Major: 2}, ConfFile: "/run/web.cfg"}
+		maps, rendered := parsed.Maps(f, routed()), string(parsed.Render(f, routed(), make([][]Row, 2)))
+		if len(maps) != want || strings.Contains(rendered, ".path.map") != (want > 0) {
+			t.Errorf("%d maps, want %d:\n%s", len(maps), want, rendered)
+		}
 	}
 }
 

@@ -20,8 +20,19 @@ type Map struct {
 
 // Maps returns the maps of a configuration that [Template.Render] renders with the same
 // arguments, in the order in which HAProxy asks them. A map of [Frame.Routes] may be
-// empty.
-func Maps(f Frame, backends []Backend) []Map {
+// empty. HAProxy does not know a map that no rule asks: there are none without
+// $use_backend in a section of mode http.
+func (t *Template) Maps(f Frame, backends []Backend) []Map {
+	if !slices.ContainsFunc(t.sections, (*section).asksMaps) {
+		return nil
+	}
+	return routeMaps(f, backends)
+}
+
+// asksMaps reports whether the section has rules that ask maps.
+func (s *section) asksMaps() bool { return len(s.blocks["use_backend"]) > 0 && s.mode() == "http" }
+
+func routeMaps(f Frame, backends []Backend) []Map {
 	routes := slices.Clone(f.Routes)
 	of := make(map[Route][]string)
 	for _, b := range backends {
@@ -66,7 +77,7 @@ func (m Map) Text() []byte {
 // renderMaps renders the rules that ask the maps. Without the condition, a request that
 // is in no map would not get to the next rule.
 func renderMaps(out *page, f Frame, backends []Backend) {
-	maps := Maps(f, backends)
+	maps := routeMaps(f, backends)
 	if slices.ContainsFunc(maps, func(m Map) bool { return m.Route == RouteHostPath }) {
 		out.linef("http-request set-var(%s) path", pathVariable)
 	}

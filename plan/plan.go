@@ -112,7 +112,7 @@ func (pl *Plan) Render() []byte {
 }
 
 // Maps returns the maps of that configuration.
-func (pl *Plan) Maps() []haproxy.Map { return haproxy.Maps(pl.Frame, pl.Backends) }
+func (pl *Plan) Maps() []haproxy.Map { return pl.Parsed.Maps(pl.Frame, pl.Backends) }
 
 // RenderAt returns the same configuration and its maps for another path of its file.
 func (pl *Plan) RenderAt(confFile string) ([]byte, []haproxy.Map) {

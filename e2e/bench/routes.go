@@ -133,7 +133,7 @@ func startRouted(ctx context.Context, h rig.HAProxy, file, instance string, grou
 		backends = append(backends, haproxy.Backend{Name: name, Mode: "http", ACLs: haproxy.RoutePath.Conditions(name), Route: route, Servers: servers})
 		rows = append(rows, []haproxy.Row{{Addr: addr}})
 	}
-	for _, m := range haproxy.Maps(frame, backends) {
+	for _, m := range template.Maps(frame, backends) {
 		if err := os.WriteFile(m.Path, m.Text(), 0o600); err != nil {
 			return nil, err
 		}
