@@ -20,7 +20,7 @@ type GroupTrap struct {
 func (t *Template) GroupTraps(b Backend, v Version) []GroupTrap {
 	g := groupLines(t, b)
 	var traps []GroupTrap
-	for _, find := range []func(Backend, []groupLine, Version) []GroupTrap{sessionsCut, cookiesOfSlots, tablesLost, keysMove} {
+	for _, find := range []func(Backend, []groupLine, Version) []GroupTrap{sessionsCut, cookiesOfSlots, tablesLost, keysMove, fullAtOnce} {
 		traps = append(traps, find(b, g, v)...)
 	}
 	for _, l := range g {
@@ -105,6 +105,25 @@ func (l groupLine) contains(words ...string) bool {
 		}
 	}
 	return false
+}
+
+// fullAtOnce finds a minconn that has no effect: HAProxy derives fullconn, which it
+// depends on, from the frontends whose rules name the backend. Those that ask a map name
+// none, and fullconn is 1.
+func fullAtOnce(b Backend, lines []groupLine, _ Version) []GroupTrap {
+	_, set := effective(lines, "fullconn")
+	if b.Route == "" || b.Default || b.ListenerPort != 0 || set {
+		return nil
+	}
+	for _, l := range slices.Backward(lines) {
+		if (l.words[0] == "server" || l.words[0] == "default-server") && l.contains("minconn") {
+			return []GroupTrap{l.newTrap(
+				"`minconn` has no effect: a group that is found by its route has a `fullconn` of 1 by default",
+				"add `fullconn` to the lines of the group, such as a tenth of the listener's maxconn",
+			)}
+		}
+	}
+	return nil
 }
 
 // sessionsCut finds settings that cut the running requests of a deregistered instance:

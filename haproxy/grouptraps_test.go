@@ -33,6 +33,11 @@ func TestGroupTraps(t *testing.T) {
 		{"a consistent hash", "balance uri\n hash-type consistent", "check", nil, v26, "", "", ""},
 		{"of the group's lines", "balance uri", "check", func(b *Backend) { b.Lines = []string{"hash-type consistent sdbm avalanche"} }, v26, "", "", ""},
 		{"an algorithm that tcp does not inherit", "balance uri", "check", func(b *Backend) { b.Mode = "tcp" }, v26, "", "", ""},
+		{"a full backend", "", "check minconn 5 maxconn 50", func(b *Backend) { b.Route = RoutePath }, v26, "server-template", "`fullconn` of 1", "fullconn"},
+		{"by the template", "default-server minconn 5 maxconn 50", "check", func(b *Backend) { b.Route = RoutePath }, v26, "4", "`fullconn` of 1", "fullconn"},
+		{"full at a given number", "", "check minconn 5 maxconn 50", func(b *Backend) { b.Route, b.Lines = RoutePath, []string{"fullconn 100"} }, v26, "", "", ""},
+		{"full when a rule names it", "", "check minconn 5 maxconn 50", func(b *Backend) { b.Route, b.Default = RoutePath, true }, v26, "", "", ""},
+		{"full without a route", "", "check minconn 5 maxconn 50", nil, v26, "", "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			servers, err := ParseServerTemplate("web 1-3 0.0.0.0:0 "+test.options, "web", 3)
