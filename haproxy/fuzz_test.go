@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"unicode"
@@ -45,4 +46,23 @@ func oneLine(t *testing.T, err error) {
 	if text := err.Error(); len(text) > 3000 || !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		t.Errorf("error %q", text)
 	}
+}
+
+// FuzzSplitRecords checks that records are consecutive parts of the input, none larger than
+// HAProxy's largest.
+func FuzzSplitRecords(f *testing.F) {
+	f.Add([]byte(plainRecord + namedRecord))
+	f.Add([]byte("\xff"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		rest := data
+		for _, record := range splitRecords(data) {
+			if len(record) <= recordTail || !bytes.HasPrefix(rest, record) {
+				t.Fatalf("record %q of %q", record, rest)
+			}
+			rest = rest[len(record):]
+		}
+		if more := splitRecords(rest); len(more) > 0 {
+			t.Errorf("%q is left", rest)
+		}
+	})
 }
