@@ -13,6 +13,7 @@ const (
 	defaultSessionTimeout = "10s"
 	defaultHardStopHTTP   = "30m"
 	defaultHardStopTCP    = "0s"
+	defaultListenerHold   = "2s"
 	defaultStopGrace      = "8s"
 
 	defaultMode         = "http"

@@ -53,6 +53,7 @@ func TestSameAsFile(t *testing.T) {
 				ADMIN_PORT=81
 				SESSION_TIMEOUT=30
 				HARD_STOP_AFTER=0
+				LISTENER_HOLD=0
 				STOP_GRACE=1m
 				BALANCE=leastconn
 				HTTPCHK=GET /${group}
@@ -81,6 +82,7 @@ func TestSameAsFile(t *testing.T) {
 				"admin_port": 81,
 				"session_timeout": "30s",
 				"hard_stop_after": 0,
+				"listener_hold": 0,
 				"stop_grace": "1m",
 				"create_paths": true,
 				"groups": {"a": {

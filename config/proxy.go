@@ -44,6 +44,9 @@ type Proxy struct {
 	SessionTimeout time.Duration
 	// HardStopAfter limits the life of a replaced worker; 0 is no limit.
 	HardStopAfter time.Duration
+	// ListenerHold is how long the listening sockets stay open while no process of HAProxy
+	// serves; 0 closes them with the last process.
+	ListenerHold time.Duration
 	// StopGrace is how long connections may continue after a stop.
 	StopGrace time.Duration
 }
@@ -67,6 +70,7 @@ func (o *object) readProxy(name string) Proxy {
 		AllowNetworks:  o.networks("allow_networks"),
 		DenyNetworks:   o.networks("deny_networks"),
 		SessionTimeout: read(o, "session_timeout", duration(minSessionTimeout), defaultSessionTimeout),
+		ListenerHold:   read(o, "listener_hold", duration(0), defaultListenerHold),
 		StopGrace:      read(o, "stop_grace", duration(0), defaultStopGrace),
 	}
 	p.HardStopAfter = read(o, "hard_stop_after", duration(0), defaultHardStop(groups, discovery))

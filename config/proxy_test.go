@@ -38,6 +38,7 @@ func TestDefaults(t *testing.T) {
 		AdminPort:      20001,
 		SessionTimeout: 10 * time.Second,
 		HardStopAfter:  30 * time.Minute,
+		ListenerHold:   2 * time.Second,
 		StopGrace:      8 * time.Second,
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -77,6 +78,7 @@ func TestEveryKey(t *testing.T) {
 		"admin_port": "20002",
 		"session_timeout": 30,
 		"hard_stop_after": "0",
+		"listener_hold": "500ms",
 		"stop_grace": 1.5,
 		"create_paths": "true"
 	}}`)
@@ -118,6 +120,7 @@ func TestEveryKey(t *testing.T) {
 		ListenerPort:   81,
 		AdminPort:      20002,
 		SessionTimeout: 30 * time.Second,
+		ListenerHold:   500 * time.Millisecond,
 		StopGrace:      1500 * time.Millisecond,
 		CreatePaths:    true,
 	}}

@@ -52,6 +52,7 @@ func TestSeedFile(t *testing.T) {
 		AdminPort:      20001,
 		SessionTimeout: 10 * time.Second,
 		HardStopAfter:  30 * time.Minute,
+		ListenerHold:   2 * time.Second,
 		StopGrace:      8 * time.Second,
 	}}}
 	if diff := cmp.Diff(want, cfg); diff != "" {

@@ -85,6 +85,10 @@ func proxySettings() []setting {
 			does: "how long a worker replaced by a reload may keep its connections; 0 means no limit",
 		},
 		{
+			key: "listener_hold", variable: "LISTENER_HOLD", fallback: defaultListenerHold, allowed: duration(0).give,
+			does: "how long new connections wait for a replacement when no HAProxy process is alive, before they are refused; 0s refuses them at once",
+		},
+		{
 			key: "stop_grace", variable: "STOP_GRACE", fallback: defaultStopGrace, allowed: duration(0).give,
 			does: "how long running requests may continue after SIGTERM",
 		},

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"log/slog"
 	"net/netip"
 	"path/filepath"
@@ -18,10 +19,16 @@ import (
 const (
 	// A stats socket answers within a millisecond, or within 100 ms for the state of
 	// 20,000 servers.
-	socketTimeout  = 2 * time.Second
-	resyncEvery    = time.Second
-	heartbeatEvery = 2 * time.Second
+	socketTimeout = 2 * time.Second
+	// HAProxy hands over its listening sockets within a millisecond.
+	handoverTimeout = 500 * time.Millisecond
+	resyncEvery     = time.Second
+	heartbeatEvery  = 2 * time.Second
 )
+
+// handoverSuffix is the suffix of the unix socket in RUN_DIR at which a starting HAProxy
+// finds the kept listening sockets. It is as long as that of the log socket.
+const handoverSuffix = ".fds.sock"
 
 // factory creates the parts of each proxy: HAProxy, controller and syncer.
 type factory struct {
@@ -114,6 +121,7 @@ func listenersOf(httpAddr string, plans []*plan.Plan) []netip.AddrPort {
 
 // haproxy and controller are created once per proxy, a syncer once per plan.
 func (r *factory) haproxy(pl *plan.Plan, log *slog.Logger) *supervisor.HAProxy {
+	handover := haproxy.Handover{Sockets: pl.SocketFiles, Timeout: handoverTimeout, Most: keptListeners()}
 	return supervisor.New(supervisor.Options{
 		Proxy:         pl.Name,
 		Exec:          pl.Executable,
@@ -127,11 +135,20 @@ func (r *factory) haproxy(pl *plan.Plan, log *slog.Logger) *supervisor.HAProxy {
 		GraceOver:     r.stopping.graceOver,
 		Detach:        r.stopping.detached,
 		HardStopAfter: pl.HardStopAfter,
-		Reaper:        r.reaper,
-		Prober:        haproxy.Prober{Sockets: pl.SocketFiles, Timeout: socketTimeout},
-		Said:          (&haproxyMessages{log: log.With("component", "supervisor")}).said,
-		Logger:        log.With("component", "supervisor"),
-		Metrics:       r.supervisor,
+		ListenerHold:  pl.ListenerHold,
+		TakeListeners: func(ctx context.Context, pids []int) (supervisor.Listeners, error) {
+			taken, err := handover.Take(ctx, pids)
+			if err != nil {
+				return nil, err // not a nil *haproxy.Listeners
+			}
+			return taken, nil
+		},
+		HandoverSocket: filepath.Join(r.opts.RunDir, pl.Name+handoverSuffix),
+		Reaper:         r.reaper,
+		Prober:         haproxy.Prober{Sockets: pl.SocketFiles, Timeout: socketTimeout},
+		Said:           (&haproxyMessages{log: log.With("component", "supervisor")}).said,
+		Logger:         log.With("component", "supervisor"),
+		Metrics:        r.supervisor,
 	})
 }
 

@@ -20,6 +20,10 @@ const (
 	// Queries, which anyone may send, get this fraction of the file descriptors: the
 	// rest is for HAProxy's sockets, ZooKeeper and files.
 	descriptorPart = 2
+	// The listening sockets kept for one proxy get this fraction, and no more than
+	// maxListeners: a proxy has a handful, plus one for each group with a listener_port.
+	listenerPart = 8
+	maxListeners = 4096
 )
 
 // limitMemory sets a soft memory limit from the cgroup's: close to it the process
@@ -51,4 +55,13 @@ func queryConnections(log *slog.Logger) int {
 		return 0
 	}
 	return int(max(1, min(limit.Cur, 1<<20)/descriptorPart)) //nolint:gosec // it is no more than half a million
+}
+
+// keptListeners returns how many listening sockets are kept for one proxy at most.
+func keptListeners() int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return maxListeners
+	}
+	return int(min(limit.Cur/listenerPart, maxListeners)) //nolint:gosec // it is no more than maxListeners
 }

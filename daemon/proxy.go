@@ -75,7 +75,7 @@ func (p *proxy) run(ctx context.Context, started func()) error {
 	p.entry.put(controller, haproxy, now)
 	g.Add(func() error {
 		return p.followPlan(ctx, now, haproxy, controller, log, func(pl *plan.Plan) {
-			haproxy.SetLimits(pl.StopGrace, pl.HardStopAfter)
+			haproxy.SetLimits(pl.StopGrace, pl.HardStopAfter, pl.ListenerHold)
 			if err := lines.listen(pl.LogSocket, pl.WorkerUID()); err != nil {
 				log.Error("cannot listen for HAProxy's log, its lines are lost", "error", err)
 			}

@@ -16,29 +16,31 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
 
-// descriptors returns the targets of a process's descriptors, from 3 on.
-func descriptors(t *testing.T, pid int) map[string]bool {
+// descriptors returns the targets of a process's descriptors, from 3 on, and how many it
+// has of each.
+func descriptors(t *testing.T, pid int) map[string]int {
 	t.Helper()
 	dir := filepath.Join("/proc", strconv.Itoa(pid), "fd")
 	links, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := make(map[string]bool)
+	found := make(map[string]int)
 	for _, link := range links {
 		if n, err := strconv.Atoi(link.Name()); err != nil || n < 3 {
 			continue
 		}
 		to, err := os.Readlink(filepath.Join(dir, link.Name()))
 		if err == nil {
-			found[to] = true
+			found[to]++
 		}
 	}
 	return found
 }
 
 // HAProxy inherits neither the daemon's inherited descriptors nor those it opened
-// itself, its connection to ZooKeeper and its listeners.
+// itself, its connection to ZooKeeper and its listeners. It has its own listening sockets
+// once, although the daemon keeps them.
 func TestHAProxyInheritsNoDescriptors(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, nil)
@@ -50,8 +52,12 @@ func TestHAProxyInheritsNoDescriptors(t *testing.T) {
 		s.connect()
 		s.runAs(rig.DaemonOptions{Env: s.configured(), Inherits: []*os.File{secret}})
 		s.ready()
-		ours := descriptors(t, s.daemon.PID())
-		if !ours[secret.Name()] {
+		first := s.pids()
+		s.signal(syscall.SIGUSR2)
+		s.renewed(first)
+		s.holds()
+		ours, kept := descriptors(t, s.daemon.PID()), int(s.metric("haproxyzk_listeners_held"))
+		if ours[secret.Name()] == 0 {
 			t.Fatalf("the daemon has not inherited it: %v", ours)
 		}
 		for _, pid := range s.pids() {
@@ -59,11 +65,18 @@ func TestHAProxyInheritsNoDescriptors(t *testing.T) {
 			if len(theirs) == 0 {
 				t.Errorf("worker %d has none", pid)
 			}
-			for to := range theirs {
-				// All epoll descriptors have the same name.
-				if ours[to] && !strings.HasPrefix(to, "anon_inode:") {
-					t.Errorf("worker %d has %s", pid, to)
+			shared := 0
+			for to, n := range theirs {
+				switch {
+				case ours[to] == 0 || strings.HasPrefix(to, "anon_inode:"): // all epoll descriptors have the same name
+				case strings.HasPrefix(to, "socket:") && n == 1:
+					shared++
+				default:
+					t.Errorf("worker %d has %s %d times", pid, to, n)
 				}
+			}
+			if shared != kept {
+				t.Errorf("worker %d shares %d sockets, %d are kept", pid, shared, kept)
 			}
 		}
 		s.stopped()

@@ -45,6 +45,7 @@ func (h *HAProxy) adoptEarlier(ctx context.Context, launch registry.Launch) ([]i
 		return nil, err
 	}
 	h.current, h.draining = serving, draining
+	h.listeners.serving()
 	h.watch(serving)
 	for _, g := range draining {
 		h.watch(g)

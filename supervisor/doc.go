@@ -4,6 +4,9 @@
 // the set of proxies running. In a container [ProcessOne] is process 1 and keeps the
 // daemon running, which sees it as its [Parent].
 //
+// The listening sockets of the serving generation are kept for the next launch, so that
+// a crash of HAProxy refuses no connection.
+//
 // The package does not know ZooKeeper and does not talk to HAProxy: a [Prober] finds out
-// which processes answer.
+// which processes answer, and [Listeners] are taken and given by others.
 package supervisor

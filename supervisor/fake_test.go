@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -98,7 +99,7 @@ func fakeHAProxy(args []string) int {
 		return f.check()
 	}
 	if *from != "" {
-		if content, err := os.ReadFile(*from); err != nil || len(content) > 0 {
+		if !takesListeners(*from) {
 			fmt.Fprintln(os.Stderr, "[ALERT] Failed to get the sockets from the old process!")
 			return 1
 		}
@@ -110,6 +111,22 @@ func fakeHAProxy(args []string) int {
 		}
 	}
 	return code
+}
+
+// takesListeners reports whether the listeners are handed over at path: the file of a
+// worker, or a unix socket where a [fakeListeners] gives.
+func takesListeners(path string) bool {
+	if info, err := os.Stat(path); err == nil && info.Mode().Type() == os.ModeSocket {
+		conn, err := net.Dial("unix", path)
+		if err != nil {
+			return false
+		}
+		defer conn.Close()
+		reply, err := io.ReadAll(conn)
+		return err == nil && string(reply) == "given"
+	}
+	content, err := os.ReadFile(path)
+	return err == nil && len(content) == 0
 }
 
 type fake struct {

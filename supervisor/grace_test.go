@@ -58,7 +58,7 @@ func TestHurryEndsGrace(t *testing.T) {
 func TestLatestLimitsApply(t *testing.T) {
 	s := startStage(t, Options{StopGrace: time.Hour})
 	pids := s.reload("workers 1 busy")
-	s.SetLimits(time.Nanosecond, 0)
+	s.SetLimits(time.Nanosecond, 0, 0)
 	if err := s.end(); err != nil {
 		t.Error(err)
 	}

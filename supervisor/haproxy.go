@@ -56,6 +56,15 @@ type Options struct {
 	// MaxGenerations is how many generations may drain before [HAProxy.Crowded] reports
 	// true; 0 is 8.
 	MaxGenerations int
+	// ListenerHold is how long HAProxy's listening sockets stay open while none of its
+	// processes serves; 0 means that they are not kept.
+	ListenerHold time.Duration
+	// TakeListeners returns the listening sockets of a generation, given one or more pids of
+	// it, by ctx's deadline. It may be nil if ListenerHold stays 0.
+	TakeListeners func(ctx context.Context, pids []int) (Listeners, error)
+	// HandoverSocket is the path of a unix socket that exists during each launch, in an
+	// existing directory: there HAProxy finds the kept listening sockets.
+	HandoverSocket string
 	// Said is called with the output of each start of HAProxy, which is mostly empty.
 	// Calls do not overlap; it may be nil.
 	Said    func(text string)
@@ -75,10 +84,10 @@ type HAProxy struct {
 	over        chan struct{} // closed when Run accepts no more requests
 	generations atomic.Pointer[[]Generation]
 	limits      atomic.Pointer[limits] // nil: unchanged
+	newLimits   chan struct{}
+	listeners   *listeners
 	// openForeignProcess is replaced in tests.
 	openForeignProcess func(pid int) (*foreignProcess, error)
-
-	// What follows belongs to Run.
 
 	// The fields below belong to Run.
 	lastReload     time.Duration // zero before the first reload
@@ -124,15 +133,18 @@ const (
 
 // New returns an HAProxy that is ready for Run.
 func New(o Options) *HAProxy {
-	return &HAProxy{
+	h := &HAProxy{
 		Options:            o,
 		requests:           make(chan request),
 		deaths:             make(chan int, maxDeaths),
 		over:               make(chan struct{}),
 		exits:              make(chan exit),
 		stopWatching:       make(chan struct{}),
+		newLimits:          make(chan struct{}, 1),
 		openForeignProcess: openForeignProcess,
 	}
+	h.listeners = newListeners(h.countListeners)
+	return h
 }
 
 // Died returns a channel of the pids of serving workers that ended without being asked
@@ -190,6 +202,7 @@ func (h *HAProxy) Run(ctx context.Context) error {
 			timer.Stop()
 			h.takeLimits()
 			close(h.over)
+			h.listeners.close()
 			if h.detached() {
 				h.Logger.Info("leaving HAProxy serving", "generations", len(h.Generations()))
 				left := h.workers()
@@ -205,32 +218,37 @@ func (h *HAProxy) Run(ctx context.Context) error {
 			}
 			return h.stop(requested)
 		case r := <-h.requests:
-			both, cancel := context.WithCancel(r.ctx)
-			stop := context.AfterFunc(ctx, cancel)
-			var pids []int
-			var err error
-			if r.adopt {
-				pids, err = h.adoptEarlier(both, r.launch)
-			} else {
-				pids, err = h.handleReload(both, r.launch)
-				h.count(r.launch.Cause, err)
-			}
-			stop()
-			cancel()
-			if err != nil && ctx.Err() != nil {
-				err = fmt.Errorf("%w: %w", ErrStopped, err)
-			}
-			h.publish()
-			r.reply <- answer{pids, err}
+			r.reply <- h.handle(ctx, r)
 		case e := <-h.exits:
 			h.exited(e)
+			h.holdListeners()
+		case <-h.newLimits:
 		case <-timer.C:
 			h.hardStop()
 			h.rewritePIDFile()
+			h.renewListeners(ctx)
 		}
 		timer.Stop()
 		h.publish()
 	}
+}
+
+// handle handles a request until ctx, which is Run's, or that of the request is done.
+func (h *HAProxy) handle(ctx context.Context, r request) (a answer) {
+	both, cancel := context.WithCancel(r.ctx)
+	defer cancel()
+	defer context.AfterFunc(ctx, cancel)()
+	if r.adopt {
+		a.pids, a.err = h.adoptEarlier(both, r.launch)
+	} else {
+		a.pids, a.err = h.handleReload(both, r.launch)
+		h.count(r.launch.Cause, a.err)
+	}
+	if a.err != nil && ctx.Err() != nil {
+		a.err = fmt.Errorf("%w: %w", ErrStopped, a.err)
+	}
+	h.publish()
+	return a
 }
 
 // watch delivers the exits of a generation's workers to Run.
@@ -275,23 +293,40 @@ func (h *HAProxy) exited(e exit) {
 	}
 }
 
-type limits struct{ stopGrace, hardStopAfter time.Duration }
+type limits struct{ stopGrace, hardStopAfter, listenerHold time.Duration }
 
-// SetLimits replaces StopGrace, for the next stop, and HardStopAfter, from the next
-// reload on. It does not block, and any goroutine may call it.
-func (h *HAProxy) SetLimits(stopGrace, hardStopAfter time.Duration) {
-	h.limits.Store(&limits{stopGrace, hardStopAfter})
-}
-
-func (h *HAProxy) takeLimits() {
-	if l := h.limits.Swap(nil); l != nil {
-		h.StopGrace, h.HardStopAfter = l.stopGrace, l.hardStopAfter
+// SetLimits replaces StopGrace, for the next stop, HardStopAfter, from the next reload on,
+// and ListenerHold. It does not block, and any goroutine may call it.
+func (h *HAProxy) SetLimits(stopGrace, hardStopAfter, listenerHold time.Duration) {
+	h.limits.Store(&limits{stopGrace, hardStopAfter, listenerHold})
+	select {
+	case h.newLimits <- struct{}{}:
+	default:
 	}
 }
 
-// untilNext returns the time until the next hard stop or rewrite of the pid file.
+func (h *HAProxy) takeLimits() {
+	l := h.limits.Swap(nil)
+	if l == nil {
+		return
+	}
+	kept := h.ListenerHold > 0
+	h.StopGrace, h.HardStopAfter, h.ListenerHold = l.stopGrace, l.hardStopAfter, l.listenerHold
+	switch keep := h.ListenerHold > 0; {
+	case kept && !keep:
+		h.listeners.close()
+	case keep && !kept:
+		h.listeners.serving()
+	}
+}
+
+// untilNext returns the time until the next hard stop, rewrite of the pid file or attempt
+// to take the listening sockets.
 func (h *HAProxy) untilNext() time.Duration {
 	wait := time.Hour
+	if at := h.listeners.takeAt; !at.IsZero() {
+		wait = min(wait, time.Until(at))
+	}
 	if !h.pidFileRewrite.at.IsZero() {
 		wait = min(wait, time.Until(h.pidFileRewrite.at))
 	}
@@ -336,6 +371,10 @@ func (h *HAProxy) sendSignal(workers []*worker, sig unix.Signal) {
 func (h *HAProxy) terminate(workers []*worker) *time.Timer {
 	h.sendSignal(workers, unix.SIGTERM)
 	return time.AfterFunc(endWithin, func() { h.sendSignal(workers, unix.SIGKILL) })
+}
+
+func (h *HAProxy) countListeners(kept int) {
+	h.Metrics.listeners.WithLabelValues(h.Proxy).Set(float64(kept))
 }
 
 func (h *HAProxy) count(cause string, err error) {

@@ -9,6 +9,7 @@ type Metrics struct {
 	generations *prometheus.GaugeVec
 	exits       *prometheus.CounterVec
 	foreignLogs *prometheus.CounterVec
+	listeners   *prometheus.GaugeVec
 }
 
 // NewMetrics registers the metrics with reg; call it once.
@@ -34,8 +35,12 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "haproxyzk_log_lines_foreign_total",
 			Help: "Datagrams dropped because another user sent them to HAProxy's log socket.",
 		}, []string{"proxy"}),
+		listeners: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "haproxyzk_listeners_held",
+			Help: "Listening sockets of HAProxy that are kept open for its replacement; 0 means that a crash refuses connections.",
+		}, []string{"proxy"}),
 	}
-	reg.MustRegister(m.reloads, m.workers, m.generations, m.exits, m.foreignLogs)
+	reg.MustRegister(m.reloads, m.workers, m.generations, m.exits, m.foreignLogs, m.listeners)
 	return m
 }
 
@@ -55,6 +60,7 @@ func (m *Metrics) addProxy(proxy string) {
 		m.exits.WithLabelValues(proxy, reason)
 	}
 	m.foreignLogs.WithLabelValues(proxy)
+	m.listeners.WithLabelValues(proxy)
 }
 
 // removeProxy removes the series of one proxy.
@@ -65,6 +71,7 @@ func (m *Metrics) removeProxy(proxy string) {
 	m.generations.DeletePartialMatch(labels)
 	m.exits.DeletePartialMatch(labels)
 	m.foreignLogs.DeletePartialMatch(labels)
+	m.listeners.DeletePartialMatch(labels)
 }
 
 // ForeignLog counts a datagram that another user sent to a proxy's log socket.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -79,6 +78,7 @@ func (h *HAProxy) handleReload(ctx context.Context, launch registry.Launch) (pid
 		err = errors.Join(err, replaced.restore())
 		if old != nil && old.earlier {
 			h.abandon(old)
+			h.listeners.keep(nil)
 		}
 	}()
 	begun := time.Now()
@@ -99,15 +99,22 @@ func (h *HAProxy) handleReload(ctx context.Context, launch registry.Launch) (pid
 	next.since = time.Now()
 	h.lastReload = next.since.Sub(begun)
 	h.writeProof(launch.Shape, next, old)
+	h.putIntoService(next, old, silent)
+	pids = pidsOf(next.workers)
+	h.Logger.Info("HAProxy is serving", "cause", launch.Cause, "workers", pids)
+	return pids, nil
+}
+
+// putIntoService makes a proven generation the serving one, in place of the old one if
+// there is one.
+func (h *HAProxy) putIntoService(next, old *liveGeneration, silent []*worker) {
 	if old != nil {
 		h.replace(old, silent)
 	}
 	h.current = next
+	h.listeners.serving()
 	h.watch(next)
 	h.schedulePIDFileRewrite(next.incomplete)
-	pids = pidsOf(next.workers)
-	h.Logger.Info("HAProxy is serving", "cause", launch.Cause, "workers", pids)
-	return pids, nil
 }
 
 // reloadTimeout returns how long a reload may take from the launch to the proof.
@@ -132,33 +139,54 @@ func (h *HAProxy) startSuccessor(ctx context.Context, old *liveGeneration) (next
 		return next, nil, err
 	}
 	socket, silent, err := h.probeWorkers(ctx, old)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, nil, err
-	case socket != "":
-		next, err = h.launch(ctx, "-x", socket)
-		if !old.earlier || !refusesHandover(err) {
-			break
-		}
-		fallthrough
-	case old.earlier:
-		// This loses a few connections. Workers whose sockets are at other paths now, or
-		// missing, keep serving.
-		h.Logger.Warn("the running HAProxy does not hand over its listeners, connections may be reset", "handover", err)
-		// Check first: a launcher with -sf takes the old listeners before it can fail.
-		if _, err = Check(ctx, h.Reaper, h.Exec, h.ConfFile); err == nil {
-			next, err = h.launch(ctx, stopFirst(old)...)
-		}
-	default:
-		if len(silent) > 0 {
-			h.Logger.Error("no worker answers, starting new ones next to them", "workers", len(silent))
-		}
-		next, err = h.launch(ctx)
 	}
+	if h.ListenerHold > 0 && socket != "" && !h.listeners.any() {
+		if err := h.takeFrom(ctx, old); err != nil {
+			h.Logger.Debug("cannot take the listening sockets before the launch", "error", err)
+		}
+	}
+	next, err = h.succeed(ctx, old, socket, len(silent))
 	if old.earlier {
 		silent = nil // it may have sockets that were not probed
 	}
 	return next, silent, err
+}
+
+// succeed starts a generation with the listeners of the old one: those that are kept, or
+// else those of the worker that answers on socket, which may be empty.
+func (h *HAProxy) succeed(ctx context.Context, old *liveGeneration, socket string, silent int) (*liveGeneration, error) {
+	if h.listeners.any() {
+		next, refused, err := h.launchOnListeners(ctx)
+		if !refused {
+			return next, err
+		}
+		h.Logger.Warn("HAProxy did not take the kept listening sockets, starting without them", "error", err)
+	}
+	// Sockets that the next generation does not take would still get connections, beside
+	// those that it opens itself.
+	h.listeners.keep(nil)
+	if socket != "" {
+		next, err := h.launch(ctx, "-x", socket)
+		if !old.earlier || !refusesHandover(err) {
+			return next, err
+		}
+		h.Logger.Warn("the running HAProxy does not hand over its listeners, connections may be reset", "handover", err)
+	}
+	if !old.earlier {
+		if silent > 0 {
+			h.Logger.Error("no worker answers, starting new ones next to them", "workers", silent)
+		}
+		return h.launch(ctx)
+	}
+	// This loses a few connections. Workers whose sockets are at other paths now, or
+	// missing, keep serving. Check first: a launcher with -sf takes the old listeners
+	// before it can fail.
+	if _, err := Check(ctx, h.Reaper, h.Exec, h.ConfFile); err != nil {
+		return nil, err
+	}
+	return h.launch(ctx, stopFirst(old)...)
 }
 
 // probeWorkers returns a socket on which a worker answers, empty if there is none, and
@@ -258,22 +286,12 @@ func (h *HAProxy) prove(ctx context.Context, g *liveGeneration) error {
 	ctx, cancel := context.WithTimeout(ctx, proveWithin)
 	defer cancel()
 	pids := pidsOf(g.workers)
-	var watching sync.WaitGroup
-	for _, w := range g.workers {
-		watching.Go(func() {
-			select {
-			case <-w.Done():
-				cancel() // the proof has failed
-			case <-ctx.Done():
-			}
-		})
-	}
-	answers, failure := h.Prober.Probe(ctx, pids)
+	alive, stop := whileAlive(ctx, g.workers)
+	answers, failure := h.Prober.Probe(alive, pids)
 	if failure == nil {
-		failure = ctx.Err()
+		failure = alive.Err()
 	}
-	cancel()
-	watching.Wait()
+	stop()
 	for _, w := range g.workers {
 		if w.ended() {
 			if g.printed != "" {

@@ -1,6 +1,8 @@
 package supervisor
 
 import (
+	"context"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -61,6 +63,35 @@ func (w *worker) reason() string {
 		return "killed"
 	}
 	return "drained"
+}
+
+// whileAlive returns a context that is done when ctx is, or when one of the workers has
+// ended. Call stop, which waits for the goroutines that watch them.
+func whileAlive(ctx context.Context, workers []*worker) (alive context.Context, stop func()) {
+	alive, cancel := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	for _, w := range workers {
+		watching.Go(func() {
+			select {
+			case <-w.Done():
+				cancel()
+			case <-alive.Done():
+			}
+		})
+	}
+	return alive, func() {
+		cancel()
+		watching.Wait()
+	}
+}
+
+func allEnded(workers []*worker) bool {
+	for _, w := range workers {
+		if !w.ended() {
+			return false
+		}
+	}
+	return true
 }
 
 func pidsOf(workers []*worker) []int {
