@@ -43,7 +43,7 @@ var errHoldOver = errors.New("listener_hold is over")
 //	given up   when no process has served for the hold, when the next generation does not
 //	           take them, and when a stop begins
 //
-// Its methods may be called from any goroutine; fields without a mutex belong to Run.
+// give and expire may be called from any goroutine, everything else belongs to Run.
 type listeners struct {
 	mu     sync.Mutex
 	kept   Listeners // nil if there are none
@@ -194,11 +194,38 @@ func (h *HAProxy) takeFrom(ctx context.Context, g *liveGeneration) error {
 
 // holdListeners starts the hold if the serving generation has no process left.
 func (h *HAProxy) holdListeners() {
-	if h.current == nil || !allEnded(h.current.workers) {
-		return
+	if h.current != nil && allEnded(h.current.workers) {
+		h.beginHold(h.ListenerHold)
 	}
-	hold := h.ListenerHold
+}
+
+func (h *HAProxy) beginHold(hold time.Duration) {
 	h.listeners.expire(hold, func(sockets int) {
 		h.Logger.Error("no HAProxy process serves, closing the listening sockets: new connections are refused", "listener_hold", hold, "sockets", sockets)
 	})
+}
+
+// holdMeanwhile starts the hold if the processes of the serving generation, which may be
+// nil, end before stop is called: Run receives no exits during a launch, which may hang.
+func (h *HAProxy) holdMeanwhile(g *liveGeneration) (stop func()) {
+	if g == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	hold, workers := h.ListenerHold, slices.Clone(g.workers)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		for _, w := range workers {
+			select {
+			case <-w.Done():
+			case <-ctx.Done():
+				return
+			}
+		}
+		h.beginHold(hold)
+	})
+	return func() {
+		cancel()
+		watching.Wait()
+	}
 }

@@ -218,6 +218,28 @@ func TestListenersAreGivenUpAfterTheHold(t *testing.T) {
 	d.holds(next)
 }
 
+// The last worker dies while a launch hangs, and Run is not there to notice.
+func TestHoldBeginsDuringALaunch(t *testing.T) {
+	d := startHold(t, Options{ListenerHold: 300 * time.Millisecond})
+	pids := d.reload("")
+	kept := d.holds(pids)
+	ctx, giveUp := context.WithCancel(t.Context())
+	defer giveUp()
+	outcome := d.startReload(ctx, "hang")
+	eventually(t, "the launcher runs", func() bool { return len(d.lines("calls")) == 2 })
+	kill(t, pids[0], unix.SIGKILL)
+	eventually(t, "the listeners are given up", kept.isClosed)
+	if len(outcome) > 0 {
+		t.Error("the launch has ended")
+	}
+	giveUp()
+	if got := d.await(outcome); got.err == nil {
+		t.Error("no error")
+	}
+	d.waitForDeath(pids...)
+	d.waitForMetric(0, "listeners_held")
+}
+
 // A replacement within the hold ends it.
 func TestReplacementEndsTheHold(t *testing.T) {
 	d := startHold(t, Options{})
@@ -260,6 +282,22 @@ func TestListenersThatAreNotTaken(t *testing.T) {
 	if !refused.isClosed() {
 		t.Error("the refused listeners are open")
 	}
+}
+
+// Both launches fail: the old generation serves on, and its listeners are taken again.
+func TestListenersAreTakenAgainAfterAFailedReload(t *testing.T) {
+	d := startHold(t, Options{})
+	d.set(nil, true)
+	pids := d.reload("")
+	refused := d.holds(pids)
+	d.set(nil, false)
+	if _, err := d.try(t.Context(), "bind-fails"); err == nil {
+		t.Fatal("no error")
+	}
+	d.launchedWith("-x", socketOf(d.dir, pids[0]))
+	eventually(t, "its listeners are kept again", func() bool { return d.holds(pids) != refused })
+	d.reload("")
+	d.launchedWith("-x", d.HandoverSocket)
 }
 
 // The socket cannot be created.

@@ -84,12 +84,7 @@ func (h *HAProxy) handleReload(ctx context.Context, launch registry.Launch) (pid
 	begun := time.Now()
 	limited, cancel := context.WithTimeout(ctx, h.reloadTimeout())
 	defer cancel()
-	next, silent, err := h.startSuccessor(limited, old)
-	if err == nil {
-		if err = h.prove(limited, next); err != nil {
-			h.retire(next)
-		}
-	}
+	next, silent, err := h.startProven(limited, old)
 	if err != nil {
 		if limited.Err() != nil && ctx.Err() == nil {
 			h.extendReloadTimeout(time.Since(begun))
@@ -131,6 +126,20 @@ func (h *HAProxy) extendReloadTimeout(after time.Duration) {
 	h.lastReload = max(h.lastReload, 2*after/timesLast)
 }
 
+// startProven starts a generation with startSuccessor and proves it.
+func (h *HAProxy) startProven(ctx context.Context, old *liveGeneration) (next *liveGeneration, silent []*worker, err error) {
+	defer h.holdMeanwhile(old)()
+	next, silent, err = h.startSuccessor(ctx, old)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := h.prove(ctx, next); err != nil {
+		h.retire(next)
+		return nil, nil, err
+	}
+	return next, silent, nil
+}
+
 // startSuccessor starts a generation that takes the listeners of the old one, if there
 // is one, and returns which of the old one's workers do not answer.
 func (h *HAProxy) startSuccessor(ctx context.Context, old *liveGeneration) (next *liveGeneration, silent []*worker, err error) {
@@ -165,8 +174,9 @@ func (h *HAProxy) succeed(ctx context.Context, old *liveGeneration, socket strin
 		h.Logger.Warn("HAProxy did not take the kept listening sockets, starting without them", "error", err)
 	}
 	// Sockets that the next generation does not take would still get connections, beside
-	// those that it opens itself.
+	// those that it opens itself. If it fails, those of the old one are taken again.
 	h.listeners.keep(nil)
+	h.listeners.takeAt = time.Now()
 	if socket != "" {
 		next, err := h.launch(ctx, "-x", socket)
 		if !old.earlier || !refusesHandover(err) {
