@@ -163,6 +163,45 @@ func TestTakeoverKeepsListeners(t *testing.T) {
 	})
 }
 
+// One worker hands over the listening sockets of all processes, also those that only
+// another one serves.
+func TestListenerOfOneProcessIsKept(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := newStage(t, h, nil)
+		port := freePort(t)
+		bind := "    bind            *:$listener_port\n"
+		s.config.Template = strings.Replace(rig.SeedTemplate, bind, fmt.Sprintf("%s    bind 127.0.0.1:%d process 2\n", bind, port), 1)
+		s.connect()
+		s.start()
+		s.ready()
+		a := s.app(front)
+		s.serves(front, a)
+		for _, sig := range []syscall.Signal{syscall.SIGUSR2, syscall.SIGKILL} {
+			s.holds()
+			before := s.pids()
+			if sig == syscall.SIGUSR2 {
+				s.signal(sig)
+			} else {
+				for _, pid := range before {
+					if err := syscall.Kill(pid, sig); err != nil {
+						t.Fatal(err)
+					}
+				}
+				s.ended(before)
+			}
+			// The daemon has not replaced it yet, or just has.
+			if err := s.answersAt(port, "/", a); err != nil {
+				t.Errorf("after %v: %v", sig, err)
+			}
+			s.renewed(before)
+			if err := s.answersAt(port, "/", a); err != nil {
+				t.Errorf("by the replacement: %v", err)
+			}
+		}
+		s.stopped()
+	})
+}
+
 // dial opens a connection to the listener and closes it.
 func (s *stage) dial(addr string) error {
 	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)

@@ -64,13 +64,20 @@ func (h Handover) takeFrom(ctx context.Context, path string, pids []int) (*Liste
 	if err := conn.SetDeadline(time.Now().Add(h.Timeout)); err != nil {
 		return nil, err
 	}
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	// Only interactive mode allows a second command on the connection, and with it to know
-	// which of the processes that share the stats socket answers it.
-	if _, err := converse(conn, "prompt"); err != nil {
+	// which of the processes that share the stats socket answers it. As in [Client], a
+	// connection is not closed without a command.
+	if _, err := io.WriteString(conn, "prompt\n"); err != nil {
 		return nil, err
 	}
-	info, err := converse(conn, "show info")
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	if _, err := untilPrompt(conn); err != nil {
+		return nil, err
+	}
+	if _, err := io.WriteString(conn, "show info\n"); err != nil {
+		return nil, err
+	}
+	info, err := untilPrompt(conn)
 	if err != nil {
 		return nil, err
 	}
@@ -86,12 +93,9 @@ func (h Handover) takeFrom(ctx context.Context, path string, pids []int) (*Liste
 // maxInfo bounds the reply to `show info`, of some 1,300 bytes.
 const maxInfo = 64 << 10
 
-// converse sends a command in interactive mode and returns the reply without the prompt
-// that ends it.
-func converse(conn net.Conn, command string) (string, error) {
-	if _, err := io.WriteString(conn, command+"\n"); err != nil {
-		return "", err
-	}
+// untilPrompt reads a reply in interactive mode and returns it without the prompt that ends
+// it.
+func untilPrompt(conn net.Conn) (string, error) {
 	prompt := []byte("\n> ")
 	var reply []byte
 	buffer := make([]byte, 4<<10)
@@ -102,8 +106,8 @@ func converse(conn net.Conn, command string) (string, error) {
 			return string(text), nil
 		}
 		if err != nil {
-			return "", fmt.Errorf("%s: no prompt after %d bytes: %w", command, len(reply), err)
+			return "", fmt.Errorf("no prompt after %d bytes: %w", len(reply), err)
 		}
 	}
-	return "", fmt.Errorf("%s: no prompt after %d bytes", command, len(reply))
+	return "", fmt.Errorf("no prompt after %d bytes", len(reply))
 }
