@@ -300,6 +300,37 @@ func TestRejectedGroupIsInNoMap(t *testing.T) {
 	})
 }
 
+// A reload that fails leaves the maps of the running generation in their files.
+func TestFailedReloadKeepsMaps(t *testing.T) {
+	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+		s := routing(t, h, "web")
+		s.settled()
+		load := s.fresh(rig.Target{Path: "/web/x", App: "web"}, rig.Target{Path: "/api/x", App: front})
+		// The script stays: a shell that has just been started would read what replaces it.
+		executable, fails := filepath.Join(s.home, "sbin", "haproxy"), filepath.Join(s.home, "fails")
+		script := fmt.Sprintf("#!/bin/sh\ncase \"$*\" in *\" -x \"*) test -e %s && exit 1;; esac\nexec %s \"$@\"\n", fails, h.Path)
+		err := errors.Join(os.WriteFile(fails, nil, 0o600), os.WriteFile(executable+".new", []byte(script), 0o755), os.Rename(executable+".new", executable))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.app("api")
+		s.says("reload failed, running generation unchanged, will retry")
+		// Each attempt has another map for a moment.
+		s.maps("path", "/web/ web")
+		s.lost(load)
+
+		if err := os.Remove(fails); err != nil {
+			t.Fatal(err)
+		}
+		err = rig.Eventually(t.Context(), resyncs, func() error { return s.routes(request{target: "/api/x"}, "api") })
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.maps("path", "/api/ api", "/web/ web")
+		s.stopped()
+	})
+}
+
 // After a crash the next daemon adopts HAProxy, whose maps and their files may have been
 // changed meanwhile.
 func TestMapsAreRepairedAfterTakeover(t *testing.T) {
