@@ -214,7 +214,8 @@ func (t *Template) Taken(name string) string { return t.names[name] }
 func (t *Template) usesACL(acl string) bool {
 	return slices.ContainsFunc(t.sections, func(s *section) bool {
 		return slices.ContainsFunc(s.settings, func(l Setting) bool {
-			return slices.ContainsFunc(l.Words, func(word string) bool { return strings.TrimPrefix(word, "!") == acl })
+			begins := slices.IndexFunc(l.Words, func(word string) bool { return word == "if" || word == "unless" })
+			return begins >= 0 && slices.ContainsFunc(l.Words[begins:], func(word string) bool { return strings.TrimPrefix(word, "!") == acl })
 		})
 	})
 }
