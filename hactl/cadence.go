@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// Resyncs use at most one part in this many of a core, counting our time and HAProxy's.
-	resyncShare = 300
+	// Resyncs use at most this fraction of one core, counting our time and HAProxy's.
+	resyncShare = 100
 	// The interval never exceeds this, whatever a resync costs.
 	longestResync = 30 * time.Second
 )

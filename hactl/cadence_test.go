@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestResyncsUseAThirdOfAPercentOfACore(t *testing.T) {
+func TestResyncsUseOnePercentOfACore(t *testing.T) {
 	const ms = time.Millisecond
 	for _, test := range []struct {
 		name  string
@@ -14,13 +14,13 @@ func TestResyncsUseAThirdOfAPercentOfACore(t *testing.T) {
 		want  time.Duration
 	}{
 		{"a small proxy", []time.Duration{ms, ms, ms}, time.Second},
-		{"one that costs as much as it may", []time.Duration{10 * ms / 3, 10 * ms / 3, 10 * ms / 3}, time.Second},
-		{"a larger one", []time.Duration{30 * ms, 30 * ms, 30 * ms}, 9 * time.Second},
+		{"one that costs as much as it may", []time.Duration{10 * ms, 10 * ms, 10 * ms}, time.Second},
+		{"a larger one", []time.Duration{50 * ms, 50 * ms, 50 * ms}, 5 * time.Second},
 		{"a very large one", []time.Duration{time.Second, time.Second, time.Second}, 30 * time.Second},
 		{"one that never answers soon", []time.Duration{math.MaxInt64 / resyncShare, math.MaxInt64 / resyncShare, math.MaxInt64 / resyncShare}, 30 * time.Second},
 		{"cost of the first ones is unknown", []time.Duration{time.Second, time.Second}, time.Second},
 		{"a moment of a busy machine", []time.Duration{ms, 2 * ms, time.Second}, time.Second},
-		{"it has grown", []time.Duration{ms, 40 * ms, 40 * ms, 40 * ms}, 12 * time.Second},
+		{"it has grown", []time.Duration{ms, 40 * ms, 40 * ms, 40 * ms}, 4 * time.Second},
 		{"it has shrunk", []time.Duration{40 * ms, 40 * ms, 40 * ms, ms}, time.Second},
 	} {
 		var c cadence
