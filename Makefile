@@ -2,7 +2,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 export VERSION
 FUZZTIME ?= 20s
 SECONDS  ?= 60
-PARALLEL ?= 8
+PARALLEL ?= 5
 GOLANGCI  = go tool -modfile=build/tools/go.mod golangci-lint
 
 PLATFORMS = amd64 arm64 ppc64le
