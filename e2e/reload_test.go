@@ -54,7 +54,7 @@ func TestFailedReloadIsRetried(t *testing.T) {
 "refused -c" | "refused -D") echo no-such-keyword >>"$3" ;;
 "taken -D") printf 'listen taken\n    bind %s\n' >>"$3" ;;
 "deaf -D") set -- -D -f "$3" -p "$5" -x $home/nobody ;;
-"hangs -D") exec sleep 600 ;;
+"hangs -D") while grep -q hangs $home/mode; do sleep 0.1; done; exit 1 ;;
 "elsewhere -D") sed -i 's|stats socket [^ ]*|&.elsewhere|' "$3" ;;
 "dies -D") sed -i 's|^global|global\n    chroot /nowhere|' "$3" ;;
 esac`, taken.Addr()))
