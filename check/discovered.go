@@ -43,7 +43,7 @@ func checkDiscovered(ctx context.Context, reaper *supervisor.Reaper, pl *plan.Pl
 		g, err := pl.Discover.Group(name)
 		var b haproxy.Backend
 		if err == nil {
-			if b, err = plan.NewBackend(g, pl.Frame.Version); err != nil {
+			if b, err = plan.NewBackend(g); err != nil {
 				return append(found, finding{Proxy: pl.Name, Severity: isError, Where: at.key("server-template"), Text: at.redact(err.Error())})
 			}
 			err = pl.Parsed.Validate(pl.Frame, []haproxy.Backend{b})
@@ -113,6 +113,8 @@ func (p *discoveredPlaces) line(text string) string {
 		return p.key("acls")
 	case "server", "server-template", "default-server":
 		return p.key("server-template")
+	case "http-reuse":
+		return p.key("server_close")
 	case "option", "http-check":
 		if words[1] == "http-server-close" {
 			return p.key("server_close")

@@ -224,7 +224,7 @@ func traps(pl subject) []located {
 		all = append(all, located{trap, templateName(pl.Plan)})
 	}
 	for _, b := range pl.Backends {
-		for _, trap := range pl.Parsed.GroupTraps(b, pl.Frame.Version) {
+		for _, trap := range append(pl.Parsed.GroupTraps(b, pl.Frame.Version), pl.Parsed.RenewalTraps(pl.Frame, b)...) {
 			where := templateName(pl.Plan)
 			switch {
 			case trap.Line > 0:

@@ -49,7 +49,8 @@ type Group struct {
 	// LossGuard is the percentage of the group's instances, 1 to 100, that must deregister
 	// at once to be held.
 	LossGuard int
-	// ServerClose is `option http-server-close`; nil lets HAProxy's version decide.
+	// ServerClose is `option http-server-close`; nil lets HAProxy's version and the
+	// template decide.
 	ServerClose *bool
 }
 

@@ -179,8 +179,8 @@ func groupSettings() []setting {
 			does: "port of a dedicated frontend for this group",
 		},
 		{
-			key: "server_close", variable: "SERVER_CLOSE", otherwise: "true for http below HAProxy 2.2, else false", allowed: boolean().give,
-			does: "`option http-server-close`: without it HAProxy before 2.2 keeps clients on a deregistered instance",
+			key: "server_close", variable: "SERVER_CLOSE", otherwise: "false, unless kept clients would stay on deregistered instances; see [Kept clients](#kept-clients)", allowed: boolean().give,
+			does: "`option http-server-close`: a server connection per request",
 		},
 		{
 			key: "drain_timeout", variable: "DRAIN_TIMEOUT", fallback: defaultDrainTimeout, allowed: duration(0).give,

@@ -31,7 +31,7 @@ func (f *fleet) adoptWorkers(ctx context.Context, pids []int, r rendition) (died
 	if err != nil {
 		err = fmt.Errorf("find the sockets of the new workers %v: only %v answered: %w", living, sockets, err)
 	}
-	f.workers = nil
+	f.workers, f.renewals = nil, newRenewals()
 	maps := r.maps() // one copy for all
 	for _, pid := range living {
 		if path, answered := sockets[pid]; answered {
@@ -51,12 +51,16 @@ func (f *fleet) newWorker(life context.Context, pid int, socket string, r rendit
 		have:   make(map[*group][]haproxy.Server, len(r.groups)),
 		agents: make(map[*group]haproxy.Agent, len(r.groups)),
 		byName: make(map[string]*group, len(r.groups)),
+		keeps:  make(map[*group]bool),
 		equal:  make(map[*group]uint64),
 	}
 	for _, g := range r.groups {
 		agent := haproxy.NoAgent
 		if r.layout.Template.ChecksAgents(g.backend) {
 			agent = haproxy.AgentOn
+		}
+		if r.layout.Template.Renews(r.layout.Frame, g.backend) {
+			w.keeps[g] = true
 		}
 		w.have[g], w.agents[g], w.byName[g.backend.Name] = initialServers(g.table, agent), agent, g
 	}

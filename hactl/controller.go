@@ -164,6 +164,9 @@ func (c *Controller) step(ctx context.Context) {
 		c.fleet.heartbeat(ctx)
 		c.fleet.heartbeatAt = c.opts.clock().Add(c.opts.Heartbeat)
 	}
+	if at := c.fleet.renewals.at; !at.IsZero() && !at.After(now) {
+		c.fleet.renew(ctx, c.desired.groups)
+	}
 	if at := c.fleet.countAt; !at.IsZero() && !at.After(now) {
 		c.fleet.freeSlots(ctx, c.desired.groups)
 	}

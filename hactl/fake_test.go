@@ -91,6 +91,7 @@ type fakeWorker struct {
 	servers  map[string]*fakeServer
 	backends map[string]bool
 	maps     fakeMaps
+	clients  fakeClients
 	writes   [][]string // requests received, one entry per connection
 
 	hang     chan struct{} // if not nil, replies wait until it is closed
@@ -124,12 +125,13 @@ type fakeServer struct {
 }
 
 func newFakeWorker(pid int, config []byte) *fakeWorker {
-	w := &fakeWorker{pid: pid, servers: make(map[string]*fakeServer), backends: make(map[string]bool)}
+	w := &fakeWorker{pid: pid, servers: make(map[string]*fakeServer), backends: make(map[string]bool), clients: make(fakeClients)}
 	backend := ""
 	for line := range strings.Lines(string(config)) {
 		switch words := strings.Fields(line); {
 		case len(words) > 1 && words[0] == "backend":
 			backend = words[1]
+			w.backends[backend] = true
 		case len(words) > 2 && words[0] == "server":
 			w.add(backend, words[1], words[2], words)
 		case len(words) > 3 && words[0] == "server-template":
@@ -231,6 +233,11 @@ func (w *fakeWorker) run(request string) string {
 		return w.state(words[3])
 	case len(words) == 5 && strings.HasPrefix(request, "show stat ") && words[3] == "4":
 		return w.stat(words[2], words[4])
+	case len(words) > 2 && words[1] == "table":
+		if !w.backends[words[2]] {
+			return "No such table"
+		}
+		return w.clients.run(words)
 	case len(words) > 4 && strings.HasPrefix(request, "set server "):
 		return w.set(words[2], words[3], words[4:])
 	case len(words) > 2 && words[1] == "map":

@@ -13,7 +13,8 @@ const (
 	// A failed worker is retried after retryAfter.
 	retryAfter = 100 * time.Millisecond
 	// Sessions of draining slots are counted countFirst after the first instance left,
-	// and then every countEvery until there are none.
+	// and then every countEvery until there are none. A renewal of the clients'
+	// connections begins after countFirst too.
 	countFirst = 200 * time.Millisecond
 	countEvery = time.Second
 	// How long new workers may take to answer on their sockets.
@@ -39,6 +40,7 @@ type fleet struct {
 	// runningVersion is the version of the serving generation.
 	runningVersion haproxy.Version
 	cadence        cadence // of the resyncs
+	renewals       renewals
 	// changed logs changes of instances once every worker has them.
 	changed changeLog
 
@@ -49,7 +51,7 @@ type fleet struct {
 }
 
 func newFleet(o *Options) *fleet {
-	return &fleet{opts: o, deaths: newDeaths(), changed: changeLog{opts: o}}
+	return &fleet{opts: o, deaths: newDeaths(), changed: changeLog{opts: o}, renewals: newRenewals()}
 }
 
 // grown reports whether a table has slots that a worker does not have yet.
@@ -64,14 +66,18 @@ func (f *fleet) runs(g *group) bool {
 	return !slices.ContainsFunc(f.workers, func(w *worker) bool { return w.have[g] == nil })
 }
 
-// draining reports whether sessions may still run on slots that instances have left.
+// draining reports whether sessions are to be counted on slots that instances have left.
 func (f *fleet) draining(groups []*group) bool {
-	return slices.ContainsFunc(groups, func(g *group) bool { return f.runs(g) && len(g.table.Draining()) > 0 })
+	return slices.ContainsFunc(groups, func(g *group) bool { return f.runs(g) && len(f.atRest(g)) > 0 })
 }
 
-// awaitRest schedules the first count of the sessions of draining slots, if there are
-// any.
+// awaitRest schedules the first count of the sessions of draining slots, and the renewal
+// of their clients' connections, if there are any.
 func (f *fleet) awaitRest(groups []*group) {
+	waits := func(g *group) bool { return len(f.unrenewed(g)) > 0 }
+	if f.renewals.at.IsZero() && slices.ContainsFunc(groups, waits) {
+		f.renewals.at = f.opts.clock().Add(countFirst)
+	}
 	if f.countAt.IsZero() && f.draining(groups) {
 		f.countAt = f.opts.clock().Add(countFirst)
 	}
@@ -86,5 +92,5 @@ func (f *fleet) begin() {
 // next returns when the workers are to be asked or their changes logged, even if
 // nothing arrives.
 func (f *fleet) next() time.Time {
-	return earliest(f.resyncAt, f.heartbeatAt, f.countAt, f.retryAt, f.changed.due())
+	return earliest(f.resyncAt, f.heartbeatAt, f.countAt, f.renewals.at, f.retryAt, f.changed.due())
 }

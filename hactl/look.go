@@ -96,6 +96,7 @@ func (f *fleet) compare(w *worker, g *group, servers map[string]haproxy.Server) 
 		switch seen := w.observe(g, s, actual); {
 		case seen.Drift:
 			f.opts.Metrics.drift.WithLabelValues(f.opts.Proxy).Inc()
+			g.table.Disturb(s)
 			f.opts.Logger.Warn("server drifted from the desired state, repairing", "pid", w.pid, "server", g.server(s), "state", actual.Admin, "address", actual.Addr)
 		case seen.Operator:
 			changed = true

@@ -39,11 +39,7 @@ func upgrading(tb testing.TB) (*story, *upgrades) {
 }
 
 func (u *upgrades) layout(f haproxy.Frame) Layout {
-	made := func(name string) haproxy.Backend {
-		b := backendOf(name, 2)
-		b.ServerClose = f.Version.PinsConnections()
-		return b
-	}
+	made := func(name string) haproxy.Backend { return backendOf(name, 2) }
 	return Layout{
 		Template: u.story.options.Template, Frame: f, Backends: []haproxy.Backend{made("web")},
 		Discover: func(name string) (haproxy.Backend, error) { return made(name), nil },
@@ -59,11 +55,11 @@ func (u *upgrades) layout(f haproxy.Frame) Layout {
 	}
 }
 
-// shows returns the numbers of processes, threads, and groups that close their server
-// connections in a launch's configuration.
+// shows returns the numbers of processes, threads, and groups whose kept clients renew
+// their connections in a launch's configuration.
 func shows(config []byte) []int {
 	count := func(text string) int { return strings.Count(string(config), text) }
-	return []int{count("nbproc 2"), count("nbthread 2"), count("http-server-close")}
+	return []int{count("nbproc 2"), count("nbthread 2"), count("http-reuse never")}
 }
 
 func (u *upgrades) install(v haproxy.Version) { u.version.Store(&v) }

@@ -15,7 +15,7 @@ import (
 func (f *fleet) freeSlots(ctx context.Context, groups []*group) {
 	f.countAt = time.Time{}
 	for _, g := range groups {
-		draining := g.table.Draining()
+		draining := f.atRest(g)
 		if len(draining) == 0 || !f.runs(g) {
 			continue
 		}

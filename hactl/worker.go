@@ -24,6 +24,9 @@ type worker struct {
 	mapsFailed bool
 	// agents has the agent checks of each group's servers at the worker's start.
 	agents map[*group]haproxy.Agent
+	// keeps has the groups whose kept clients stay on the connection to a server that
+	// gets another address.
+	keeps map[*group]bool
 	// byName has the groups in have by backend name.
 	byName map[string]*group
 	// equal is the version of each group's table that the servers last matched; only

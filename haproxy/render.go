@@ -31,8 +31,10 @@ type Backend struct {
 	Lines []string
 	// Default makes it the frontend's default_backend.
 	Default bool
-	// ServerClose renders option http-server-close (see [Version.PinsConnections]).
-	ServerClose bool
+	// ServerClose is whether each request gets a server connection of its own. If nil, it
+	// does where kept clients would stay on deregistered instances and cannot be made to
+	// renew their connections (see [Template.Renews]).
+	ServerClose *bool
 	// WaitCheck keeps requests from a new instance until its first successful check.
 	WaitCheck bool
 	// LossGuard is the percentage of the instances above which losing them at once is
@@ -58,6 +60,8 @@ type Frame struct {
 	PIDFile      string
 	ListenerPort uint16
 	AdminPort    uint16
+	// Lines are the own lines of all groups, also of those to be discovered.
+	Lines []string
 	// Files is the limit of open files of each HAProxy process; 0 if unknown. The built-in
 	// templates' maxconn follows it.
 	Files uint64
@@ -149,7 +153,7 @@ func (t *Template) renderTo(out *page, f Frame, backends []Backend, rows [][]Row
 		}
 		out.now = Place{}
 		if l.section != nil && l.section.line == i+1 {
-			t.complete(out, l.section, f.Version)
+			t.complete(out, l.section, f, backends)
 		}
 		for _, block := range l.blocks {
 			t.renderBlock(out, block, l.section, f, values, backends, rows)
@@ -158,11 +162,14 @@ func (t *Template) renderTo(out *page, f Frame, backends []Backend, rows [][]Row
 }
 
 // complete adds the missing lines of a section after the line that opens it.
-func (t *Template) complete(out *page, s *section, v Version) {
+func (t *Template) complete(out *page, s *section, f Frame, backends []Backend) {
 	if s.keyword != "frontend" && s.keyword != "listen" || s.mode() != "http" {
 		return
 	}
-	if v.idleClose() && !s.has("option idle-close-on-response") && !s.has("no option idle-close-on-response") {
+	if r := t.renewal(f); s.forwards() && slices.ContainsFunc(backends, r.renews) {
+		r.renderFrontend(out)
+	}
+	if f.Version.idleClose() && !s.has("option idle-close-on-response") && !s.has("no option idle-close-on-response") {
 		out.linef("option idle-close-on-response")
 	}
 }
@@ -234,7 +241,7 @@ func (b Backend) routedIn(s *section) bool { return b.Route != "" && s.mode() ==
 // defaults, if the template's are for mode http.
 func (t *Template) renderBackends(out *page, f Frame, values map[string]string, backends []Backend, rows [][]Row) {
 	apart := func(b Backend) bool { return b.Mode == "tcp" && t.unfitForTCP() }
-	first := true
+	first, renewal := true, t.renewal(f)
 	renderSome := func(which bool, from string) {
 		for i, b := range backends {
 			if apart(b) != which {
@@ -245,11 +252,14 @@ func (t *Template) renderBackends(out *page, f Frame, values map[string]string, 
 				out.text("\n")
 			}
 			first = false
-			t.renderBackend(out, b, rows[i], f.Version, from, values)
+			t.renderBackend(out, b, rows[i], renewal, from, values)
 		}
 		out.now = Place{}
 	}
 	renderSome(false, t.from(f.Version))
+	if slices.ContainsFunc(backends, renewal.renews) {
+		renewal.renderTable(out, t.from(f.Version))
+	}
 	if !slices.ContainsFunc(backends, apart) {
 		return
 	}
@@ -274,11 +284,15 @@ func renderSockets(out *page, f Frame) {
 	}
 }
 
-func (t *Template) renderBackend(out *page, b Backend, rows []Row, v Version, from string, values map[string]string) {
+func (t *Template) renderBackend(out *page, b Backend, rows []Row, r renewal, from string, values map[string]string) {
+	v := r.version
 	if b.ListenerPort != 0 {
 		out.text(sectionLine("frontend", b.Name+".listener", from))
 		out.linef("bind *:%d", b.ListenerPort)
 		out.linef("mode %s", b.Mode)
+		if r.renews(b) {
+			r.renderFrontend(out)
+		}
 		if b.Mode == "http" && v.idleClose() && !t.defaults.has("option idle-close-on-response") && !t.defaults.has("no option idle-close-on-response") {
 			out.linef("option idle-close-on-response")
 		}
@@ -293,8 +307,11 @@ func (t *Template) renderBackend(out *page, b Backend, rows []Row, v Version, fr
 	if b.HTTPCheck != "" {
 		t.renderHTTPCheck(out, b, v, values)
 	}
-	if b.ServerClose && b.Mode == "http" {
+	switch {
+	case r.closes(b):
 		out.linef("option http-server-close")
+	case r.renews(b):
+		out.linef("http-reuse never")
 	}
 	for i, line := range b.Lines {
 		out.now.Line = i + 1

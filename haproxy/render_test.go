@@ -45,7 +45,7 @@ func seedShape(t *testing.T, sockets int) (Frame, []Backend, [][]Row) {
 	}
 	backends := []Backend{
 		{Name: "web-ngboss", Mode: "http", Balance: "roundrobin", HTTPCheck: "GET /probe.jsp", Default: true, Servers: servers("web-ngboss", 10)},
-		{Name: "web-basecentre", Mode: "http", Balance: "roundrobin", HTTPCheck: "GET /basecentre/probe.jsp", ServerClose: true, ACLs: []string{"path_beg -i /basecentre", "path_beg -i /testcentre"}, Servers: servers("web-basecentre", 4)},
+		{Name: "web-basecentre", Mode: "http", Balance: "roundrobin", HTTPCheck: "GET /basecentre/probe.jsp", ServerClose: new(true), ACLs: []string{"path_beg -i /basecentre", "path_beg -i /testcentre"}, Servers: servers("web-basecentre", 4)},
 	}
 	rows := [][]Row{make([]Row, 10), make([]Row, 4)}
 	rows[0][0].Addr, rows[0][2].Addr = netip.MustParseAddrPort("10.0.0.1:80"), netip.MustParseAddrPort("10.0.0.3:80")

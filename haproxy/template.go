@@ -206,9 +206,14 @@ func stripComment(line string) string {
 	return line
 }
 
-// Taken returns what the template itself uses name for: acl, backend, frontend or listen,
-// or "".
-func (t *Template) Taken(name string) string { return t.names[name] }
+// Taken returns what the template, or haproxy-zk in it, uses name for: acl, backend,
+// frontend, listen or table, or "".
+func (t *Template) Taken(name string) string {
+	if name == clientsTable {
+		return "table"
+	}
+	return t.names[name]
+}
 
 // usesACL reports whether a condition of the template uses an ACL.
 func (t *Template) usesACL(acl string) bool {

@@ -45,17 +45,17 @@ func TestCapabilities(t *testing.T) {
 	}{
 		{
 			Version{2, 0, "2.0.0"},
-			[]string{"workers are processes", "needs `server_close`", "a reload cuts no request", "a `maxconn` above", "part of `option httpchk`", "agree on most keys"},
+			[]string{"workers are processes", "kept clients renew", "a reload cuts no request", "a `maxconn` above", "part of `option httpchk`", "agree on most keys"},
 			[]string{"at random", "chroot", "is added"},
 		},
 		{
 			Version{2, 2, "2.2.9"},
-			[]string{"workers are processes", "needs no `server_close`", "a reload cuts no request", "a `maxconn` above", "by `http-check send`", "agree on most keys"},
+			[]string{"workers are processes", "kept clients need no other", "a reload cuts no request", "a `maxconn` above", "by `http-check send`", "agree on most keys"},
 			[]string{"at random", "chroot", "is added"},
 		},
 		{
 			Version{2, 6, "2.6.12"},
-			[]string{"workers are threads", "needs no `server_close`", "idle-close-on-response", "`no strict-limits` is added", "by `http-check send`", "agree on most keys"},
+			[]string{"workers are threads", "kept clients need no other", "idle-close-on-response", "`no strict-limits` is added", "by `http-check send`", "agree on most keys"},
 			[]string{"at random", "chroot"},
 		},
 		{Version{3, 0, "3.0.11"}, []string{"workers are threads", "`hash-key addr-port` is added"}, []string{"at random", "chroot", "name of a backend"}},

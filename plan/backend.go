@@ -5,16 +5,9 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
 )
 
-func serverClose(g config.Group, v haproxy.Version) bool {
-	if g.ServerClose != nil {
-		return *g.ServerClose
-	}
-	return g.Mode == "http" && v.PinsConnections()
-}
-
-// NewBackend returns the backend of a configured or discovered group for a version of
-// HAProxy. Its error is about the server-template.
-func NewBackend(g config.Group, v haproxy.Version) (haproxy.Backend, error) {
+// NewBackend returns the backend of a configured or discovered group. Its error is about
+// the server-template.
+func NewBackend(g config.Group) (haproxy.Backend, error) {
 	servers, err := haproxy.ParseServerTemplate(g.ServerTemplate, g.Name, g.MaxServer)
 	acls := g.ACLs
 	if g.Route != "" {
@@ -29,7 +22,7 @@ func NewBackend(g config.Group, v haproxy.Version) (haproxy.Backend, error) {
 		HTTPCheck:    g.HTTPCheck,
 		Lines:        g.Lines,
 		Default:      g.DefaultBackend,
-		ServerClose:  serverClose(g, v),
+		ServerClose:  g.ServerClose,
 		WaitCheck:    g.WaitCheck,
 		LossGuard:    g.LossGuard,
 		DrainTimeout: g.DrainTimeout,
@@ -38,9 +31,20 @@ func NewBackend(g config.Group, v haproxy.Version) (haproxy.Backend, error) {
 	}, err
 }
 
+// groupLines returns the own lines of all groups.
+func (pl *Plan) groupLines() (lines []string) {
+	for _, g := range pl.Groups {
+		lines = append(lines, g.Lines...)
+	}
+	if pl.Discover != nil {
+		lines = append(lines, pl.Discover.Entry.Lines...)
+	}
+	return lines
+}
+
 // CheckLine returns the error of one of a group's own lines; nil if it is valid.
 func CheckLine(g config.Group, line string) error {
-	b, err := NewBackend(g, haproxy.Version{})
+	b, err := NewBackend(g)
 	if err != nil {
 		return nil // reported separately
 	}

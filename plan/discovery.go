@@ -25,7 +25,7 @@ func (pl *Plan) discover() func(name string) (haproxy.Backend, error) {
 		if err != nil {
 			return haproxy.Backend{}, err
 		}
-		return NewBackend(g, pl.Frame.Version)
+		return NewBackend(g)
 	}
 }
 

@@ -44,11 +44,12 @@ func (pl *Plan) version(ctx context.Context, reaper *supervisor.Reaper) (haproxy
 // adapt adapts the plan to a version of HAProxy. Its error has everything that keeps
 // that version from being started.
 func (pl *Plan) adapt(v haproxy.Version) error {
-	pl.Frame.Version, pl.Backends = v, make([]haproxy.Backend, len(pl.Groups))
+	pl.Frame.Version, pl.Frame.Lines = v, pl.groupLines()
+	pl.Backends = make([]haproxy.Backend, len(pl.Groups))
 	var problems []error
 	for i, g := range pl.Groups {
 		var err error
-		if pl.Backends[i], err = NewBackend(g, v); err != nil {
+		if pl.Backends[i], err = NewBackend(g); err != nil {
 			problems = append(problems, exitcode.NewUsageError(pl.keyError("groups."+g.Name+".server-template", err)))
 		}
 	}

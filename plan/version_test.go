@@ -55,9 +55,9 @@ func TestLayoutFollowsTheExecutablesVersion(t *testing.T) {
 	}
 	layout := pl.Layout(reaper)
 	for _, tt := range []struct {
-		version     string
-		serverClose bool
-		line        string // line of the built-in template for this version only
+		version string
+		renews  bool
+		line    string // line of the built-in template for this version only
 	}{
 		{"2.6.12", false, "option idle-close-on-response"},
 		{"2.6.13", false, "option idle-close-on-response"},
@@ -75,8 +75,9 @@ func TestLayoutFollowsTheExecutablesVersion(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if layout.Backends[0].ServerClose != tt.serverClose || discovered.ServerClose != tt.serverClose {
-			t.Errorf("%s: server_close is %t, of a discovered group %t", tt.version, layout.Backends[0].ServerClose, discovered.ServerClose)
+		renews := func(b haproxy.Backend) bool { return layout.Template.Renews(layout.Frame, b) }
+		if renews(layout.Backends[0]) != tt.renews || renews(discovered) != tt.renews {
+			t.Errorf("%s: kept clients renew their connections: %t, of a discovered group %t", tt.version, renews(layout.Backends[0]), renews(discovered))
 		}
 		text := string(layout.Template.Render(layout.Frame, layout.Backends, pl.rows()))
 		if !strings.Contains(text, tt.line) {

@@ -44,6 +44,9 @@ type Slot struct {
 	// instance (HAProxy 2.2 and 2.6 keep the server connection in the slot's idle
 	// pool).
 	draining bool
+	// round is the round of renewals after which no client from before the departure of
+	// its instance is connected; 0 if that is not known yet.
+	round uint64
 	// freed orders free slots by the departure of their instances; 0 if never used.
 	freed uint64
 }

@@ -244,6 +244,15 @@ func (t *Table) Free(i int) {
 	t.change()
 }
 
+// Disturb records that slot i, which should be out of service, was found in service: new
+// sessions may run on it.
+func (t *Table) Disturb(i int) {
+	if s := &t.Slots[i]; !s.Placed() && s.Addr.IsValid() {
+		s.draining, s.round = true, 0
+		t.change()
+	}
+}
+
 // Grow doubles the table until n more instances fit into slots that were never used.
 func (t *Table) Grow(n int) {
 	size := max(len(t.Slots), 1)
