@@ -16,6 +16,9 @@
 //
 // routes: HAProxy's CPU time per request with groups found in a map, compared with two
 // ACLs for each group.
+//
+// kept: the requests per second and the latency of kept clients, beside a static
+// HAProxy, while nothing changes and while instances are replaced.
 package main
 
 import (
@@ -33,7 +36,7 @@ import (
 
 func main() {
 	rounds := flag.Int("rounds", 400, "number of times an instance is added and removed, per HAProxy")
-	only := flag.String("only", "", "measure one of live, reload, load, scale and routes; default: all")
+	only := flag.String("only", "", "measure one of live, reload, load, scale, routes and kept; default: all")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
 	defer stop()
@@ -70,6 +73,7 @@ func run(ctx context.Context, only string, rounds int, args []string) error {
 		{"load", load},
 		{"scale", scale},
 		{"routes", routes},
+		{"kept", kept},
 	} {
 		if only != "" && only != part.name {
 			continue
@@ -80,7 +84,7 @@ func run(ctx context.Context, only string, rounds int, args []string) error {
 		}
 	}
 	if !known {
-		return fmt.Errorf("-only is live, reload, load, scale or routes, not %q", only)
+		return fmt.Errorf("-only is live, reload, load, scale, routes or kept, not %q", only)
 	}
 	return nil
 }

@@ -84,3 +84,27 @@ func printRoutesRow(haproxy string, groups int, acls, mapped *routed) {
 	us := func(r *routed) float64 { return float64(r.perRequest()) / float64(time.Microsecond) }
 	fmt.Printf("| %s | %d | %.0f | %.0f | %.1f | %d |\n", haproxy, groups, us(acls), us(mapped), us(acls)/us(mapped), acls.requests+mapped.requests)
 }
+
+func printKeptHeader() {
+	fmt.Printf("\n%d kept clients, beside a static HAProxy, in turn; medians of %d windows and of the ratios of requests per second\n\n", keptClients, keptPairs)
+	fmt.Println("| HAProxy, workers | while | requests/s | static | ratio | p99 ms | static |")
+	fmt.Println("|---|---|---|---|---|---|---|")
+}
+
+func printKeptRow(haproxy, what string, pairs []keptPair) {
+	median := func(of func(keptPair) float64) float64 {
+		var all []float64
+		for _, p := range pairs {
+			all = append(all, of(p))
+		}
+		slices.Sort(all)
+		return all[len(all)/2]
+	}
+	p99 := func(w keptWindow) float64 { return ms(percentile(w.latencies, 99)) }
+	fmt.Printf("| %s | %s | %.0f | %.0f | %.2f | %.2f | %.2f |\n", haproxy, what,
+		median(func(p keptPair) float64 { return p.ours.perSecond }),
+		median(func(p keptPair) float64 { return p.static.perSecond }),
+		median(func(p keptPair) float64 { return p.ours.perSecond / p.static.perSecond }),
+		median(func(p keptPair) float64 { return p99(p.ours) }),
+		median(func(p keptPair) float64 { return p99(p.static) }))
+}
