@@ -14,7 +14,8 @@ import (
 // kept prepares groups of a few slots, and a template whose clients are kept for 3 s.
 func kept(defaults string) func(*rig.SeedConfig) {
 	return func(c *rig.SeedConfig) {
-		c.Template = strings.Replace(rig.SeedTemplate, "defaults\n", "defaults\n    timeout http-keep-alive 3s\n    option redispatch\n"+defaults, 1)
+		c.Template = strings.ReplaceAll(rig.SeedTemplate, "20000", "1000") // descriptors for kept clients
+		c.Template = strings.Replace(c.Template, "defaults\n", "defaults\n    timeout http-keep-alive 3s\n    option redispatch\n"+defaults, 1)
 		for i := range c.Groups {
 			c.Groups[i].ServerTemplate, c.Groups[i].MaxServer = "", 8
 		}

@@ -165,7 +165,10 @@ func TestTwoGroupsExchangeTheirInstances(t *testing.T) {
 // instead, and the long request finishes.
 func TestSlotWithSessionsIsNotReAddressed(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
-		s := begin(t, h, func(c *rig.SeedConfig) { c.Groups[0].MaxServer = 2 })
+		s := begin(t, h, func(c *rig.SeedConfig) {
+			c.Groups[0].MaxServer = 2
+			c.Groups[0].Extra = map[string]any{"server_close": true} // its slots wait for sessions only
+		})
 		a := s.app(front)
 		s.serves(front, a)
 		slow := s.slow(a, 3*time.Second) // the only instance that can answer

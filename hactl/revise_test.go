@@ -24,7 +24,7 @@ type upgrades struct {
 func upgrading(tb testing.TB) (*story, *upgrades) {
 	tb.Helper()
 	s := newStory(tb, backendOf("web", 2))
-	template, err := haproxy.ParseTemplate("global\n    nbproc $nbproc\n$sockets\ndefaults\n    mode http\nfrontend public\n    bind :80\n$acl\n$use_backend\n$backend\n")
+	template, err := haproxy.ParseTemplate("global\n    maxconn 100\n    nbproc $nbproc\n$sockets\ndefaults\n    mode http\nfrontend public\n    bind :80\n$acl\n$use_backend\n$backend\n")
 	if err != nil {
 		tb.Fatal(err)
 	}

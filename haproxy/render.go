@@ -139,7 +139,7 @@ func (t *Template) renderTo(out *page, f Frame, backends []Backend, rows [][]Row
 		"admin_port":    strconv.Itoa(int(f.AdminPort)),
 	}
 	if t.autoMaxConn {
-		values["maxconn"] = strconv.FormatUint(FitMaxConn(f.Files, ReservedFiles(countSlots(rows))), 10)
+		values["maxconn"] = strconv.FormatUint(t.fitMaxConn(f, countSlots(rows)), 10)
 	}
 	for i, l := range t.lines {
 		out.now = Place{Template: i + 1}
@@ -183,6 +183,9 @@ func (t *Template) renderBlock(out *page, block string, in *section, f Frame, va
 			out.linef("stats maxconn 100")
 		}
 		renderSockets(out, f)
+		if r := t.renewal(f); slices.ContainsFunc(backends, r.renews) {
+			r.renderPipes(out)
+		}
 		if f.Version.strictLimits() && len(t.Global("strict-limits"))+len(t.Global("no strict-limits")) == 0 {
 			// HAProxy's behavior before 2.3, which the seed's users know: a maxconn beyond the limit
 			// of open files is a warning.

@@ -23,6 +23,9 @@ type renewal struct {
 	version  Version
 	// counter is the stick counter that tracks client connections.
 	counter int
+	// pipes is the global maxpipes that reserves descriptors for kept connections; 0 if
+	// maxconn suffices.
+	pipes uint64
 	// obstacle is why the template does not allow it; nil if it does.
 	obstacle *Trap
 }
@@ -50,9 +53,12 @@ func (t *Template) RenewalTraps(f Frame, b Backend) []GroupTrap {
 func (t *Template) renewal(f Frame) renewal {
 	r := renewal{template: t, version: f.Version}
 	r.counter, r.obstacle = t.freeCounter(f.Lines)
-	for _, find := range []func(Version) *Trap{t.unknownMode, t.upgradesTCP, t.servesHTTP2, t.lacksHTX} {
+	if r.obstacle == nil {
+		r.pipes, r.obstacle = t.keptPipes(f)
+	}
+	for _, find := range []func() *Trap{t.unknownMode, t.upgradesTCP, t.servesHTTP2, t.lacksHTX} {
 		if r.obstacle == nil {
-			r.obstacle = find(f.Version)
+			r.obstacle = find()
 		}
 	}
 	return r
@@ -113,6 +119,13 @@ func (r renewal) renderFrontend(out *page) {
 func (r renewal) renderTable(out *page, from string) {
 	out.text("\n" + sectionLine("backend", clientsTable, from))
 	out.linef("stick-table type integer size 1000 store gpt0,conn_cur")
+}
+
+// renderPipes reserves the descriptors of kept connections.
+func (r renewal) renderPipes(out *page) {
+	if r.pipes > 0 {
+		out.linef("maxpipes %d", r.pipes)
+	}
 }
 
 // is reports whether the line has the argument word.
@@ -183,7 +196,7 @@ func (t *Template) freeCounter(lines []string) (counter int, obstacle *Trap) {
 }
 
 // unknownMode finds a section whose mode HAProxy takes from the environment.
-func (t *Template) unknownMode(Version) *Trap {
+func (t *Template) unknownMode() *Trap {
 	for _, s := range t.sections {
 		if mode, set := s.last("mode"); set && s.forwards() && !slices.Contains([]string{"http", "tcp", "health"}, s.mode()) {
 			return &Trap{Line: mode.Line, Text: "the mode is not written out, so kept clients of the section may not renew their connections", Remedy: "write `mode http` or `mode tcp`"}
@@ -194,7 +207,7 @@ func (t *Template) unknownMode(Version) *Trap {
 
 // upgradesTCP finds a frontend of mode tcp that may pass its connections to groups of mode
 // http.
-func (t *Template) upgradesTCP(Version) *Trap {
+func (t *Template) upgradesTCP() *Trap {
 	for _, s := range t.sections {
 		if s.forwards() && s.mode() == "tcp" {
 			return &Trap{Line: s.line, Text: "the section of mode tcp may pass requests to groups of mode http, whose clients cannot be made to renew their connections", Remedy: "write `mode http`, or give groups of mode tcp a `listener_port`"}
@@ -204,7 +217,7 @@ func (t *Template) upgradesTCP(Version) *Trap {
 }
 
 // servesHTTP2 finds a listener of HTTP/2, whose connections an answer cannot close.
-func (t *Template) servesHTTP2(Version) *Trap {
+func (t *Template) servesHTTP2() *Trap {
 	for _, s := range t.sections {
 		for _, l := range s.settings {
 			if l.Words[0] != "bind" {
@@ -223,7 +236,7 @@ func (t *Template) servesHTTP2(Version) *Trap {
 
 // lacksHTX finds the switch to the HTTP parser before HAProxy 2.0, which decides about a
 // client connection before it runs the rules of an answer.
-func (t *Template) lacksHTX(Version) *Trap {
+func (t *Template) lacksHTX() *Trap {
 	for _, s := range t.sections {
 		for _, l := range s.settings {
 			if begins(l.Words, "no option http-use-htx") {

@@ -24,10 +24,10 @@ func TestClosingReasonsAreGivenOnceWithPlace(t *testing.T) {
 	}
 	pl.Template = "/etc/haproxy.template"
 	var err error
-	if pl.Parsed, err = haproxy.ParseTemplate("global\n$sockets\ndefaults\n    mode http\n    no option http-use-htx\n$backend\n"); err != nil {
+	if pl.Parsed, err = haproxy.ParseTemplate("global\n    maxconn 9\n$sockets\ndefaults\n    mode http\n    no option http-use-htx\n$backend\n"); err != nil {
 		t.Fatal(err)
 	}
-	if reasons := pl.ClosingReasons(); len(reasons) != 1 || !strings.HasPrefix(reasons[0], "/etc/haproxy.template:5: without HTX ") {
+	if reasons := pl.ClosingReasons(); len(reasons) != 1 || !strings.HasPrefix(reasons[0], "/etc/haproxy.template:6: without HTX ") {
 		t.Errorf("of the template: %q", reasons)
 	}
 }
