@@ -28,7 +28,7 @@ demo: ## Show a rolling replacement under load, with a real ZooKeeper and HAProx
 
 .PHONY: test
 test: setup ## Run all tests with the race detector
-	@echo 'test: twenty minutes on two cores, and some minutes more when everything is compiled for the first time'
+	@echo 'test: half an hour on two cores, and some minutes more when everything is compiled for the first time'
 	@CHAOS_SECONDS=120 CHAOS_SEED=1 go run ./e2e/testrun -race -parallel $(PARALLEL) -timeout 40m ./...
 
 .PHONY: test-all
