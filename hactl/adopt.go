@@ -54,12 +54,13 @@ func (f *fleet) newWorker(life context.Context, pid int, socket string, r rendit
 		keeps:  make(map[*group]bool),
 		equal:  make(map[*group]uint64),
 	}
+	renews := r.layout.Template.Renews(r.layout.Frame)
 	for _, g := range r.groups {
 		agent := haproxy.NoAgent
 		if r.layout.Template.ChecksAgents(g.backend) {
 			agent = haproxy.AgentOn
 		}
-		if r.layout.Template.Renews(r.layout.Frame, g.backend) {
+		if renews(g.backend) {
 			w.keeps[g] = true
 		}
 		w.have[g], w.agents[g], w.byName[g.backend.Name] = initialServers(g.table, agent), agent, g

@@ -44,6 +44,11 @@ type groupLine struct {
 	key   string // of the group
 }
 
+// configuresServers reports whether the line has parameters of the group's servers.
+func (l groupLine) configuresServers() bool {
+	return l.words[0] == "server" || l.words[0] == "default-server"
+}
+
 func (l groupLine) newTrap(text, remedy string) GroupTrap {
 	return GroupTrap{Trap{Line: l.line, Text: text, Remedy: remedy}, l.key}
 }
@@ -67,7 +72,7 @@ func groupLines(t *Template, b Backend) []groupLine {
 // ChecksAgents reports whether the servers of a group have an agent check.
 func (t *Template) ChecksAgents(b Backend) (checks bool) {
 	for _, l := range groupLines(t, b) {
-		if l.words[0] != "server" && l.words[0] != "default-server" {
+		if !l.configuresServers() {
 			continue
 		}
 		for _, word := range l.words {
@@ -81,9 +86,7 @@ func (t *Template) ChecksAgents(b Backend) (checks bool) {
 // only some time after they enter.
 func (t *Template) SlowStarts(b Backend) (slow bool) {
 	for _, l := range groupLines(t, b) {
-		if l.words[0] == "server" || l.words[0] == "default-server" {
-			slow = slow || slices.Contains(l.words, "slowstart")
-		}
+		slow = slow || l.configuresServers() && slices.Contains(l.words, "slowstart")
 	}
 	return slow
 }
@@ -116,7 +119,7 @@ func fullAtOnce(b Backend, lines []groupLine, _ Version) []GroupTrap {
 		return nil
 	}
 	for _, l := range slices.Backward(lines) {
-		if (l.words[0] == "server" || l.words[0] == "default-server") && l.contains("minconn") {
+		if l.configuresServers() && l.contains("minconn") {
 			return []GroupTrap{l.newTrap(
 				"`minconn` has no effect: a group that is found by its route has a `fullconn` of 1 by default",
 				"add `fullconn` to the lines of the group, such as a tenth of the listener's maxconn",
@@ -133,7 +136,7 @@ func sessionsCut(b Backend, lines []groupLine, _ Version) []GroupTrap {
 		return nil
 	}
 	for _, l := range slices.Backward(lines) {
-		if (l.words[0] == "server" || l.words[0] == "default-server") && l.contains("on-marked-down", "shutdown-sessions") {
+		if l.configuresServers() && l.contains("on-marked-down", "shutdown-sessions") {
 			return []GroupTrap{l.newTrap(
 				"`on-marked-down shutdown-sessions` cuts the running requests of an instance that is deregistered",
 				"set drain_timeout to the longest duration of a request, such as \"30s\", or remove on-marked-down",
@@ -151,7 +154,7 @@ func cookiesOfSlots(b Backend, lines []groupLine, _ Version) []GroupTrap {
 	}
 	const remedy = "write `cookie NAME insert dynamic` and a line `dynamic-cookie-key KEY`, and no cookie in server-template or default-server: then each instance has its own value"
 	for _, l := range slices.Backward(lines) {
-		if (l.words[0] == "server" || l.words[0] == "default-server") && l.contains("cookie") {
+		if l.configuresServers() && l.contains("cookie") {
 			return []GroupTrap{l.newTrap("every slot has the same cookie value: all clients with a cookie go to one instance", remedy)}
 		}
 	}

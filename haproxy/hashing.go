@@ -22,12 +22,15 @@ func hashing(b Backend, lines []groupLine) (groupLine, bool) {
 // balancers then agree, whatever the order in which instances registered. It is empty
 // where HAProxy has none, or the servers have their own.
 func (t *Template) hashKey(b Backend, v Version) string {
+	if !v.hashesAddresses() {
+		return ""
+	}
 	lines := groupLines(t, b)
 	_, hashes := hashing(b, lines)
 	own := slices.ContainsFunc(lines, func(l groupLine) bool {
-		return (l.words[0] == "server" || l.words[0] == "default-server") && l.contains("hash-key")
+		return l.configuresServers() && l.contains("hash-key")
 	})
-	if !hashes || own || !v.hashesAddresses() {
+	if !hashes || own {
 		return ""
 	}
 	return "hash-key addr-port"

@@ -55,7 +55,7 @@ func TestBuiltinMaxconnLeavesDescriptorsForKeptClients(t *testing.T) {
 			t.Fatal(err)
 		}
 		f, b := Frame{Version: v, Files: test.files}, Backend{Name: "web", Mode: "http"}
-		if renews := template.Renews(f, b); renews != test.renews {
+		if renews := template.Renews(f)(b); renews != test.renews {
 			t.Errorf("%d files: kept clients renew: %t", test.files, renews)
 		}
 		if text := string(template.Render(f, []Backend{b}, [][]Row{{{}}})); !strings.Contains(text, test.maxconn+"\n") {

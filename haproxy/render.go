@@ -166,8 +166,10 @@ func (t *Template) complete(out *page, s *section, f Frame, backends []Backend) 
 	if s.keyword != "frontend" && s.keyword != "listen" || s.mode() != "http" {
 		return
 	}
-	if r := t.renewal(f); s.forwards() && slices.ContainsFunc(backends, r.renews) {
-		r.renderFrontend(out)
+	if s.forwards() {
+		if r := t.renewal(f); slices.ContainsFunc(backends, r.renews) {
+			r.renderFrontend(out)
+		}
 	}
 	if f.Version.idleClose() && !s.has("option idle-close-on-response") && !s.has("no option idle-close-on-response") {
 		out.linef("option idle-close-on-response")

@@ -30,9 +30,9 @@ type renewal struct {
 	obstacle *Trap
 }
 
-// Renews reports whether a slot of the backend may only be reused after the clients
-// connected at that time have renewed their connections.
-func (t *Template) Renews(f Frame, b Backend) bool { return t.renewal(f).renews(b) }
+// Renews returns a function that reports whether a slot of a backend may only be reused
+// after the clients connected at that time have renewed their connections.
+func (t *Template) Renews(f Frame) func(b Backend) bool { return t.renewal(f).renews }
 
 // RenewalTraps returns, as notes, what makes a backend close server connections after each
 // request although neither its keys nor the template ask for that.
@@ -66,11 +66,11 @@ func (t *Template) renewal(f Frame) renewal {
 
 // pins reports whether a kept client of the backend stays on its server connection.
 func (r renewal) pins(b Backend) bool {
-	if b.Mode != "http" || r.template.closesConnections(b) {
+	if b.Mode != "http" || !r.version.pinsPrivateConnections() || r.template.closesConnections(b) {
 		return false
 	}
 	reuse, set := r.template.reuse(b)
-	return r.version.PinsConnections() || r.version.pinsPrivateConnections() && set && reuse.is("never")
+	return r.version.PinsConnections() || set && reuse.is("never")
 }
 
 // obstacleOf returns why kept clients of the backend cannot renew; nil if they can.

@@ -54,7 +54,7 @@ func TestKeptClientsRenewUnlessTemplatePreventsIt(t *testing.T) {
 				test.defaults+"\nfrontend public\n    bind :80\n    "+test.frontend+"\n$default_backend\n$backend\n")
 			f := Frame{Version: test.version, Lines: b.Lines}
 			text := string(template.Render(f, []Backend{b}, [][]Row{make([]Row, 2)}))
-			if renews := template.Renews(f, b); renews != test.renews || strings.Contains(text, "backend "+clientsTable) != test.renews || strings.Contains(text, "track-sc") != (test.renews || strings.Contains(test.frontend, "track-sc")) {
+			if renews := template.Renews(f)(b); renews != test.renews || strings.Contains(text, "backend "+clientsTable) != test.renews || strings.Contains(text, "track-sc") != (test.renews || strings.Contains(test.frontend, "track-sc")) {
 				t.Errorf("renews: %t\n%s", renews, text)
 			}
 			if closes := strings.Count(text, "    option http-server-close") > strings.Count(test.defaults, "option http-server-close"); closes != test.closes {

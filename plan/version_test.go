@@ -75,7 +75,7 @@ func TestLayoutFollowsTheExecutablesVersion(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		renews := func(b haproxy.Backend) bool { return layout.Template.Renews(layout.Frame, b) }
+		renews := layout.Template.Renews(layout.Frame)
 		if renews(layout.Backends[0]) != tt.renews || renews(discovered) != tt.renews {
 			t.Errorf("%s: kept clients renew their connections: %t, of a discovered group %t", tt.version, renews(layout.Backends[0]), renews(discovered))
 		}
