@@ -37,11 +37,10 @@ func (t *Template) Renews(f Frame) func(b Backend) bool { return t.renewal(f).re
 // RenewalTraps returns, as notes, what makes a backend close server connections after each
 // request although neither its keys nor the template ask for that.
 func (t *Template) RenewalTraps(f Frame, b Backend) []GroupTrap {
-	r := t.renewal(f)
-	if b.ServerClose != nil || !r.pins(b) {
+	if b.ServerClose != nil {
 		return nil
 	}
-	trap := r.obstacleOf(b)
+	_, trap := t.renewal(f).pins(b)
 	if trap == nil {
 		return nil
 	}
@@ -64,17 +63,25 @@ func (t *Template) renewal(f Frame) renewal {
 	return r
 }
 
-// pins reports whether a kept client of the backend stays on its server connection.
-func (r renewal) pins(b Backend) bool {
-	if b.Mode != "http" || !r.version.pinsPrivateConnections() || r.template.closesConnections(b) {
-		return false
+// pins reports whether a kept client of the backend stays on its server connection, and
+// why such clients cannot renew it; nil if they can.
+func (r renewal) pins(b Backend) (pins bool, obstacle *GroupTrap) {
+	if b.Mode != "http" || !r.version.pinsPrivateConnections() {
+		return false, nil
 	}
-	reuse, set := r.template.reuse(b)
-	return r.version.PinsConnections() || set && reuse.is("never")
+	lines := groupLines(r.template, b)
+	if closesConnections(lines) {
+		return false, nil
+	}
+	if reuse, set := effective(lines, "http-reuse"); !r.version.PinsConnections() && (!set || !reuse.is("never")) {
+		return false, nil
+	}
+	return true, r.obstacleOf(lines)
 }
 
-// obstacleOf returns why kept clients of the backend cannot renew; nil if they can.
-func (r renewal) obstacleOf(b Backend) *GroupTrap {
+// obstacleOf returns why kept clients of a backend with these lines cannot renew; nil if
+// they can.
+func (r renewal) obstacleOf(lines []groupLine) *GroupTrap {
 	if r.obstacle != nil {
 		trap := GroupTrap{Trap: *r.obstacle}
 		if trap.Line == 0 {
@@ -82,11 +89,11 @@ func (r renewal) obstacleOf(b Backend) *GroupTrap {
 		}
 		return &trap
 	}
-	if reuse, set := r.template.reuse(b); set && !reuse.is("never") {
+	if reuse, set := effective(lines, "http-reuse"); set && !reuse.is("never") {
 		trap := reuse.newTrap("`http-reuse` hands the connections of a kept client on to other clients", "remove the line to let kept clients renew their connections instead")
 		return &trap
 	}
-	for _, l := range groupLines(r.template, b) {
+	for _, l := range lines {
 		if begins(l.words, "http-response allow") {
 			trap := l.newTrap("`http-response allow` skips the rule that makes kept clients renew their connections", "write its condition into the rules that follow instead")
 			return &trap
@@ -96,8 +103,11 @@ func (r renewal) obstacleOf(b Backend) *GroupTrap {
 }
 
 func (r renewal) renews(b Backend) bool {
-	closes := b.ServerClose != nil && *b.ServerClose
-	return !closes && r.pins(b) && r.obstacleOf(b) == nil
+	if b.ServerClose != nil && *b.ServerClose {
+		return false
+	}
+	pins, obstacle := r.pins(b)
+	return pins && obstacle == nil
 }
 
 // closes reports whether `option http-server-close` is rendered.
@@ -105,7 +115,8 @@ func (r renewal) closes(b Backend) bool {
 	if b.ServerClose != nil {
 		return *b.ServerClose && b.Mode == "http"
 	}
-	return r.pins(b) && r.obstacleOf(b) != nil
+	_, obstacle := r.pins(b)
+	return obstacle != nil
 }
 
 // renderFrontend makes the client connections of a frontend renew.
@@ -131,15 +142,9 @@ func (r renewal) renderPipes(out *page) {
 // is reports whether the line has the argument word.
 func (l groupLine) is(word string) bool { return len(l.words) > 1 && l.words[1] == word }
 
-// reuse returns the `http-reuse` that applies to a backend.
-func (t *Template) reuse(b Backend) (line groupLine, set bool) {
-	return effective(groupLines(t, b), "http-reuse")
-}
-
-// closesConnections reports whether the template or the group's own lines close server
-// connections after each request.
-func (t *Template) closesConnections(b Backend) (closes bool) {
-	for _, l := range groupLines(t, b) {
+// closesConnections reports whether the lines close server connections after each request.
+func closesConnections(lines []groupLine) (closes bool) {
+	for _, l := range lines {
 		words, no := l.words, l.words[0] == "no"
 		if no {
 			words = words[1:]
