@@ -2,9 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -39,20 +36,11 @@ func (s *stage) instances(node string, n int) {
 // worked returns the CPU time used by the daemon.
 func (s *stage) worked() time.Duration {
 	s.t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.daemon.PID()))
+	cpu, _, err := rig.Used(s.daemon.PID())
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	var ticks time.Duration
-	for _, field := range fields[11:13] { // utime and stime
-		n, err := strconv.Atoi(field)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		ticks += time.Duration(n)
-	}
-	return ticks * time.Second / 100
+	return cpu
 }
 
 // Of a hundred thousand children ten thousand serve, and the others wait. Each change

@@ -68,16 +68,19 @@ func someInTurn(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 	if os.Getenv("E2E_LONG") == "" {
 		haproxies = haproxies[:1]
 	}
-	for _, h := range haproxies {
-		t.Run(h.Name, func(t *testing.T) { test(t, h) })
-	}
+	onEach(t, haproxies, test)
 }
 
 // inTurn is onEveryHAProxy for tests that measure durations or would disturb others:
 // nothing else runs in parallel.
 func inTurn(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 	t.Helper()
-	for _, h := range shared.haproxies {
+	onEach(t, shared.haproxies, test)
+}
+
+func onEach(t *testing.T, haproxies []rig.HAProxy, test func(*testing.T, rig.HAProxy)) {
+	t.Helper()
+	for _, h := range haproxies {
 		t.Run(h.Name, func(t *testing.T) { test(t, h) })
 	}
 }

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -111,44 +108,17 @@ func (e *estate) close() error {
 func (e *estate) startBare(ctx context.Context) (took time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
-	pidFile := filepath.Join(e.dir, "bare.pid")
 	begun := time.Now()
-	words, err := exec.CommandContext(ctx, e.config.HAProxy, "-D", "-f", e.config.ConfFile(), "-p", pidFile).CombinedOutput()
-	took = time.Since(begun)
-	if err != nil {
-		return 0, fmt.Errorf("bare start: %w: %s", err, words)
-	}
-	text, err := os.ReadFile(pidFile)
+	pids, err := launch(ctx, e.config.HAProxy, e.config.ConfFile(), filepath.Join(e.dir, "bare.pid"))
 	if err != nil {
 		return 0, err
 	}
-	var pids []int
-	for word := range strings.FieldsSeq(string(text)) {
-		pid, err := strconv.Atoi(word)
-		if err != nil {
-			return 0, err
-		}
-		if err := unix.Kill(pid, unix.SIGTERM); err != nil {
-			return 0, err
-		}
-		pids = append(pids, pid)
+	took = time.Since(begun)
+	if err := terminate(pids); err != nil {
+		return 0, err
 	}
 	return took, gone(context.WithoutCancel(ctx), pids)
 }
 
 // worked returns the CPU time that haproxy-zk has used, and its resident memory in bytes.
-func (e *estate) worked() (cpu time.Duration, memory int, err error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", e.daemon.PID()))
-	if err != nil {
-		return 0, 0, err
-	}
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	var numbers [3]int
-	for i, field := range []string{fields[11], fields[12], fields[21]} { // utime, stime, rss
-		if numbers[i], err = strconv.Atoi(field); err != nil {
-			return 0, 0, err
-		}
-	}
-	const tick = time.Second / 100
-	return time.Duration(numbers[0]+numbers[1]) * tick, numbers[2] * os.Getpagesize(), nil
-}
+func (e *estate) worked() (cpu time.Duration, memory int, err error) { return rig.Used(e.daemon.PID()) }

@@ -20,7 +20,7 @@ import (
 // because haproxy-zk is one too.
 type floor struct {
 	listener string
-	haproxy  int
+	haproxy  []int // its processes
 	process  *exec.Cmd
 }
 
@@ -47,15 +47,8 @@ func startFloor(ctx context.Context, zkAddr, node string, config *rig.SeedConfig
 	if err := os.WriteFile(file, []byte(rendered), 0o600); err != nil {
 		return nil, err
 	}
-	if words, err := exec.CommandContext(ctx, config.HAProxy, "-D", "-f", file, "-p", pidFile).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("start the floor's HAProxy: %w: %s", err, words)
-	}
 	f = &floor{listener: fmt.Sprintf("127.0.0.1:%d", port)}
-	pid, err := os.ReadFile(pidFile)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := fmt.Sscan(string(pid), &f.haproxy); err != nil {
+	if f.haproxy, err = launch(ctx, config.HAProxy, file, pidFile); err != nil {
 		return nil, err
 	}
 	self, err := os.Executable()
@@ -78,5 +71,5 @@ func (f *floor) close() error {
 		problems = append(problems, f.process.Process.Kill())
 		_ = f.process.Wait() // it was killed
 	}
-	return errors.Join(append(problems, unix.Kill(f.haproxy, unix.SIGTERM))...)
+	return errors.Join(append(problems, terminate(f.haproxy))...)
 }

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -168,23 +167,13 @@ func (r *reloader) startBare(ctx context.Context, round *reloadRound) (err error
 	if err != nil {
 		return fmt.Errorf("bare start: %w: %s", err, words)
 	}
-	text, err := os.ReadFile(r.barePIDs)
+	pids, err := readPIDs(r.barePIDs)
 	if err != nil {
 		return err
 	}
-	var pids []int
-	for word := range strings.FieldsSeq(string(text)) {
-		pid, err := strconv.Atoi(word)
-		if err != nil {
-			return err
-		}
-		pids = append(pids, pid)
-	}
 	answered, err := r.bare.Probe(ctx, pids)
 	round.Bare = time.Since(begun)
-	for _, pid := range pids {
-		err = errors.Join(err, unix.Kill(pid, unix.SIGTERM))
-	}
+	err = errors.Join(err, terminate(pids))
 	if len(answered) < len(pids) {
 		err = errors.Join(err, fmt.Errorf("bare start: %d of %d workers answer", len(answered), len(pids)))
 	}

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
@@ -23,8 +22,6 @@ const (
 	routeWindows = 3
 	routeWindow  = 2 * time.Second
 	routeLimit   = 2 * time.Minute // for one HAProxy and one number of groups
-	// ticks per second in /proc/PID/stat, whatever the kernel's own rate.
-	ticks = 100
 
 	routesTemplate = `global
     maxconn 100
@@ -174,7 +171,7 @@ func (r *routed) drive(ctx context.Context, groups int) error {
 	if err != nil {
 		return err
 	}
-	before, err := r.used()
+	before, _, err := rig.Used(r.cmd.Process.Pid)
 	if err != nil {
 		return err
 	}
@@ -184,32 +181,10 @@ func (r *routed) drive(ctx context.Context, groups int) error {
 	case <-ctx.Done():
 	}
 	result := clients.Stop()
-	after, err := r.used()
+	after, _, err := rig.Used(r.cmd.Process.Pid)
 	if err == nil && (result.Failures > 0 || result.Requests == 0) {
 		err = fmt.Errorf("requests failed: %s", result)
 	}
 	r.cpu, r.requests = r.cpu+after-before, r.requests+result.Requests
 	return errors.Join(err, ctx.Err())
-}
-
-// used returns the CPU time of the process.
-func (r *routed) used() (time.Duration, error) {
-	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(r.cmd.Process.Pid), "stat"))
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := strings.Cut(string(text), ") ") // the name may have spaces
-	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("/proc/%d/stat: %q", r.cmd.Process.Pid, text)
-	}
-	var sum int
-	for _, field := range fields[11:13] { // utime and stime
-		n, err := strconv.Atoi(field)
-		if err != nil {
-			return 0, err
-		}
-		sum += n
-	}
-	return time.Duration(sum) * time.Second / ticks, nil
 }

@@ -4,11 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
@@ -66,29 +63,8 @@ func startStatic(ctx context.Context, h rig.HAProxy, workers int, dir string, se
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
-	if output, err := exec.CommandContext(ctx, h.Path, "-D", "-f", file, "-p", pidFile).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("start the static HAProxy: %w: %s", err, output)
-	}
-	pids, err := os.ReadFile(pidFile)
-	if err != nil {
-		return nil, err
-	}
-	s := &staticHAProxy{listener: fmt.Sprintf("127.0.0.1:%d", port)}
-	for line := range strings.FieldsSeq(string(pids)) {
-		pid := 0
-		if _, err := fmt.Sscan(line, &pid); err != nil {
-			return nil, err
-		}
-		s.pids = append(s.pids, pid)
-	}
-	return s, nil
+	pids, err := launch(ctx, h.Path, file, pidFile)
+	return &staticHAProxy{listener: fmt.Sprintf("127.0.0.1:%d", port), pids: pids}, err
 }
 
-func (s *staticHAProxy) stop() error {
-	for _, pid := range s.pids {
-		if err := unix.Kill(pid, unix.SIGTERM); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (s *staticHAProxy) stop() error { return terminate(s.pids) }
