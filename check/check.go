@@ -110,7 +110,7 @@ func checkProxy(ctx context.Context, o Options, p config.Proxy, now running, fou
 	}
 	groups := plural(len(p.Groups), "group")
 	if p.Discover != nil {
-		groups += " and those that are discovered"
+		groups += " and discovered groups"
 	}
 	found.good = append(found.good, summary{
 		proxy:   p.Name,

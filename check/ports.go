@@ -45,8 +45,8 @@ func configuredListens(p config.Proxy) []listening {
 
 func port(n uint16) string { return ":" + strconv.Itoa(int(n)) }
 
-// renderedListens returns the addresses that HAProxy would bind, including those of the
-// template. Those that are not a plain address and port are omitted.
+// renderedListens returns the addresses that HAProxy would bind, the template's own
+// included. Any other form than a plain address and port is omitted.
 func renderedListens(pl *plan.Plan, rendered []byte) []listening {
 	var listens []listening
 	places := newPlaces(subject{Plan: pl}, rendered)

@@ -14,7 +14,7 @@ import (
 // Before is the running haproxy-zk while its successor is rehearsed: where it listens,
 // and the pid files of its HAProxys.
 type Before struct {
-	// Known is false if there is no record of it, as with earlier versions.
+	// Known is false if haproxy-zk left no record, as earlier versions did not.
 	Known               bool
 	HTTPAddr, LogListen string
 	PIDFiles            []string

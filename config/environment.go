@@ -39,8 +39,8 @@ func FromEnvironment(env Environment, variables map[string]string) (*Config, []P
 }
 
 // EnvironmentConflicts returns the sorted names of the variables of FromEnvironment that
-// are set. Beside a file they would be a second configuration, except those that the file
-// itself references as ${NAME}: remove from variables what Load passed to its
+// are set. Beside a file they would be a second configuration, unless the file itself
+// references them as ${NAME}: remove from variables what Load passed to its
 // Environment.Lookup.
 func EnvironmentConflicts(variables map[string]string) []string {
 	var names []string

@@ -36,9 +36,9 @@ type Proxy struct {
 	// CreatePaths creates the missing paths of Groups and Discover.Parent.
 	CreatePaths bool
 
-	// AllowNetworks are the networks that instances must be in, empty allows all;
-	// DenyNetworks those that they must not be in, which have precedence. None has bits set
-	// beyond its mask, and IPv4 is never inside IPv6.
+	// AllowNetworks restricts instances to these networks; empty allows all. DenyNetworks
+	// excludes networks and has precedence. No network has bits set beyond its mask, and
+	// IPv4 is never inside IPv6.
 	AllowNetworks, DenyNetworks []netip.Prefix
 
 	SessionTimeout time.Duration

@@ -8,6 +8,6 @@
 //	PUT  /loglevel      the body becomes the level
 //	GET  /debug/pprof/  profiles of net/http/pprof
 //
-// Whoever can open the socket can do all of that: it has mode 0600 from its creation on.
-// It is never served on TCP, has no metrics, and makes no decisions.
+// Every process that can open the socket has full control: its mode is 0600 from its
+// creation on. It is never served on TCP, has no metrics, and makes no decisions.
 package control

@@ -29,8 +29,8 @@ type Options struct {
 	// Configuration reads the configuration and returns its warnings as well. It may
 	// block.
 	Configuration func() (*config.Config, []config.Problem, error)
-	// Plans plans the proxies of a configuration, and returns those that it can plan.
-	// Its error has a line for each problem of the others.
+	// Plans returns the plan of each proxy of a configuration that can be planned. Its
+	// error has a line for each problem of the remaining proxies.
 	Plans func(context.Context, plan.Options, *config.Config) ([]*plan.Plan, error)
 	// Accept returns why HAProxy rejects the configuration of a plan, one line per
 	// reason; nil if it accepts it.

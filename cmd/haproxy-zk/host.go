@@ -16,8 +16,8 @@ type hostFlags struct {
 	haproxy          bool
 }
 
-// declare declares the flags of the host commands. All four take all of them, so
-// that one line of a script serves every command.
+// declare declares the flags of the host commands. Each command accepts all of them, so
+// that a script can pass the same flags to every command.
 func (f *hostFlags) declare(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.pidFile, "pid-file", "", "pid file of haproxy-zk (default RUN_DIR/haproxy-zk.pid)")

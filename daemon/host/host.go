@@ -27,8 +27,8 @@ func TakePIDFile() string {
 
 // Options identify the haproxy-zk.
 type Options struct {
-	// RunDir, HTTPAddr and StartWait are those that it runs with; StartWait is how long
-	// its HAProxy waits for ZooKeeper.
+	// RunDir, HTTPAddr and StartWait are the settings of the running haproxy-zk; StartWait
+	// is how long HAProxy's start waits for ZooKeeper.
 	RunDir, HTTPAddr string
 	StartWait        time.Duration
 	// PIDFile and LogFile default to files in RunDir. They are made absolute.
