@@ -19,6 +19,8 @@ const (
 	maxReply = 64 << 20
 
 	dialTimeout = time.Second
+	// cancelGrace is how long the replies to a canceled request are still read.
+	cancelGrace = 500 * time.Millisecond
 )
 
 // ErrOtherProcess means that another process than the expected one answered: an older
@@ -111,13 +113,18 @@ func (c Client) write(ctx context.Context, requests []string) ([]string, error) 
 	if _, err := io.WriteString(conn, strings.Join(requests, ";")+"\n"); err != nil {
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	// HAProxy 2.6 and 3.0 keep the session of a client that disconnects within a long reply
+	// forever, and with it a worker that is stopping: read it to its end where possible.
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now().Add(cancelGrace)) })
 	defer stop()
 	limit := c.MaxReply
 	if limit == 0 {
 		limit = maxReply
 	}
 	replies, err := readReplies(conn, len(requests), limit)
+	if errors.Is(err, ErrReplyTooLong) {
+		_, _ = io.Copy(io.Discard, conn) // until the deadline
+	}
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
