@@ -9,7 +9,7 @@ import (
 
 // A request that reached our own listener as an instance would loop.
 func TestOwnListenersAreRejectedAsInstances(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -33,7 +33,7 @@ func TestOwnListenersAreRejectedAsInstances(t *testing.T) {
 }
 
 func TestDeniedNetworksChangeWithSIGHUP(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) {
 			c.Extra = map[string]any{"deny_networks": []string{"10.0.0.0/8"}}
 		})

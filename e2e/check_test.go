@@ -371,7 +371,7 @@ func TestCheckOfTheHTTPAddress(t *testing.T) {
 // TestCheckBesideRunningDaemon checks beside a daemon with the same configuration, and
 // then beside an HAProxy left by a killed one.
 func TestCheckBesideRunningDaemon(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		file := filepath.Join(s.home, "etc", "web.config.json")
 		s.eventually("the daemon has kept both groups", func() error {
@@ -448,7 +448,7 @@ func TestCheckOnline(t *testing.T) {
 // Only the configuration for all discovered groups is known before their discovery: its
 // problems are reported at the key, without a group's name.
 func TestCheckFindsProblemsOfDiscoveredGroups(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, func(c *rig.SeedConfig) {
 			discovering(c)
 			c.Groups[1].Balance = "foo"

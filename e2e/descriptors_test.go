@@ -42,7 +42,7 @@ func descriptors(t *testing.T, pid int) map[string]int {
 // itself, its connection to ZooKeeper and its listeners. It has its own listening sockets
 // once, although the daemon keeps them.
 func TestHAProxyInheritsNoDescriptors(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, nil)
 		secret, err := os.Create(filepath.Join(s.home, "secret"))
 		if err != nil {
@@ -102,7 +102,7 @@ func exhaust(t *testing.T, pid int) (restore func()) {
 // A daemon that is out of descriptors takes no worker for dead. No worker is replaced,
 // requests wait, and everything recovers once there are descriptors.
 func TestFileDescriptorsExhausted(t *testing.T) {
-	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.Groups[0].MaxServer = 3 })
 		apps := s.apps(2, front)
 		s.serves(front, apps...)
@@ -158,7 +158,7 @@ func TestFileDescriptorsExhausted(t *testing.T) {
 // reloads get by whatever their number.
 func TestQueriesLeaveDescriptors(t *testing.T) {
 	const files = 700 // HAProxy needs more than 500
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, func(c *rig.SeedConfig) { c.Groups[0].MaxServer = 2 })
 		s.connect()
 		s.runAs(rig.DaemonOptions{Env: s.configured(), Files: files})

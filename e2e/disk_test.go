@@ -131,7 +131,7 @@ func TestDiskOfTheConfigurationIsFull(t *testing.T) {
 // free space.
 func TestDiskOfThePIDFileIsFull(t *testing.T) {
 	needs.Namespaces(t)
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, func(c *rig.SeedConfig) {
 			c.Template = patient(h)
 			c.Groups[0].MaxServer = 2

@@ -103,7 +103,7 @@ func (s *stage) nothingLeft() {
 
 // HAProxy serves from the first start to stop --haproxy, without a lost request.
 func TestStartStatusRestartStop(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, nil)
 		s.connect()
 		a := s.app(front)
@@ -155,7 +155,7 @@ func TestStartStatusRestartStop(t *testing.T) {
 // Problems that would keep the successor from starting leave the running daemon alone:
 // it keeps following ZooKeeper.
 func TestFailedRestartChangesNothing(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s, a := started(t, h)
 		first, workers := s.pid(), s.pids()
 		load := s.load(rig.Target{Path: "/", App: front})
@@ -238,7 +238,7 @@ func TestStopOfUnmanagedHAProxy(t *testing.T) {
 // If the daemon is killed during `stop --haproxy`, the command does not succeed with
 // HAProxy still running.
 func TestStopWhoseDaemonIsKilledEndsHAProxy(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s, _ := started(t, h)
 		pid := s.pid()
 		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {

@@ -88,7 +88,7 @@ func (s *stage) converse(text string) (statuses []int, all []byte, err error) {
 
 // Whatever is sent to the HTTP port, it answers with valid HTTP, and nothing changes.
 func TestHostileHTTP(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a, b, load := s.both()
 		s.eventually("it is used", func() error { return used(load, []*rig.App{a, b}) })
@@ -121,7 +121,7 @@ func TestHostileHTTP(t *testing.T) {
 // What clients make HAProxy log appears as one line of our log, marked as HAProxy's,
 // without control characters.
 func TestHostileLogLines(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, nil)
 		port := s.port()
 		s.config.Template = strings.Replace(logTo(port), "frontend public\n", "frontend public\n    capture request header User-Agent len 200\n    option accept-invalid-http-request\n", 1)

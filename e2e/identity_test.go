@@ -39,7 +39,7 @@ func (s *stage) passesForHAProxy() (untouched func()) {
 // HAProxy started by root may change its user: a later haproxy-zk recognizes it by the
 // record, or else by that user and its executable. Its log is forwarded as well.
 func TestHAProxyWithChangedUserIsTakenOver(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, nil)
 		run := filepath.Join(s.home, "run")
 		text := strings.Replace(patient(h), "global\n", "global\n    user nobody\n", 1)
@@ -81,7 +81,7 @@ func TestHAProxyWithChangedUserIsTakenOver(t *testing.T) {
 // An invalid configuration beside a serving HAProxy must not keep systemd and Docker
 // from retrying: nothing updates that HAProxy.
 func TestWrongConfigurationBesideServingHAProxy(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.Template = patient(h) })
 		a := s.app(front)
 		s.serves(front, a)

@@ -50,7 +50,7 @@ func TestMoreInstancesThanSlotsAllServe(t *testing.T) {
 }
 
 func TestInvalidNamesAreSkipped(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		for _, name := range []string{
 			"127.0.0.1", "127.0.0.1:0", "127.0.0.1:70000", "0.0.0.0:80", "127.0.0.1:80 ", "127.0.0.1:80;disable server web", `"127.0.0.1:80"`,
@@ -69,7 +69,7 @@ func TestInvalidNamesAreSkipped(t *testing.T) {
 }
 
 func TestMissingPathIsWatched(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		if children, err := s.registry.Children(s.node(front)); err == nil {
 			t.Fatalf("the daemon created the path: %v", children)

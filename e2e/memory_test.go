@@ -8,7 +8,7 @@ import (
 
 // A daemon with very little memory still serves and reloads.
 func TestLittleMemory(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, func(c *rig.SeedConfig) { c.Groups[0].MaxServer = 1 })
 		s.connect()
 		s.run(s.configured("GOMEMLIMIT=16MiB")...)

@@ -86,7 +86,7 @@ func (s *stage) persistent(node string, data string) {
 }
 
 func TestPersistentInstanceIsServedAndReported(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		live := s.app(front)
 		s.serves(front, live)
@@ -152,7 +152,7 @@ func (s *stage) fromDefaults(h rig.HAProxy) (env []string, root string) {
 }
 
 func TestOtherLayoutsBelowTheDefaultRootAreReported(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, nil)
 		s.connect()
 		env, root := s.fromDefaults(h)
@@ -211,7 +211,7 @@ func TestCheckOnlineLooksIntoDiscoveredGroups(t *testing.T) {
 }
 
 func TestGroupWithoutUsableNamesReportsWhy(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		kinds := map[string]string{
 			"host_name": "web1.example.com:8080", "uuid": curatorID, "sequential": "member_0000000007", "host_port_sequence": "10.0.0.5_8080_0000000012",
@@ -272,7 +272,7 @@ func TestGroupWithoutUsableNamesReportsWhy(t *testing.T) {
 }
 
 func TestMissingPathsAreCreated(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) {
 			discovering(c)
 			c.Extra = map[string]any{"create_paths": true}

@@ -47,7 +47,7 @@ func (s *stage) rejected(reason string) {
 }
 
 func TestRejectedConfigurationIsReportedUntilOneIsAccepted(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)

@@ -43,7 +43,7 @@ func TestReloadBySignalLosesNoRequest(t *testing.T) {
 // A failed reload changes nothing, its error has HAProxy's message, and it is retried
 // until it succeeds.
 func TestFailedReloadIsRetried(t *testing.T) {
-	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		taken, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -239,7 +239,7 @@ func (s *stage) settled() {
 // A silent client keeps its generation alive. Eight of them delay the next reload,
 // unless it replaces a worker.
 func TestDrainingGenerationsDelayReloads(t *testing.T) {
-	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)

@@ -129,7 +129,7 @@ func (s *stage) keepsPIDs(before []int) {
 }
 
 func TestUnchangedConfigurationTouchesNothing(t *testing.T) {
-	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		before := s.pids()
 		s.reread("ok")
@@ -191,7 +191,7 @@ func TestChangedGroupsLoseNoRequest(t *testing.T) {
 }
 
 func TestWrongConfigurationChangesNothing(t *testing.T) {
-	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -229,7 +229,7 @@ func TestWrongConfigurationChangesNothing(t *testing.T) {
 }
 
 func TestProxiesAreAddedAndRemoved(t *testing.T) {
-	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -279,7 +279,7 @@ func TestProxiesAreAddedAndRemoved(t *testing.T) {
 }
 
 func TestAddedProxyIsRetriedUntilItStarts(t *testing.T) {
-	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -305,7 +305,7 @@ func TestAddedProxyIsRetriedUntilItStarts(t *testing.T) {
 }
 
 func TestFailedChangeIsRetried(t *testing.T) {
-	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -348,7 +348,7 @@ func TestFailedChangeIsRetried(t *testing.T) {
 }
 
 func TestZooKeeperMovesWithoutALostRequest(t *testing.T) {
-	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a, b := s.app(front), s.app(base)
 		s.serves(front, a)
@@ -379,7 +379,7 @@ func TestZooKeeperMovesWithoutALostRequest(t *testing.T) {
 }
 
 func TestOtherFilesRestartTheProxy(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -406,7 +406,7 @@ func atoi(text string) (n int) {
 
 // Other signals that a terminal, an engine or an operator may send have no effect.
 func TestOtherSignalsDoNothing(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)

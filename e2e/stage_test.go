@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"net/http"
 	"os"
@@ -49,8 +50,8 @@ func onEveryHAProxy(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 	})
 }
 
-// onSomeHAProxy is onEveryHAProxy for tests of a minute and more: with one HAProxy, and
-// with E2E_LONG with every one.
+// onSomeHAProxy is onEveryHAProxy for tests of a minute and more, and of what haproxy-zk
+// does whatever its HAProxy is: with one HAProxy, and with E2E_LONG with every one.
 func onSomeHAProxy(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 	t.Helper()
 	t.Parallel()
@@ -60,13 +61,16 @@ func onSomeHAProxy(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 	})
 }
 
-// someInTurn is inTurn for tests of what haproxy-zk does whatever its HAProxy is: with
-// one HAProxy, and with E2E_LONG with every one.
+// someInTurn is inTurn with the HAProxies of onSomeHAProxy. The test's name decides which
+// one, so that every version has its share of them.
 func someInTurn(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 	t.Helper()
 	haproxies := shared.haproxies
-	if os.Getenv("E2E_LONG") == "" {
-		haproxies = haproxies[:1]
+	if os.Getenv("E2E_LONG") == "" && len(haproxies) > 0 {
+		name := fnv.New32a()
+		_, _ = name.Write([]byte(t.Name()))
+		i := int(name.Sum32() % uint32(len(haproxies)))
+		haproxies = haproxies[i : i+1]
 	}
 	onEach(t, haproxies, test)
 }

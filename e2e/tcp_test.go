@@ -58,7 +58,7 @@ func TestTCPGroupsWithListenersOfTheirOwn(t *testing.T) {
 }
 
 func TestEnvironmentAlone(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, nil)
 		s.connect()
 		listener, admin := s.port(), s.port()

@@ -53,7 +53,7 @@ func (s *stage) secretFile(name, text string) string {
 }
 
 func TestGroupsReadableByOneUserOnly(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, func(c *rig.SeedConfig) { c.Extra = map[string]any{"session_timeout": "2s"} })
 		s.connect()
 		s.guard(front, base)
@@ -124,7 +124,7 @@ func TestGroupsReadableByOneUserOnly(t *testing.T) {
 // TestUserFromTheEnvironment gives the secret in a variable, in a file that refers to
 // one, and in its own file, across a lost session.
 func TestUserFromTheEnvironment(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		z := ownZooKeeper(t, rig.ZooKeeperOptions{})
 		for name, env := range map[string]func(s *stage) []string{
 			"a variable": func(*stage) []string { return []string{"ZK_AUTH=" + permission} },

@@ -30,7 +30,7 @@ func ownZooKeeper(t *testing.T, options rig.ZooKeeperOptions) *rig.ZooKeeper {
 }
 
 func TestStartWithoutZooKeeper(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		z := ownZooKeeper(t, rig.ZooKeeperOptions{})
 		if err := z.Stop(); err != nil {
 			t.Fatal(err)
@@ -69,7 +69,7 @@ func TestStartWithoutZooKeeper(t *testing.T) {
 
 // With discovery the list of groups is what is waited for, not a group.
 func TestDiscoveryWithoutZooKeeperIsNotReady(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		z := ownZooKeeper(t, rig.ZooKeeperOptions{})
 		if err := z.Stop(); err != nil {
 			t.Fatal(err)
@@ -104,7 +104,7 @@ func TestDiscoveryWithoutZooKeeperIsNotReady(t *testing.T) {
 }
 
 func TestZooKeeperIsKilledAndRestarted(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		z := ownZooKeeper(t, rig.ZooKeeperOptions{})
 		s := begin(t, h, func(c *rig.SeedConfig) { c.ZKAddr = z.Addr() })
 		a, b, load := s.both()
