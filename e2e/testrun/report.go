@@ -39,13 +39,15 @@ type report struct {
 	running map[test]bool
 	passed  int
 	failed  []string            // name and reason
+	mute    []test              // failed, without output and maybe for a subtest
+	blamed  map[string]bool     // packages with a failed test that was printed
 	parents map[test]bool       // tests that have subtests
 	took    map[test]float64    // seconds of each test without subtests
 	leftOut map[string][]string // need → names
 }
 
 func newReport(out io.Writer) *report {
-	return &report{out: out, begun: time.Now(), said: make(map[test][]string), running: make(map[test]bool), leftOut: make(map[string][]string), parents: make(map[test]bool), took: make(map[test]float64)}
+	return &report{out: out, begun: time.Now(), said: make(map[test][]string), running: make(map[test]bool), leftOut: make(map[string][]string), blamed: make(map[string]bool), parents: make(map[test]bool), took: make(map[test]float64)}
 }
 
 func (r *report) printf(format string, args ...any) {
@@ -98,16 +100,19 @@ func (r *report) hear(of test, line string) {
 	}
 }
 
-// fail prints the output of a failed test. Without output it has a subtest that failed.
+// fail prints the output of a failed test. One without output usually has a subtest that
+// failed.
 func (r *report) fail(of test, seconds float64) {
 	said := r.said[of]
-	if of.name == "" {
-		r.printf("%s", strings.Join(said, "")) // the last line is that of the package
+	switch {
+	case of.name == "":
+		r.failPackage(of)
+		return
+	case len(said) == 0:
+		r.mute = append(r.mute, of)
 		return
 	}
-	if len(said) == 0 {
-		return
-	}
+	r.blamed[of.pkg] = true
 	reason := strings.TrimSpace(said[0])
 	for _, line := range said {
 		if found := logged.FindStringSubmatch(line); found != nil {
@@ -118,6 +123,27 @@ func (r *report) fail(of test, seconds float64) {
 	name := fmt.Sprintf("%s %s", path.Base(of.pkg), of.name)
 	r.failed = append(r.failed, name+": "+reason)
 	r.printf("--- FAIL: %s (%.2fs)\n%s", name, seconds, strings.Join(said, ""))
+}
+
+// failPackage prints the output of a package. If none of its tests is known to have
+// failed, it prints all that may tell why: the tests that failed without output, and the
+// output of those whose end was not reported.
+func (r *report) failPackage(of test) {
+	if !r.blamed[of.pkg] {
+		name := path.Base(of.pkg)
+		r.failed = append(r.failed, name+": no test of it was reported to have failed")
+		for _, t := range r.mute {
+			if t.pkg == of.pkg {
+				r.printf("--- FAIL: %s %s, without output\n", name, t.name)
+			}
+		}
+		for t := range r.running {
+			if t.pkg == of.pkg && t.name != "" {
+				r.printf("--- no end: %s %s\n%s", name, t.name, strings.Join(r.said[t], ""))
+			}
+		}
+	}
+	r.printf("%s", strings.Join(r.said[of], "")) // the last line is that of the package
 }
 
 func (r *report) skip(of test) {

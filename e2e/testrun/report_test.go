@@ -73,3 +73,30 @@ func TestReportOfTheSlowest(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+// Go test does not report the end of a test whose last line was printed together with
+// another.
+func TestReportOfAPackageWithoutAFailedTest(t *testing.T) {
+	var out strings.Builder
+	r := newReport(&out)
+	for _, line := range []string{
+		`{"Action":"run","Package":"m/syncer","Test":"TestMute"}`,
+		`{"Action":"fail","Package":"m/syncer","Test":"TestMute"}`,
+		`{"Action":"run","Package":"m/syncer","Test":"TestGlued"}`,
+		`{"Action":"output","Package":"m/syncer","Test":"TestGlued","Output":"ended--- FAIL: TestGlued\n"}`,
+		`{"Action":"output","Package":"m/syncer","Output":"FAIL\tm/syncer\t1s\n"}`,
+		`{"Action":"fail","Package":"m/syncer"}`,
+	} {
+		r.take(line + "\n")
+	}
+	r.end(nil)
+	want := `--- FAIL: syncer TestMute, without output
+--- no end: syncer TestGlued
+ended--- FAIL: TestGlued
+FAIL	m/syncer	1s
+failed: syncer: no test of it was reported to have failed
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
