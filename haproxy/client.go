@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,7 +20,8 @@ const (
 	maxReply = 64 << 20
 
 	dialTimeout = time.Second
-	// cancelGrace is how long the replies to a canceled request are still read.
+	// cancelGrace is how long replies that have begun are still read once their request is
+	// canceled.
 	cancelGrace = 500 * time.Millisecond
 )
 
@@ -114,14 +116,21 @@ func (c Client) write(ctx context.Context, requests []string) ([]string, error) 
 		return nil, err
 	}
 	// HAProxy 2.6 and 3.0 keep the session of a client that disconnects within a long reply
-	// forever, and with it a worker that is stopping: read it to its end where possible.
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now().Add(cancelGrace)) })
+	// forever, and with it a worker that is stopping: read to its end what has begun.
+	answering := &answering{Conn: conn}
+	stop := context.AfterFunc(ctx, func() {
+		if !answering.begun.Load() {
+			conn.Close()
+			return
+		}
+		_ = conn.SetDeadline(time.Now().Add(cancelGrace))
+	})
 	defer stop()
 	limit := c.MaxReply
 	if limit == 0 {
 		limit = maxReply
 	}
-	replies, err := readReplies(conn, len(requests), limit)
+	replies, err := readReplies(answering, len(requests), limit)
 	if errors.Is(err, ErrReplyTooLong) {
 		_, _ = io.Copy(io.Discard, conn) // until the deadline
 	}
@@ -129,6 +138,20 @@ func (c Client) write(ctx context.Context, requests []string) ([]string, error) 
 		err = context.Cause(ctx)
 	}
 	return replies, err
+}
+
+// answering is a connection that knows whether anything was read from it.
+type answering struct {
+	net.Conn
+	begun atomic.Bool
+}
+
+func (a *answering) Read(p []byte) (n int, err error) {
+	n, err = a.Conn.Read(p)
+	if n > 0 {
+		a.begun.Store(true)
+	}
+	return n, err
 }
 
 // readReplies reads n replies, each of some lines and an empty one, of at most limit bytes

@@ -44,10 +44,14 @@ func TestRepliesAreReadToTheirEnd(t *testing.T) {
 			if _, err := conn.Read(make([]byte, 100)); err != nil {
 				t.Fatal(err)
 			}
+			half := len(reply) / 2 // more than the socket's buffer: some of it has been read
+			if _, err := conn.Write(reply[:half]); err != nil {
+				t.Errorf("the client disconnected: %v", err)
+			}
 			if test.cancel {
 				cancel()
 			}
-			if _, err := conn.Write(reply); err != nil {
+			if _, err := conn.Write(reply[half:]); err != nil {
 				t.Errorf("the client disconnected: %v", err)
 			}
 			// HAProxy ends the connection after the last reply.
@@ -58,5 +62,20 @@ func TestRepliesAreReadToTheirEnd(t *testing.T) {
 				t.Errorf("error %v instead of %v", err, test.want)
 			}
 		})
+	}
+}
+
+// A hung process says nothing, and nobody waits for it any longer.
+func TestCanceledBeforeTheReplyEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	hang := newStub(t, func(string) string { return "hang" })
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(20*time.Millisecond, cancel)
+	begun := time.Now()
+	if _, err := (Client{Path: hang.path, Timeout: time.Minute}).Ask(ctx, "show info"); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if took := time.Since(begun); took > cancelGrace {
+		t.Errorf("it took %v", took)
 	}
 }
