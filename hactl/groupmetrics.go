@@ -89,7 +89,8 @@ func (g *group) overrides() int {
 	return g.overridden.count
 }
 
-// measure sets the gauges of the groups whose figures changed.
+// measure sets the gauges of the groups whose figures changed, and arranges their
+// histograms.
 func (d *desired) measure() {
 	for _, g := range d.rendered() {
 		used := g.table.Used()
@@ -105,4 +106,5 @@ func (d *desired) measure() {
 		g.shown = &now
 		d.opts.Metrics.groups.set(d.opts.Proxy, g.backend.Name, now)
 	}
+	d.arrangeLatencies()
 }

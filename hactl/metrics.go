@@ -18,6 +18,8 @@ type Metrics struct {
 	droppedLogs *prometheus.CounterVec
 	asked       *prometheus.HistogramVec
 	info        *prometheus.GaugeVec
+	latency     *prometheus.HistogramVec
+	ignored     *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics with reg; call it once.
@@ -59,7 +61,16 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Name: "haproxyzk_haproxy_info",
 		Help: "1 for each version of HAProxy that the serving processes say they are; the executable may be another one since.",
 	}, []string{"proxy", "version"})
-	reg.MustRegister(m.apply, m.commands, m.drift, m.mapDrift, m.refused, m.droppedLogs, m.asked, m.info)
+	m.latency = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "haproxyzk_request_duration_seconds",
+		Help:    "Time from the first byte of a request to the last one of its answer (Ta), or of a connection in mode tcp (Tt), as HAProxy logged it, for groups with latency_histogram. Requests whose line HAProxy could not send or does not log are missing.",
+		Buckets: []float64{0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60},
+	}, []string{"proxy", "group"})
+	m.ignored = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "haproxyzk_request_log_lines_ignored_total",
+		Help: "Lines of severity info in HAProxy's log that latency_histogram cannot use, because they have the format of neither httplog nor tcplog.",
+	}, []string{"proxy"})
+	reg.MustRegister(m.apply, m.commands, m.drift, m.mapDrift, m.refused, m.droppedLogs, m.asked, m.info, m.latency, m.ignored)
 	return m
 }
 
@@ -75,6 +86,7 @@ func (m *Metrics) add(proxy string) {
 	m.refused.WithLabelValues(proxy)
 	m.droppedLogs.WithLabelValues(proxy)
 	m.asked.WithLabelValues(proxy)
+	m.ignored.WithLabelValues(proxy)
 }
 
 // forget removes the series of a proxy.
@@ -89,6 +101,8 @@ func (m *Metrics) forget(proxy string) {
 	m.droppedLogs.DeletePartialMatch(labels)
 	m.asked.DeletePartialMatch(labels)
 	m.info.DeletePartialMatch(labels)
+	m.latency.DeletePartialMatch(labels)
+	m.ignored.DeletePartialMatch(labels)
 }
 
 // took returns a function that records the duration of a request to a worker's socket.

@@ -46,6 +46,7 @@ func TestSeriesWithKnownLabelsStartAtZero(t *testing.T) {
 		"haproxyzk_instances_waiting":               {"web "},
 		"haproxyzk_map_drift_repaired_total":        {""},
 		"haproxyzk_operator_overrides":              {"web "},
+		"haproxyzk_request_log_lines_ignored_total": {""},
 		"haproxyzk_socket_request_duration_seconds": {""},
 		"haproxyzk_slots":                           {"web free ", "web used "},
 	}, series); diff != "" {
