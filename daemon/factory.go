@@ -89,7 +89,7 @@ func (r *factory) arrange(plans []*plan.Plan) []supervisor.Proxy {
 			r.log.Warn("open-file limit allows few connections, further clients wait", "proxy", pl.Name, "maxconn", maxconn, "open_files", pl.Frame.Files)
 		}
 		if reason, remedy := pl.UnmeasuredReason(); reason != "" {
-			r.log.Warn("requests are not measured", "proxy", pl.Name, "reason", reason, "hint", remedy)
+			r.log.Warn("latency_histogram stays empty", "proxy", pl.Name, "reason", reason, "hint", remedy)
 		}
 		for _, reason := range pl.ClosingReasons() {
 			r.log.Info("server_close is on, each request costs a server connection", "proxy", pl.Name, "reason", reason)

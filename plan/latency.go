@@ -8,15 +8,15 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/config"
 )
 
-// UnmeasuredReason returns why latency_histogram measures nothing although a group asks
-// for it, with a remedy; empty if it does, or if none asks.
+// UnmeasuredReason returns why latency_histogram stays empty although a group asks for
+// it, with a remedy; empty if it does not, or if none asks.
 func (pl *Plan) UnmeasuredReason() (reason, remedy string) {
 	wants := func(g config.Group) bool { return g.LatencyHistogram }
 	if !slices.ContainsFunc(pl.Groups, wants) && (pl.Discover == nil || !wants(pl.Discover.Entry)) {
 		return "", ""
 	}
 	if pl.LogSocket == "" {
-		return "latency_histogram stays empty: the template does not log to " + pl.ownLogSocket,
+		return "the template does not log to " + pl.ownLogSocket,
 			fmt.Sprintf("add `log %s local0` to its global section, `log global` and `option httplog` (tcp: tcplog) to its defaults", pl.ownLogSocket)
 	}
 	for line := range strings.Lines(string(pl.Render())) {
@@ -31,6 +31,6 @@ func (pl *Plan) UnmeasuredReason() (reason, remedy string) {
 			return "", ""
 		}
 	}
-	return "latency_histogram stays empty: the template logs no requests",
+	return "the template logs no requests",
 		"add `log global` and `option httplog` (tcp: tcplog) to its defaults"
 }
