@@ -19,6 +19,13 @@ func TestSymptomsHaveMetrics(t *testing.T) {
 	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.Extra = map[string]any{"latency_histogram": true} })
 		s.says("latency_histogram stays empty") // the template logs elsewhere
+		file, err := s.config.Write(s.home)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.check(file); got.code != 0 || !strings.Contains(got.stdout, "latency_histogram stays empty: the template does not log to "+s.home+"/run/") {
+			t.Errorf("check: %+v", got)
+		}
 		a, b := s.app(front), s.app(front)
 		s.serves(front, a, b)
 		web := fmt.Sprintf("group=%q", front)
