@@ -50,11 +50,13 @@ type answers struct {
 	// had arrived; it may be nil.
 	took func(operation uint32, d time.Duration)
 
-	zxid    int64   // the latest zxid in an answer
-	request request // that of the frame; zero if it is an event
-	frame   []byte  // a complete frame
-	ready   []byte  // the part of it not passed on yet
-	surplus int64   // bytes after it to be discarded
+	zxid    int64  // the latest zxid in an answer
+	frame   []byte // a complete frame
+	ready   []byte // the part of it not passed on yet
+	surplus int64  // bytes after it to be discarded
+
+	// request is that of the frame; zero if it is an event.
+	request request
 }
 
 func (a *answers) Read(p []byte) (int, error) {

@@ -45,10 +45,12 @@ type dialer struct {
 	chroot  string        // all paths are at or below it; "" is the root
 	timeout time.Duration // requested session timeout
 
-	problem func(string)                            // reports why a server cannot be used
-	cut     func()                                  // called when a server closed the connection instead of answering the handshake
-	heard   func()                                  // called when something was read
-	took    func(operation uint32, d time.Duration) // see [answers]
+	problem func(string) // reports why a server cannot be used
+	cut     func()       // called when a server closed the connection instead of answering the handshake
+	heard   func()       // called when something was read
+
+	// took is that of [answers].
+	took func(operation uint32, d time.Duration)
 
 	pause        *backoff.ExponentialBackOff
 	tried        int // servers tried in this round
