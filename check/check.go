@@ -101,6 +101,9 @@ func checkProxy(ctx context.Context, o Options, p config.Proxy, now running, fou
 	found.add(judgeReach(p.Name, pl.Backends, rendered, pl.Maps())...)
 	found.add(checkIdentity(pl)...)
 	found.add(checkLimit(p, wanted, needed)...)
+	if reason, remedy := pl.UnmeasuredReason(); reason != "" {
+		found.add(finding{Proxy: p.Name, Severity: isWarning, Where: p.Name, Text: "latency_histogram stays empty: " + reason, Remedy: remedy})
+	}
 	if maxconn, few := pl.FittedMaxConn(); few {
 		found.add(finding{
 			Proxy: p.Name, Severity: isWarning, Where: p.Name,

@@ -70,9 +70,9 @@ func defaultACLs() []string {
 	return []string{"path -i /" + anyGroup, "path_beg -i /" + anyGroup + "/"}
 }
 
-// readDiscovery reads the entry "*" of the proxy o.
-func (o *object) readDiscovery(entry *object, pattern string) *Discovery {
-	d := &Discovery{Entry: entry.readGroup(anyGroup, pattern)}
+// readDiscovery reads the entry "*" of the proxy o, like readGroup.
+func (o *object) readDiscovery(entry *object, pattern string, histogram bool) *Discovery {
+	d := &Discovery{Entry: entry.readGroup(anyGroup, pattern, histogram)}
 	d.Entry.Name = ""
 	if d.Entry.DefaultBackend {
 		v := entry.get("default_backend", "")

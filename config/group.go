@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,6 +47,9 @@ type Group struct {
 	ListenerPort uint16
 	// DrainTimeout is how long a deregistered instance keeps its sticky sessions.
 	DrainTimeout time.Duration
+	// LatencyHistogram is true if the durations of the group's requests are measured, from
+	// HAProxy's log.
+	LatencyHistogram bool
 	// LossGuard is the percentage of the group's instances, 1 to 100, that must deregister
 	// at once to be held.
 	LossGuard int
@@ -55,8 +59,8 @@ type Group struct {
 }
 
 // readGroups reads the groups of a proxy, named and "*"; pattern is the proxy's zk.path,
-// empty if it is invalid.
-func (o *object) readGroups(pattern string) (groups []Group, discovery *Discovery) {
+// empty if it is invalid, and histogram its latency_histogram.
+func (o *object) readGroups(pattern string, histogram bool) (groups []Group, discovery *Discovery) {
 	const give = "an object whose keys are the names of the groups"
 	o.require("groups", give)
 	v := o.get("groups", "")
@@ -80,13 +84,13 @@ func (o *object) readGroups(pattern string) (groups []Group, discovery *Discover
 			continue
 		}
 		if m.name == "*" {
-			discovery = o.readDiscovery(g, pattern)
+			discovery = o.readDiscovery(g, pattern, histogram)
 			continue
 		}
 		if g.get("zk.path", "").missing() {
 			inheriting++
 		}
-		written := g.readGroup(m.name, pattern)
+		written := g.readGroup(m.name, pattern, histogram)
 		if err := checkConditionName(m.name); err != nil && (len(written.ACLs) > 0 || written.Route != "") {
 			o.errorf(m.value.at, m.value.key, "%v", err)
 		}
@@ -100,8 +104,9 @@ func (o *object) readGroups(pattern string) (groups []Group, discovery *Discover
 	return groups, discovery
 }
 
-// readGroup reads one group, or with the name anyGroup the entry "*".
-func (o *object) readGroup(name, pattern string) Group {
+// readGroup reads one group, or with the name anyGroup the entry "*"; pattern and
+// histogram are the proxy's.
+func (o *object) readGroup(name, pattern string, histogram bool) Group {
 	ours := strings.NewReplacer("${group}", name, "${app}", name)
 	g := Group{
 		Name:           name,
@@ -118,6 +123,7 @@ func (o *object) readGroup(name, pattern string) Group {
 		LossGuard:      read(o, "loss_guard", percentage(), defaultLossGuard),
 		ServerClose:    read(o, "server_close", optional(boolean()), ""),
 	}
+	g.LatencyHistogram = read(o, "latency_histogram", boolean(), strconv.FormatBool(histogram))
 	g.ServerTemplate = read(o, "server-template", serverTemplate(name, g.MaxServer), haproxy.DefaultServerTemplate)
 	for _, v := range o.list("acls", "") {
 		if condition, ok := interpret(o.loader, v, acl()); ok {

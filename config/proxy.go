@@ -53,7 +53,7 @@ type Proxy struct {
 
 func (o *object) readProxy(name string) Proxy {
 	o.require("zk.addr", zkAddr().give)
-	groups, discovery := o.readGroups(read(o, "zk.path", zkPath(), defaultZKPath))
+	groups, discovery := o.readGroups(read(o, "zk.path", zkPath(), defaultZKPath), read(o, "latency_histogram", boolean(), defaultFlag))
 	p := Proxy{
 		Name:           name,
 		ZooKeeper:      read(o, "zk.addr", zkAddr(), ""),

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -161,5 +162,27 @@ f:1: web.exec: the environment does not set ${HOME}: set it or correct the name`
 	}
 	if diff := cmp.Diff(want, err.Error()); diff != "" {
 		t.Errorf("error (-want +got):\n%s", diff)
+	}
+}
+
+// A group has its own latency_histogram, else the proxy's.
+func TestLatencyHistogramIsInherited(t *testing.T) {
+	for _, test := range []struct {
+		proxy, group, discovered string
+		groupHas, discoveredHave bool
+	}{
+		{"", "", "", false, false},
+		{`"latency_histogram": true,`, "", "", true, true},
+		{`"latency_histogram": true,`, `"latency_histogram": false`, "", false, true},
+		{`"latency_histogram": "false",`, `"latency_histogram": "true"`, "", true, false},
+		{"", "", `"latency_histogram": true`, false, true},
+	} {
+		p := must(t, fmt.Sprintf(`{"web": {%s "zk.addr": "zk:2181", "groups": {"a": {%s}, "*": {%s}}}}`, test.proxy, test.group, test.discovered))[0]
+		if p.Groups[0].LatencyHistogram != test.groupHas || p.Discover.Entry.LatencyHistogram != test.discoveredHave {
+			t.Errorf("%+v: %t, %t", test, p.Groups[0].LatencyHistogram, p.Discover.Entry.LatencyHistogram)
+		}
+	}
+	if p := describe(t, "ZK_ADDR=zk:2181\nZK_GROUPS=a\nLATENCY_HISTOGRAM=true"); !p.Groups[0].LatencyHistogram {
+		t.Error("LATENCY_HISTOGRAM has no effect")
 	}
 }

@@ -69,6 +69,10 @@ func proxySettings() []setting {
 			does: "create missing paths of configured groups, and the parent of discovered groups, as persistent znodes: open to everyone, or with `zk.auth` to its user only",
 		},
 		{
+			key: "latency_histogram", variable: "LATENCY_HISTOGRAM", fallback: defaultFlag, allowed: boolean().give,
+			does: "measure the durations of requests from HAProxy's log, in a histogram per group; see [Durations of requests](operations.md#durations-of-requests)",
+		},
+		{
 			key: "allow_networks", variable: "ALLOW_NETWORKS", otherwise: "all except link-local", allowed: "an array, or a string with commas; each is " + giveNetwork,
 			does: "only instances in these networks are used; link-local addresses (169.254.0.0/16, fe80::/10) must be listed explicitly",
 		},
@@ -185,6 +189,10 @@ func groupSettings() []setting {
 		{
 			key: "drain_timeout", variable: "DRAIN_TIMEOUT", fallback: defaultDrainTimeout, allowed: duration(0).give,
 			does: "how long a deregistered instance still receives requests of its sticky sessions; with 0 it goes to maintenance at once, where running requests finish",
+		},
+		{
+			key: "latency_histogram", otherwise: "the proxy's", allowed: boolean().give,
+			does: "the same for this group",
 		},
 		{
 			key: "loss_guard", variable: "LOSS_GUARD", fallback: defaultLossGuard, allowed: percentage().give,

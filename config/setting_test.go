@@ -23,7 +23,7 @@ func TestEveryKeyIsASetting(t *testing.T) {
 	}
 	proxy, group := open(), open()
 	proxy.readProxy("web")
-	group.readGroup("a", defaultZKPath)
+	group.readGroup("a", defaultZKPath, false)
 	for name, test := range map[string]struct {
 		settings []setting
 		asked    []string

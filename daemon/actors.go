@@ -9,7 +9,6 @@ import (
 	"os"
 
 	oklog "github.com/oklog/run"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/haproxy-zk/haproxy-zk/control"
 	"github.com/haproxy-zk/haproxy-zk/exitcode"
@@ -66,6 +65,8 @@ func (o Options) serve(ctx context.Context, reaper *supervisor.Reaper, arriving 
 		return factory.directory.serves()
 	}
 
+	o.Metrics.MustRegister(newReadiness(factory.directory.proxies, func() bool { return running.Err() != nil }))
+
 	var g oklog.Group
 	// failed is the error of the proxies. When they end, the other actors end too,
 	// possibly first, and a group only keeps its first error.
@@ -105,7 +106,7 @@ func (o Options) newQueries(f *factory, r *rereading) *query.Server {
 	return query.New(query.Options{
 		Proxies:       f.directory.proxies,
 		Configuration: r.problem,
-		Metrics:       promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{Registry: o.Metrics}),
+		Metrics:       metricsHandler(o.Metrics),
 		Connections:   queryConnections(o.Logger),
 		Logger:        o.Logger.With("component", "query"),
 	})

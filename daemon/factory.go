@@ -88,6 +88,9 @@ func (r *factory) arrange(plans []*plan.Plan) []supervisor.Proxy {
 		if maxconn, few := pl.FittedMaxConn(); few {
 			r.log.Warn("open-file limit allows few connections, further clients wait", "proxy", pl.Name, "maxconn", maxconn, "open_files", pl.Frame.Files)
 		}
+		if reason, remedy := pl.UnmeasuredReason(); reason != "" {
+			r.log.Warn("latency_histogram stays empty", "proxy", pl.Name, "reason", reason, "hint", remedy)
+		}
 		for _, reason := range pl.ClosingReasons() {
 			r.log.Info("server_close is on, each request costs a server connection", "proxy", pl.Name, "reason", reason)
 		}

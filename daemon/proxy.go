@@ -54,13 +54,16 @@ func (p *proxy) run(ctx context.Context, started func()) error {
 			return err
 		}
 	}
-	lines := &haproxyLines{log: p.opts.HAProxyLogger.With("proxy", pl.Name), foreign: func() { p.supervisor.ForeignLog(pl.Name) }}
+	haproxy := p.haproxy(pl, log)
+	controller := p.controller(pl, haproxy, log)
+	lines := &haproxyLines{
+		log: p.opts.HAProxyLogger.With("proxy", pl.Name), line: controller.LogLine,
+		foreign: func() { p.supervisor.ForeignLog(pl.Name) },
+	}
 	defer lines.close()
 	if err := lines.listen(pl.LogSocket, pl.WorkerUID()); err != nil {
 		return err
 	}
-	haproxy := p.haproxy(pl, log)
-	controller := p.controller(pl, haproxy, log)
 
 	// The cause distinguishes a failure of this proxy from a stop.
 	ctx, cancel := context.WithCancelCause(ctx)

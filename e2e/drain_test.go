@@ -105,7 +105,7 @@ func TestStickySessionsLastUntilDrainTimeout(t *testing.T) {
 		if others := a.Served("/") - before - visits; others > 10 {
 			t.Errorf("%d requests without a cookie went to an instance that drains", others)
 		}
-		if err := s.counts(1, "haproxyzk_instances", `group="web-ngboss"`, `state="draining"`); err != nil {
+		if err := s.counts(1, "haproxyzk_instances_draining", `group="web-ngboss"`); err != nil {
 			t.Error(err)
 		}
 		s.eventually("its time is over", func() error {

@@ -31,9 +31,9 @@ func TestFlappingInstanceIsDamped(t *testing.T) {
 		began := time.Now()
 		s.again(front, a)
 		s.eventually("it is damped", func() error {
-			return s.counts(1, "haproxyzk_instances", `group="web-ngboss"`, `state="damped"`)
+			return s.counts(1, "haproxyzk_instances_damped", `group="web-ngboss"`)
 		})
-		if err := s.counts(2, "haproxyzk_instances", `group="web-ngboss"`, `state="registered"`); err != nil {
+		if err := s.counts(2, "haproxyzk_instances_registered", `group="web-ngboss"`); err != nil {
 			t.Error(err)
 		}
 		if code, body := s.get("/readyz"); code != http.StatusOK || !strings.Contains(body, `"damped":{"web-ngboss":["`+a.Addr()+`"]}`) {
@@ -67,7 +67,7 @@ func TestOnlyInstanceReregisteringLosesNoRequest(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.eventually("ZooKeeper has no instance", func() error {
-				return s.counts(0, "haproxyzk_instances", `group="web-ngboss"`, `state="registered"`)
+				return s.counts(0, "haproxyzk_instances_registered", `group="web-ngboss"`)
 			})
 			s.again(front, a)
 			s.promptly(front, a)

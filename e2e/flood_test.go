@@ -191,7 +191,7 @@ func TestSlowClientsOfTheHTTPPort(t *testing.T) {
 	if _, err := s.registry.Conn().Multi(many...); err != nil {
 		t.Fatal(err)
 	}
-	s.reaches(5000, "haproxyzk_instances", `group="`+base+`"`, `state="serving"`)
+	s.reaches(5000, "haproxyzk_slots", `group="`+base+`"`, `state="used"`)
 
 	dial := func() net.Conn {
 		t.Helper()

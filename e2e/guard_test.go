@@ -146,7 +146,7 @@ func TestWipedPathKeepsServing(t *testing.T) {
 		s.held("/ngboss/"+base, "")
 		s.serves(front, a...)
 		s.anew(a, rig.Target{Path: "/", App: front})
-		if err := s.counts(6, "haproxyzk_instances", `group="web-ngboss"`, `state="held"`); err != nil {
+		if err := s.counts(6, "haproxyzk_instances_held", `group="web-ngboss"`); err != nil {
 			t.Error(err)
 		}
 		if code, body := s.get("/readyz"); code != http.StatusOK || !strings.Contains(body, `"held":{"web-ngboss":["127.0.0.1:`) {

@@ -115,8 +115,8 @@ func TestHostileZooKeeper(t *testing.T) {
 		s.serves("web", web, web2)
 		s.eventually("all are counted", func() error {
 			return errors.Join(
-				s.counts(float64(skipped+junk), "haproxyzk_instances", `group="`+front+`"`, `state="skipped"`),
-				s.counts(1, "haproxyzk_instances", `group="web"`, `state="skipped"`))
+				s.counts(float64(skipped+junk), "haproxyzk_instances_skipped", `group="`+front+`"`),
+				s.counts(1, "haproxyzk_instances_skipped", `group="web"`))
 		})
 
 		for _, name := range hostileGroups {

@@ -62,7 +62,7 @@ func TestInvalidNamesAreSkipped(t *testing.T) {
 		}
 		a := s.app(front)
 		s.serves(front, a)
-		if _, metrics := s.get("/metrics"); !strings.Contains(metrics, `haproxyzk_instances{group="web-ngboss",proxy="ngboss",state="skipped"} 13`) {
+		if _, metrics := s.get("/metrics"); !strings.Contains(metrics, `haproxyzk_instances_skipped{group="web-ngboss",proxy="ngboss"} 13`) {
 			t.Errorf("skipped names are not counted:\n%s", metrics)
 		}
 	})

@@ -69,7 +69,7 @@ func TestChangesBesideAHundredThousandChildren(t *testing.T) {
 		s.ready()
 		s.serves(front, a)
 		s.eventually("the rest waits", func() error {
-			return s.counts(90_000, "haproxyzk_instances", `group="large"`, `state="waiting"`)
+			return s.counts(90_000, "haproxyzk_instances_waiting", `group="large"`)
 		})
 		load := s.load(rig.Target{Path: "/", App: front})
 		before := s.worked()

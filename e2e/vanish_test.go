@@ -76,7 +76,7 @@ func TestVanishedInstanceCostsLittle(t *testing.T) {
 				s.ready()
 				s.apps(3, "web")
 				s.eventually("three instances serve", func() error {
-					return s.counts(3, "haproxyzk_instances", `state="serving"`)
+					return s.counts(3, "haproxyzk_slots", `state="used"`)
 				})
 				load, err := rig.NewLoad(rig.LoadOptions{Addr: fmt.Sprintf("127.0.0.1:%d", listener), Targets: []rig.Target{{Path: "/x", App: "web"}}, KeepAlive: 6, Fresh: 6, MaxTime: time.Minute})
 				if err != nil {

@@ -272,6 +272,12 @@ func TestSlowZooKeeper(t *testing.T) {
 		if n := s.sessions(); n != "1" || strings.Contains(s.daemon.Output(), "disconnected from ZooKeeper") {
 			t.Errorf("it was disconnected, %s sessions", n)
 		}
+		const children = `op="children"`
+		late := s.metric("haproxyzk_zookeeper_request_duration_seconds_count", children) -
+			s.metric("haproxyzk_zookeeper_request_duration_seconds_bucket", children, `le="2.048"`)
+		if late < 1 {
+			t.Errorf("%v reads took more than two seconds", late)
+		}
 		w.Cut() // a handshake is as slow
 		s.unreachable("timed out")
 		s.unreachable(`"zookeeper":"connected"`)

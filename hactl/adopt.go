@@ -47,7 +47,7 @@ func (f *fleet) adoptWorkers(ctx context.Context, pids []int, r rendition) (died
 // stats socket.
 func (f *fleet) newWorker(life context.Context, pid int, socket string, r rendition) *worker {
 	w := &worker{
-		pid: pid, life: life, client: haproxy.Client{Path: socket, Timeout: f.opts.Timeout},
+		pid: pid, life: life, client: haproxy.Client{Path: socket, Timeout: f.opts.Timeout, Took: f.opts.Metrics.took(f.opts.Proxy)},
 		have:   make(map[*group][]haproxy.Server, len(r.groups)),
 		agents: make(map[*group]haproxy.Agent, len(r.groups)),
 		byName: make(map[string]*group, len(r.groups)),

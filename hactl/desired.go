@@ -15,6 +15,8 @@ type desired struct {
 	opts *Options
 	arrangement
 
+	latencies latencies
+
 	// older is true while listed comes from the cache: HAProxy may have other groups.
 	older bool
 	// takenOver has the servers of a previous HAProxy, for groups not read yet.

@@ -32,7 +32,7 @@ func TestLeavingInstanceKeepsStickySessions(t *testing.T) {
 	for i := range 2 {
 		same(t, "writes to a worker", [][]string{{"set server web/web1 state drain", "set server web/web1 weight 0%", "show info"}}, s.ha.worker(i).changes())
 	}
-	becomes(t, "draining, by the metrics", 1, func() float64 { return s.metric(t, "haproxyzk_instances", "web", "draining") })
+	becomes(t, "draining, by the metrics", 1, func() float64 { return s.metric(t, "haproxyzk_instances_draining", "web") })
 	same(t, "served", []int{2}, lastOf(s.Snapshot().Groups[0].Instances))
 
 	s.set("web", 2, 3)

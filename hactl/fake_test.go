@@ -100,6 +100,7 @@ type fakeWorker struct {
 	refused  string        // requests containing it get an unexpected reply
 	refusals int           // how many times
 	dropped  int           // dropped log lines
+	version  string
 }
 
 // Bits of srv_admin_state and srv_agent_state.
@@ -125,7 +126,7 @@ type fakeServer struct {
 }
 
 func newFakeWorker(pid int, config []byte) *fakeWorker {
-	w := &fakeWorker{pid: pid, servers: make(map[string]*fakeServer), backends: make(map[string]bool), clients: make(fakeClients)}
+	w := &fakeWorker{pid: pid, version: "2.2.9", servers: make(map[string]*fakeServer), backends: make(map[string]bool), clients: make(fakeClients)}
 	backend := ""
 	for line := range strings.Lines(string(config)) {
 		switch words := strings.Fields(line); {
@@ -219,11 +220,18 @@ func (w *fakeWorker) drop(lines int) {
 	w.dropped = lines
 }
 
+// upgrade sets the version that it says it is.
+func (w *fakeWorker) upgrade(version string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.version = version
+}
+
 func (w *fakeWorker) run(request string) string {
 	words := strings.Fields(request)
 	switch {
 	case request == "show info":
-		return fmt.Sprintf("Name: HAProxy\nVersion: 2.2.9\nNbproc: 2\nPid: %d\nUptime: 0d 0h00m00s\nDroppedLogs: %d", w.pid, w.dropped)
+		return fmt.Sprintf("Name: HAProxy\nVersion: %s\nNbproc: 2\nPid: %d\nUptime: 0d 0h00m00s\nDroppedLogs: %d", w.version, w.pid, w.dropped)
 	case request == "show servers state":
 		return w.state("")
 	case len(words) == 4 && strings.HasPrefix(request, "show servers state "):

@@ -39,8 +39,10 @@ type fleet struct {
 	short bool
 	// runningVersion is the version of the serving generation.
 	runningVersion haproxy.Version
-	cadence        cadence // of the resyncs
-	renewals       renewals
+	// versions are those that the metrics show.
+	versions []string
+	cadence  cadence // of the resyncs
+	renewals renewals
 	// changed logs changes of instances once every worker has them.
 	changed changeLog
 

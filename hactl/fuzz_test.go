@@ -39,6 +39,11 @@ func FuzzReplies(f *testing.F) {
 		}
 		_, err = haproxy.ParseDroppedLogs(text)
 		oneLine(t, err)
+		if version, err := haproxy.ParseRunningVersion(text); err != nil {
+			oneLine(t, err)
+		} else if len(version) > 73 || strings.ContainsFunc(version, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
+			t.Errorf("version %q", version)
+		}
 		for _, verb := range []string{"addr", "state", "weight"} {
 			oneLine(t, haproxy.Command{Server: "web/web1", Verb: verb, Value: "ready"}.Confirm(text))
 		}

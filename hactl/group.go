@@ -55,9 +55,10 @@ type reported struct {
 	loggedOf loggedOf
 	heard    time.Time
 	// remarks are those of remarked.
-	remarks  []registry.Remark
-	remarked remarked
-	shown    *figures
+	remarks    []registry.Remark
+	remarked   remarked
+	overridden overridden
+	shown      *figures
 }
 
 // newGroup returns a group of a template with size slots.

@@ -2,6 +2,7 @@ package hactl
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,6 +24,29 @@ func (f *fleet) heartbeat(ctx context.Context) {
 	for i, w := range f.workers {
 		w.stale = w.stale || errs[i] != nil
 	}
+	f.noteVersions()
+}
+
+// noteVersions reports the versions that the workers have said they are.
+func (f *fleet) noteVersions() {
+	var now []string
+	for _, w := range f.workers {
+		if w.version != "" && !slices.Contains(now, w.version) {
+			now = append(now, w.version)
+		}
+	}
+	if len(f.workers) > 0 && len(now) == 0 {
+		return // new workers, none has been asked yet
+	}
+	for _, before := range f.versions {
+		if !slices.Contains(now, before) {
+			f.opts.Metrics.info.DeleteLabelValues(f.opts.Proxy, before)
+		}
+	}
+	for _, version := range now {
+		f.opts.Metrics.info.WithLabelValues(f.opts.Proxy, version).Set(1)
+	}
+	f.versions = now
 }
 
 // resync reads the state of all servers. It returns an upper bound of the CPU time

@@ -1,40 +1,35 @@
 package hactl
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Metrics are the metrics of the package, for all proxies.
 type Metrics struct {
-	instances *prometheus.GaugeVec
-	up        *prometheus.GaugeVec
-	slots     *prometheus.GaugeVec
-	apply     *prometheus.HistogramVec
-	commands  *prometheus.CounterVec
-	drift     *prometheus.CounterVec
-	mapDrift  *prometheus.CounterVec
-	refused   *prometheus.CounterVec
+	groups   groupMetrics
+	apply    *prometheus.HistogramVec
+	commands *prometheus.CounterVec
+	drift    *prometheus.CounterVec
+	mapDrift *prometheus.CounterVec
+	refused  *prometheus.CounterVec
 
 	droppedLogs *prometheus.CounterVec
+	asked       *prometheus.HistogramVec
+	info        *prometheus.GaugeVec
+	latency     *prometheus.HistogramVec
+	ignored     *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics with reg; call it once.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
+		groups: newGroupMetrics(reg),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "haproxyzk_groups_refused_total",
 			Help: "Discovered names that cannot be groups or that HAProxy rejected; counted each time.",
 		}, []string{"proxy"}),
-		instances: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "haproxyzk_instances",
-			Help: "Instances of a group by state: registered in ZooKeeper, serving in HAProxy, held by the loss guard, damped while flapping, draining their sessions, skipped because their name is not ip:port or not allowed, waiting because the number of servers is at its limit.",
-		}, []string{"proxy", "group", "state"}),
-		up: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "haproxyzk_instances_up",
-			Help: "Instances of a group that are up and take requests in every HAProxy worker; 0 while all requests of the group fail.",
-		}, []string{"proxy", "group"}),
-		slots: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "haproxyzk_slots",
-			Help: "Servers of a group's backend, used and free.",
-		}, []string{"proxy", "group", "state"}),
 		apply: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "haproxyzk_apply_duration_seconds",
 			Help:    "Time from seeing a change in ZooKeeper until all workers have applied it.",
@@ -57,7 +52,25 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Name: "haproxyzk_haproxy_log_lines_dropped_total",
 		Help: "Log lines that HAProxy dropped, summed over all workers.",
 	}, []string{"proxy"})
-	reg.MustRegister(m.instances, m.up, m.slots, m.apply, m.commands, m.drift, m.mapDrift, m.refused, m.droppedLogs)
+	m.asked = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "haproxyzk_socket_request_duration_seconds",
+		Help:    "Time from connecting to a worker's stats socket until its last reply to the commands sent, or until that failed; a timeout is about 2.",
+		Buckets: prometheus.ExponentialBuckets(0.00025, 2, 15), // up to 4 s
+	}, []string{"proxy"})
+	m.info = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "haproxyzk_haproxy_info",
+		Help: "1 for each version of HAProxy that the serving processes say they are; the executable may be another one since.",
+	}, []string{"proxy", "version"})
+	m.latency = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "haproxyzk_request_duration_seconds",
+		Help:    "Time from the first byte of a request to the last one of its answer (Ta), or of a connection in mode tcp (Tt), as HAProxy logged it, for groups with latency_histogram. Requests whose line HAProxy could not send or does not log are missing.",
+		Buckets: []float64{0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60},
+	}, []string{"proxy", "group"})
+	m.ignored = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "haproxyzk_request_log_lines_ignored_total",
+		Help: "Lines of severity info in HAProxy's log that latency_histogram cannot use, because they have the format of neither httplog nor tcplog.",
+	}, []string{"proxy"})
+	reg.MustRegister(m.apply, m.commands, m.drift, m.mapDrift, m.refused, m.droppedLogs, m.asked, m.info, m.latency, m.ignored)
 	return m
 }
 
@@ -72,26 +85,33 @@ func (m *Metrics) add(proxy string) {
 	m.mapDrift.WithLabelValues(proxy)
 	m.refused.WithLabelValues(proxy)
 	m.droppedLogs.WithLabelValues(proxy)
+	m.asked.WithLabelValues(proxy)
+	m.ignored.WithLabelValues(proxy)
 }
 
 // forget removes the series of a proxy.
 func (m *Metrics) forget(proxy string) {
 	labels := prometheus.Labels{"proxy": proxy}
-	m.instances.DeletePartialMatch(labels)
-	m.up.DeletePartialMatch(labels)
-	m.slots.DeletePartialMatch(labels)
+	m.groups.forget(labels)
 	m.apply.DeletePartialMatch(labels)
 	m.commands.DeletePartialMatch(labels)
 	m.drift.DeletePartialMatch(labels)
 	m.mapDrift.DeletePartialMatch(labels)
 	m.refused.DeletePartialMatch(labels)
 	m.droppedLogs.DeletePartialMatch(labels)
+	m.asked.DeletePartialMatch(labels)
+	m.info.DeletePartialMatch(labels)
+	m.latency.DeletePartialMatch(labels)
+	m.ignored.DeletePartialMatch(labels)
+}
+
+// took returns a function that records the duration of a request to a worker's socket.
+func (m *Metrics) took(proxy string) func(time.Duration) {
+	observer := m.asked.WithLabelValues(proxy)
+	return func(d time.Duration) { observer.Observe(d.Seconds()) }
 }
 
 // forgetGroup removes the series of a group.
 func (m *Metrics) forgetGroup(proxy, group string) {
-	labels := prometheus.Labels{"proxy": proxy, "group": group}
-	m.instances.DeletePartialMatch(labels)
-	m.up.DeletePartialMatch(labels)
-	m.slots.DeletePartialMatch(labels)
+	m.groups.forget(prometheus.Labels{"proxy": proxy, "group": group})
 }

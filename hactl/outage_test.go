@@ -36,7 +36,7 @@ func TestInstanceIsUpOnlyWhenUpInEveryWorker(t *testing.T) {
 	becomes(t, "one is down in one worker", 2, up)
 	s.ha.worker(1).do("set server web/web2 health down")
 	becomes(t, "another one is in the other", 1, up)
-	same(t, "serving", 3, s.metric(t, "haproxyzk_instances", "web", "serving"))
+	same(t, "serving", 3, s.metric(t, "haproxyzk_slots", "web", "used"))
 	s.ha.worker(0).do("set server web/web3 weight 0")
 	becomes(t, "an operator lets the last one have no requests", 0, up)
 	becomes(t, "the group is down", []string{"web"}, func() []string { return s.Snapshot().Down })

@@ -37,8 +37,8 @@ func TestGuardHoldsLostInstancesWhileTheyAreUp(t *testing.T) {
 	s.serves(t, "instances up in any worker still serve", "web", 0, 2, 3, 4)
 	same(t, "held", []int{2, 3, 4}, s.held())
 	same(t, "served", []int{2, 3, 4}, lastOf(s.Snapshot().Groups[0].Instances))
-	becomes(t, "held, by the metrics", 3, func() float64 { return s.metric(t, "haproxyzk_instances", "web", "held") })
-	same(t, "registered, by the metrics", 0, s.metric(t, "haproxyzk_instances", "web", "registered"))
+	becomes(t, "held, by the metrics", 3, func() float64 { return s.metric(t, "haproxyzk_instances_held", "web") })
+	same(t, "registered, by the metrics", 0, s.metric(t, "haproxyzk_instances_registered", "web"))
 	same(t, "reads of all that a worker has", 0, s.ha.worker(0).asked("show servers state"))
 
 	s.ha.worker(1).do("set server web/web2 health down")
@@ -237,8 +237,8 @@ func TestFlappingInstanceIsDamped(t *testing.T) {
 	s.set("web", 1, 2)
 	becomes(t, "damped", []int{1}, func() []int { return s.remarks(registry.Damped) })
 	same(t, "served", []int{2}, lastOf(s.Snapshot().Groups[0].Instances))
-	becomes(t, "damped, by the metrics", 1, func() float64 { return s.metric(t, "haproxyzk_instances", "web", "damped") })
-	same(t, "registered, by the metrics", 2, s.metric(t, "haproxyzk_instances", "web", "registered"))
+	becomes(t, "damped, by the metrics", 1, func() float64 { return s.metric(t, "haproxyzk_instances_damped", "web") })
+	same(t, "registered, by the metrics", 2, s.metric(t, "haproxyzk_instances_registered", "web"))
 	s.set("web", 1, 2, 3)
 	s.serves(t, "another one enters", "web", 0, 2, 3)
 	s.set("web", 1)
@@ -317,7 +317,7 @@ func TestGuardHoldsSmallGroupsLostTogether(t *testing.T) {
 		s.set(name, i+1)
 	}
 	s.serve(t)
-	registered := func() float64 { return s.metric(t, "haproxyzk_instances", "a", "registered") }
+	registered := func() float64 { return s.metric(t, "haproxyzk_instances_registered", "a") }
 	becomes(t, "registered", 1, registered)
 	s.set("a")
 	becomes(t, "registered", 0, registered)

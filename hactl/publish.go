@@ -44,25 +44,3 @@ func (c *Controller) publish() {
 func sameGroup(a, b registry.Group) bool {
 	return a.Name == b.Name && registry.SameList(a.Instances, b.Instances)
 }
-
-// figures are the gauges of one group.
-type figures struct{ registered, serving, up, held, damped, draining, skipped, waiting, free int }
-
-// measure sets the gauges of the groups whose figures changed.
-func (d *desired) measure() {
-	for _, g := range d.rendered() {
-		name, used := g.backend.Name, g.table.Used()
-		g.available.noteUsed(used)
-		now := figures{registered: len(g.registered()), serving: used, up: g.available.up, held: g.members.HeldCount(), damped: g.members.Damped(), draining: g.table.Leaving(), skipped: g.members.Registered().Skipped, waiting: g.table.Beyond, free: len(g.table.Slots) - used}
-		if g.shown != nil && *g.shown == now {
-			continue
-		}
-		g.shown = &now
-		for state, n := range map[string]int{"registered": now.registered, "serving": now.serving, "held": now.held, "damped": now.damped, "draining": now.draining, "skipped": now.skipped, "waiting": now.waiting} {
-			d.opts.Metrics.instances.WithLabelValues(d.opts.Proxy, name, state).Set(float64(n))
-		}
-		d.opts.Metrics.up.WithLabelValues(d.opts.Proxy, name).Set(float64(now.up))
-		d.opts.Metrics.slots.WithLabelValues(d.opts.Proxy, name, "used").Set(float64(now.serving))
-		d.opts.Metrics.slots.WithLabelValues(d.opts.Proxy, name, "free").Set(float64(now.free))
-	}
-}

@@ -86,9 +86,9 @@ func TestMetrics(t *testing.T) {
 	figures := func() map[string]float64 {
 		all := make(map[string]float64)
 		for _, group := range []string{"web", "api"} {
-			for _, state := range []string{"registered", "serving", "held", "skipped"} {
-				all[group+" "+state] = s.metric(t, "haproxyzk_instances", "ngboss", group, state)
-			}
+			all[group+" registered"] = s.metric(t, "haproxyzk_instances_registered", "ngboss", group)
+			all[group+" held"] = s.metric(t, "haproxyzk_instances_held", "ngboss", group)
+			all[group+" skipped"] = s.metric(t, "haproxyzk_instances_skipped", "ngboss", group)
 			for _, state := range []string{"used", "free"} {
 				all[group+" "+state] = s.metric(t, "haproxyzk_slots", "ngboss", group, state)
 			}
@@ -99,8 +99,8 @@ func TestMetrics(t *testing.T) {
 		return all
 	}
 	becomes(t, "figures", map[string]float64{
-		"web registered": 2, "web serving": 2, "web held": 0, "web skipped": 3, "web used": 2, "web free": 3,
-		"api registered": 1, "api serving": 1, "api held": 0, "api skipped": 0, "api used": 1, "api free": 1,
+		"web registered": 2, "web held": 0, "web skipped": 3, "web used": 2, "web free": 3,
+		"api registered": 1, "api held": 0, "api skipped": 0, "api used": 1, "api free": 1,
 		// Two for each worker; the rejected command counts again when it is retried.
 		"applied": 2, "commands": 4, "errors": 0,
 	}, figures)

@@ -224,7 +224,7 @@ func TestTotalServersAreBounded(t *testing.T) {
 	}
 	same(t, "slots", 8, slots)
 	same(t, "waiting of both", 3, s.table(0).Beyond+s.table(1).Beyond)
-	same(t, "waiting, as the metric has it", 3.0, s.metric(t, "haproxyzk_instances", "api", "waiting")+s.metric(t, "haproxyzk_instances", "web", "waiting"))
+	same(t, "waiting, as the metric has it", 3.0, s.metric(t, "haproxyzk_instances_waiting", "api")+s.metric(t, "haproxyzk_instances_waiting", "web"))
 	same(t, "full", true, s.desired.full)
 	for _, n := range []int{1, 2} {
 		if s.table(0).Find(instances(n)[0]) == nil {

@@ -41,8 +41,10 @@ type worker struct {
 	noticed []operatorOverride
 	// failures counts consecutive failures.
 	failures int
-	// droppedLogs is the number of dropped log lines at its last heartbeat.
+	// droppedLogs is the number of dropped log lines at its last heartbeat, version what
+	// the process said then that it is; empty before the first one.
 	droppedLogs int
+	version     string
 }
 
 // operatorOverride is a server as an operator has set it.
@@ -96,6 +98,9 @@ func (w *worker) heartbeat(ctx context.Context) (dropped int, err error) {
 		return 0, err
 	}
 	dropped, w.droppedLogs = max(0, all-w.droppedLogs), all
+	if version, err := haproxy.ParseRunningVersion(replies[0]); err == nil {
+		w.version = version
+	}
 	return dropped, nil
 }
 

@@ -40,6 +40,9 @@ type Client struct {
 	Timeout time.Duration
 	// MaxReply bounds the replies to one write; 0 is 64 MB.
 	MaxReply int64
+	// Took is called with the duration of each write, from connecting until its last reply
+	// or its failure, unless the socket accepted no connection; it may be nil.
+	Took func(time.Duration)
 }
 
 // Ask sends requests and returns their replies in order, without the empty line that
@@ -104,11 +107,15 @@ func (c Client) write(ctx context.Context, requests []string) ([]string, error) 
 	// Once connected, send the request even if ctx is done meanwhile: HAProxy 3.0.0 keeps
 	// the session of a client that disconnects without a request forever, and with it a
 	// worker that is stopping; ten of them block the socket.
+	begun := time.Now()
 	conn, err := net.DialTimeout("unix", c.Path, min(dialTimeout, c.Timeout))
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
+	if c.Took != nil {
+		defer func() { c.Took(time.Since(begun)) }()
+	}
 	if err := conn.SetDeadline(time.Now().Add(c.Timeout)); err != nil {
 		return nil, err
 	}

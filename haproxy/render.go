@@ -43,6 +43,9 @@ type Backend struct {
 	// DrainTimeout is how long a deregistered instance keeps its sticky sessions; 0 is not
 	// at all.
 	DrainTimeout time.Duration
+	// LatencyHistogram is true if the durations of the backend's requests are taken from
+	// HAProxy's log.
+	LatencyHistogram bool
 	// ListenerPort gives the backend its own frontend; 0 is none.
 	ListenerPort uint16
 	Servers      ServerTemplate

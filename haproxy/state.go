@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -242,16 +243,41 @@ func ParsePID(text string) (int, error) { return parseInfo(text, "Pid") }
 // not send since its start: `DroppedLogs: 12`.
 func ParseDroppedLogs(text string) (int, error) { return parseInfo(text, "DroppedLogs") }
 
-// parseInfo parses a number in `show info`, whose lines are `Name: value`.
+// runningVersion is a full version, as HAProxy's builders write it: 2.6.12-1+deb12u4.
+var runningVersion = regexp.MustCompile(`^[0-9]{1,4}\.[0-9]{1,4}[0-9A-Za-z.+~_-]{0,64}$`)
+
+// ParseRunningVersion parses the version in `show info`: that of the process that
+// answers, whatever the executable is now. It has at most 73 bytes.
+func ParseRunningVersion(text string) (string, error) {
+	value, err := infoField(text, "Version")
+	if err == nil && !runningVersion.MatchString(value) {
+		err = fmt.Errorf("show info: %.80q is not a version", value)
+	}
+	if err != nil {
+		return "", err
+	}
+	return value, nil
+}
+
+// parseInfo parses a number in `show info`.
 func parseInfo(text, name string) (int, error) {
+	value, err := infoField(text, name)
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil {
+		return 0, fmt.Errorf("show info: %s: %w", name, err)
+	}
+	return n, nil
+}
+
+// infoField returns a value in `show info`, whose lines are `Name: value`.
+func infoField(text, name string) (string, error) {
 	for line := range strings.Lines(text) {
 		if value, found := strings.CutPrefix(line, name+": "); found {
-			n, err := strconv.Atoi(strings.TrimSpace(value))
-			if err != nil {
-				return 0, fmt.Errorf("show info: %s: %w", name, err)
-			}
-			return n, nil
+			return strings.TrimSpace(value), nil
 		}
 	}
-	return 0, fmt.Errorf("show info: %.80q has no line `%s:`", text, name)
+	return "", fmt.Errorf("show info: %.80q has no line `%s:`", text, name)
 }

@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -55,5 +56,26 @@ func TestParsePIDOfEveryVersion(t *testing.T) {
 	}
 	if pid, err := ParsePID("Unknown command."); err == nil {
 		t.Errorf("got pid %d of no pid", pid)
+	}
+}
+
+func TestParseRunningVersionOfEveryVersion(t *testing.T) {
+	for _, dir := range versions(t) {
+		version, err := ParseRunningVersion(golden(t, dir, "info.txt"))
+		if err != nil || !strings.HasPrefix(version, filepath.Base(dir)+".") {
+			t.Errorf("%s: version %q, %v", dir, version, err)
+		}
+	}
+	for text, want := range map[string]string{
+		"Name: HAProxy\nVersion: 3.5-dev5-2f4a1e-17\n":   "3.5-dev5-2f4a1e-17",
+		"Version: 2.6.12-1+deb12u4\n":                    "2.6.12-1+deb12u4",
+		"Version: 2.6.12\" }\n":                          "",
+		"Version: HAProxy\n":                             "",
+		"Version: 3.0" + strings.Repeat("1", 100) + "\n": "",
+		"Unknown command.":                               "",
+	} {
+		if version, err := ParseRunningVersion(text); version != want || (err == nil) != (want != "") {
+			t.Errorf("%q: version %q, %v", text, version, err)
+		}
 	}
 }

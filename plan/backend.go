@@ -28,6 +28,8 @@ func NewBackend(g config.Group) (haproxy.Backend, error) {
 		DrainTimeout: g.DrainTimeout,
 		ListenerPort: g.ListenerPort,
 		Servers:      servers,
+
+		LatencyHistogram: g.LatencyHistogram,
 	}, err
 }
 

@@ -33,7 +33,8 @@ type Plan struct {
 	// template that names it; otherwise empty.
 	LogSocket string
 
-	asked executable // the executable whose version is known
+	ownLogSocket string     // what LogSocket is if HAProxy logs there
+	asked        executable // the executable whose version is known
 }
 
 // Options are shared by all plans of a process.
@@ -63,13 +64,13 @@ func New(ctx context.Context, o Options, p config.Proxy) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	logSocket := filepath.Join(o.RunDir, p.Name+".log.sock")
+	pl.ownLogSocket = filepath.Join(o.RunDir, p.Name+".log.sock")
 	if p.Template == "" {
-		pl.LogSocket = logSocket
+		pl.LogSocket = pl.ownLogSocket
 	} else if pl.Parsed, err = pl.readTemplate(); err != nil {
 		err = pl.keyError("template", err)
-	} else if pl.Parsed.Mentions(logSocket) {
-		pl.LogSocket = logSocket
+	} else if pl.Parsed.Mentions(pl.ownLogSocket) {
+		pl.LogSocket = pl.ownLogSocket
 	}
 	if err := errors.Join(pl.adapt(v), err); err != nil {
 		return nil, err

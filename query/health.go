@@ -175,6 +175,12 @@ func examine(p Proxy) (name string, c condition) {
 	for _, r := range snapshot.Remarks {
 		c.remark(r)
 	}
-	c.Ready = err == nil && len(c.Waiting) == 0
+	c.Ready = isReady(snapshot, err)
 	return snapshot.Proxy, c
 }
+
+// IsReady reports whether /readyz reports a proxy as ready: its workers answer, and every
+// group was read once.
+func IsReady(p Proxy) bool { return isReady(p.Snapshot(), p.Ready()) }
+
+func isReady(s *registry.Snapshot, problem error) bool { return problem == nil && len(s.Waiting) == 0 }

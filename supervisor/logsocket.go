@@ -34,6 +34,11 @@ type LogSocket struct {
 	// foreign is called for each line of another user.
 	foreign func()
 	warned  bool
+
+	// Line is called with each accepted line, without its header, and its severity, before
+	// it is logged: 0 to 7, or -1 if the line has none. It must not block. nil is not
+	// called; set it before Run.
+	Line func(text string, severity int)
 }
 
 // ListenLog listens on a datagram socket at path and replaces an existing file. It
@@ -103,7 +108,11 @@ func (l *LogSocket) Run(ctx context.Context) error {
 		switch {
 		case err == nil && own:
 			line := string(buffer[:n])
-			l.log.Log(ctx, level(line), "haproxy", "line", message(line))
+			text, n := message(line), severity(line)
+			if l.Line != nil {
+				l.Line(text, n)
+			}
+			l.log.Log(ctx, level(line, n), "haproxy", "line", text)
 		case err == nil:
 		case !errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("read HAProxy's log: %w", err)
@@ -177,18 +186,23 @@ const maxPRI = 191
 // service. Logged as errors, these lines would make every deregistration look like one.
 var commanded = regexp.MustCompile(`\]: Server \S+ is (?:going DOWN for maintenance|DOWN, changed from CLI)`)
 
-// level returns the level of a syslog line's severity, Info if there is none.
-func level(line string) slog.Level {
+// severity returns the severity of a syslog line, or -1 if there is none.
+func severity(line string) int {
 	pri := priority.FindStringSubmatch(line)
 	if pri == nil {
-		return slog.LevelInfo
+		return -1
 	}
 	n, err := strconv.Atoi(pri[1])
 	if err != nil || n > maxPRI {
-		return slog.LevelInfo
+		return -1
 	}
-	switch severity := n % 8; {
-	case commanded.MatchString(line):
+	return n % 8
+}
+
+// level returns the level of a syslog line of that severity, Info if it has none.
+func level(line string, severity int) slog.Level {
+	switch {
+	case severity < 0, severity == 5, severity == 6, commanded.MatchString(line):
 		return slog.LevelInfo
 	case severity <= 3: // emergency, alert, critical, error
 		return slog.LevelError

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -131,9 +132,38 @@ func TestLogLinesKeepTheirSeverity(t *testing.T) {
 		"<1280>Nov 23 no PRI": slog.LevelInfo,
 		"":                    slog.LevelInfo,
 	} {
-		if got := level(line); got != want {
+		if got := level(line, severity(line)); got != want {
 			t.Errorf("%q is %v, not %v", line, got, want)
 		}
+	}
+}
+
+// Line gets each line without its header, and its severity, before it is logged.
+func TestLogSocketPassesLinesOn(t *testing.T) {
+	got := make(lines)
+	l, err := ListenLog(filepath.Join(t.TempDir(), "log.sock"), 0, failOnForeign(t), slog.New(got))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var passed []string
+	l.Line = func(text string, severity int) { passed = append(passed, fmt.Sprintf("%d %s", severity, text)) }
+	end := running(t, l)
+	conn, err := net.Dial("unixgram", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, line := range []string{"<134>Nov 23 10:00:00 haproxy[12]: a request\n", "<129>Nov 23 10:00:00 haproxy[12]: an alert", "raw"} {
+		if _, err := conn.Write([]byte(line)); err != nil {
+			t.Fatal(err)
+		}
+		next(t, got)
+	}
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]string{"6 a request", "1 an alert", "-1 raw"}, passed); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }
 

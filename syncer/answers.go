@@ -46,11 +46,17 @@ type answers struct {
 	root     string        // the chroot; all watches are below it
 	patience time.Duration // see [sent.ponged]
 	each     func(number, code uint32)
+	// took is called with each request's operation and the time until all of its answer
+	// had arrived; it may be nil.
+	took func(operation uint32, d time.Duration)
 
 	zxid    int64  // the latest zxid in an answer
 	frame   []byte // a complete frame
 	ready   []byte // the part of it not passed on yet
 	surplus int64  // bytes after it to be discarded
+
+	// request is that of the frame; zero if it is an event.
+	request request
 }
 
 func (a *answers) Read(p []byte) (int, error) {
@@ -115,6 +121,9 @@ func (a *answers) next() error {
 		}
 	}
 	a.each(h.number, uint32(h.code))
+	if a.took != nil && a.request.operation != 0 {
+		a.took(a.request.operation, time.Since(a.request.at))
+	}
 	return nil
 }
 
@@ -134,20 +143,21 @@ func (a *answers) fill(length int) error {
 // expect checks the head of a frame followed by more bytes. It returns the check for
 // those bytes, or nil if their number suffices.
 func (a *answers) expect(h head, more int) (check func(body) error, err error) {
+	a.request = request{}
 	switch h.number {
 	case numberPing:
 		if h.code != 0 || more != 0 {
 			return nil, faultf("error %d and %d bytes for a ping", h.code, more)
 		}
-		return nil, a.sent.ponged(a.patience)
+		a.request, err = a.sent.ponged(a.patience)
+		return nil, err
 	case numberEvent:
 		if h.code != 0 || more > maxEvent {
 			return nil, faultf("error %d and %d bytes for an event", h.code, more)
 		}
 		return func(b body) error { return validEvent(b, a.root) }, a.sent.fired()
 	}
-	operation, err := a.sent.answered(h.number)
-	if err != nil {
+	if a.request, err = a.sent.answered(h.number); err != nil {
 		return nil, err
 	}
 	if h.code > 0 || h.code < codeLowest || h.code == codeTooLong {
@@ -161,7 +171,7 @@ func (a *answers) expect(h head, more int) (check func(body) error, err error) {
 	}
 	want := 0
 	if h.code == 0 {
-		switch operation {
+		switch a.request.operation {
 		case opGetChildren2:
 			return validList, nil
 		case opCreate:
@@ -171,7 +181,7 @@ func (a *answers) expect(h head, more int) (check func(body) error, err error) {
 		}
 	}
 	if more != want {
-		return nil, faultf("%d bytes, not %d, for operation %d with error %d", more, want, int32(operation), h.code)
+		return nil, faultf("%d bytes, not %d, for operation %d with error %d", more, want, int32(a.request.operation), h.code)
 	}
 	return nil, nil
 }

@@ -74,7 +74,7 @@ func (c *conn) read(p []byte) (int, error) {
 	if c.answers == nil {
 		c.answers = &answers{
 			from: heard{c.Conn, c.dialer.heard}, sent: &c.sent, each: c.lastSeenZxid.answered,
-			root: c.dialer.chroot, patience: c.timeout,
+			root: c.dialer.chroot, patience: c.timeout, took: c.dialer.took,
 		}
 	}
 	n, err := c.answers.Read(p)

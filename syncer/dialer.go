@@ -49,6 +49,9 @@ type dialer struct {
 	cut     func()       // called when a server closed the connection instead of answering the handshake
 	heard   func()       // called when something was read
 
+	// took is that of [answers].
+	took func(operation uint32, d time.Duration)
+
 	pause        *backoff.ExponentialBackOff
 	tried        int // servers tried in this round
 	established  time.Time

@@ -49,6 +49,8 @@ type fakeServer struct {
 	auth string
 	// refuses is true if all credentials are rejected.
 	refuses bool
+	// slow delays everything sent after the handshake.
+	slow time.Duration
 
 	// asked counts the operations of each kind; marks are the zxids with which watches
 	// were set again.
@@ -163,6 +165,9 @@ func (f *fakeServer) handle(c net.Conn) {
 	go func() {
 		defer close(sent)
 		for frame := range p.out {
+			var slow time.Duration
+			f.lock(func() { slow = f.slow })
+			<-time.After(slow) // the bubble's clock
 			_, _ = p.Write(frame)
 		}
 	}()

@@ -51,6 +51,7 @@ type groupFollower struct {
 	notes       *notes
 	status      *status
 	reads       *prometheus.CounterVec // by result
+	delays      prometheus.Observer    // see [Metrics]
 	log         *slog.Logger
 	safety      time.Duration
 	followed    *atomic.Int64 // number of groups being followed, including this one
@@ -60,6 +61,7 @@ type groupFollower struct {
 	known     bool            // a list was delivered
 	verified  time.Time       // when the last successful read was sent
 	since     time.Time       // when the delivered list was last known to be current; zero: now
+	fired     time.Time       // when an event arrived whose list was not read yet; zero: none has
 	missing   bool
 	trouble   string // the result logged since the last successful read
 	retry     *backoff.ExponentialBackOff
@@ -108,7 +110,7 @@ func (g *groupFollower) follow(ctx context.Context, t tree, l *link) {
 			if event.Err != nil {
 				return
 			}
-			g.markStale(time.Now())
+			g.noteFired()
 		case <-due.C:
 		}
 		// A request made while disconnected would only wait in the library.
@@ -147,6 +149,10 @@ func (g *groupFollower) read(ctx context.Context, t tree) time.Duration {
 	if ctx.Err() == nil {
 		g.deliverChanged(l.names)
 		g.verified, g.since = asked, time.Time{}
+		if !g.fired.IsZero() {
+			g.delays.Observe(time.Since(g.fired).Seconds())
+			g.fired = time.Time{}
+		}
 	}
 	if first {
 		return wait
@@ -181,7 +187,7 @@ func (g *groupFollower) check(ctx context.Context, t tree) (wait time.Duration, 
 	defer late.Stop()
 	select {
 	case <-g.watch:
-		g.markStale(time.Now())
+		g.noteFired()
 	case <-ctx.Done():
 	case <-late.C:
 		g.markStale(g.verified)
@@ -207,6 +213,13 @@ func (g *groupFollower) lose(l *link) {
 		heard = l.heard
 	}
 	g.markStale(heard)
+	g.fired = time.Time{} // what passes until the next link is no delay of this event
+}
+
+// noteFired records that the event of the watch has arrived.
+func (g *groupFollower) noteFired() {
+	g.fired = time.Now()
+	g.markStale(g.fired)
 }
 
 // markStale records until when the delivered list is known to be current.

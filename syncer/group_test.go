@@ -133,14 +133,14 @@ func (r *rig) SetGroups(d registry.Discovered) {
 
 func newRig(t *testing.T, tree *fakeTree) *rig {
 	r := &rig{T: t, tree: tree, links: &links{link: newLink()}}
-	m := NewMetrics(prometheus.NewRegistry())
+	counters := NewMetrics(prometheus.NewRegistry()).add("p", &status{}, &notes{})
 	silent := slog.New(slog.DiscardHandler)
 	n := &note{group: "web", path: "/web", log: silent}
 	o := &owners{inspector: newInspector(), path: "/web", note: n}
 	r.group = &groupFollower{
 		path: "/web", deliver: (&instances{group: "web", sink: r, decode: Decode, note: n, owners: o}).deliver,
 		unchanged: o.unchanged, owners: o, note: n, notes: &notes{}, missingPath: newMissingPath("", ""),
-		status: &status{}, reads: m.add("p", &status{}, &notes{}).reads, log: silent,
+		status: &status{}, reads: counters.reads, delays: counters.delays, log: silent,
 		safety: time.Minute, followed: new(atomic.Int64), retry: retry.Backoff(retryMin, retryMax),
 	}
 	ctx, cancel := context.WithCancel(t.Context())

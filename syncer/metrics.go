@@ -26,6 +26,8 @@ type Metrics struct {
 	persistent *prometheus.Desc
 	sessions   *prometheus.CounterVec
 	reads      *prometheus.CounterVec
+	requests   *prometheus.HistogramVec
+	delays     *prometheus.HistogramVec
 
 	mu      sync.Mutex
 	running map[string][]shown // by proxy, in the order of their start
@@ -52,6 +54,16 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "haproxyzk_zookeeper_reads_total",
 			Help: "Reads of a group's path, by result: ok, missing (the path does not exist), denied, error.",
 		}, []string{"proxy", "result"}),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "haproxyzk_zookeeper_request_duration_seconds",
+			Help:    "Time from sending a request to ZooKeeper until all of its answer has arrived, by operation; a request without an answer is not counted. Pings are sent even when nothing changes.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15), // up to 8 s
+		}, []string{"proxy", "op"}),
+		delays: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "haproxyzk_zookeeper_watch_delay_seconds",
+			Help:    "Time from the arrival of a watch's event until the list that it announces has been read. The time from the change until the event arrives is not included: ZooKeeper does not say when the change was made.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15),
+		}, []string{"proxy"}),
 		skipped: prometheus.NewDesc("haproxyzk_registrations_skipped",
 			"Children in ZooKeeper that are not used, over all groups, by kind: the format of their names, refused (not admitted), or misplaced (beside a group's missing path).",
 			[]string{"proxy", "kind"}, nil),
@@ -60,14 +72,28 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			[]string{"proxy", "group"}, nil),
 		running: make(map[string][]shown),
 	}
-	reg.MustRegister(m.sessions, m.reads, gauges{m})
+	reg.MustRegister(m.sessions, m.reads, m.requests, m.delays, gauges{m})
 	return m
 }
 
 // counters are the counters of one proxy.
 type counters struct {
 	sessions prometheus.Counter
-	reads    *prometheus.CounterVec // by result
+	reads    *prometheus.CounterVec         // by result
+	requests map[uint32]prometheus.Observer // by operation
+	delays   prometheus.Observer
+}
+
+// operationNames returns the label op of each operation that is sent.
+func operationNames() map[uint32]string {
+	return map[uint32]string{opCreate: "create", opExists: "exists", opPing: "ping", opGetChildren2: "children", opSetWatches: "set_watches"}
+}
+
+// took records how long the answer to a request took.
+func (n counters) took(operation uint32, d time.Duration) {
+	if observer, known := n.requests[operation]; known {
+		observer.Observe(d.Seconds())
+	}
 }
 
 // add starts reporting c and ns. While a proxy has two syncers, for instance because its
@@ -80,7 +106,11 @@ func (m *Metrics) add(proxy string, c *status, ns *notes) counters {
 	for _, result := range []string{resultOK, resultMissing, resultDenied, resultError} {
 		reads.WithLabelValues(result)
 	}
-	return counters{sessions: m.sessions.WithLabelValues(proxy), reads: reads}
+	requests := make(map[uint32]prometheus.Observer)
+	for operation, name := range operationNames() {
+		requests[operation] = m.requests.WithLabelValues(proxy, name)
+	}
+	return counters{sessions: m.sessions.WithLabelValues(proxy), reads: reads, requests: requests, delays: m.delays.WithLabelValues(proxy)}
 }
 
 // remove ends what add began. The series are removed with the last syncer of the proxy.
@@ -93,6 +123,8 @@ func (m *Metrics) remove(proxy string, c *status) {
 		delete(m.running, proxy)
 		m.sessions.DeleteLabelValues(proxy)
 		m.reads.DeletePartialMatch(prometheus.Labels{"proxy": proxy})
+		m.requests.DeletePartialMatch(prometheus.Labels{"proxy": proxy})
+		m.delays.DeleteLabelValues(proxy)
 	}
 }
 

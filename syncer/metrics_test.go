@@ -19,7 +19,7 @@ func gathered(t *testing.T, g prometheus.Gatherer) map[string]float64 {
 	got := make(map[string]float64)
 	for _, family := range families {
 		for _, m := range family.GetMetric() {
-			got[family.GetName()] += m.GetGauge().GetValue() + m.GetCounter().GetValue()
+			got[family.GetName()] += m.GetGauge().GetValue() + m.GetCounter().GetValue() + m.GetHistogram().GetSampleSum()
 		}
 	}
 	return got
@@ -32,6 +32,8 @@ func TestMetrics(t *testing.T) {
 	counters := m.add("p", &old, &notes{})
 	counters.sessions.Inc()
 	counters.reads.WithLabelValues(resultOK).Inc()
+	counters.took(opPing, 250*time.Millisecond)
+	counters.took(7777, time.Hour)
 	old.found()
 	heard := time.Unix(1500, 0)
 	old.heard.Store(&heard)
@@ -40,6 +42,8 @@ func TestMetrics(t *testing.T) {
 		"haproxyzk_zookeeper_last_contact_timestamp_seconds": 1500,
 		"haproxyzk_zookeeper_sessions_total":                 1,
 		"haproxyzk_zookeeper_reads_total":                    1,
+		"haproxyzk_zookeeper_request_duration_seconds":       0.25,
+		"haproxyzk_zookeeper_watch_delay_seconds":            0,
 		"haproxyzk_registrations_skipped":                    0,
 	}
 	if diff := cmp.Diff(want, gathered(t, reg)); diff != "" {
@@ -74,4 +78,81 @@ func TestLastContactIgnoresClockSteps(t *testing.T) {
 	if last := c.get().Last; !strings.Contains(last.String(), " m=") {
 		t.Errorf("%v has lost its monotonic reading", last)
 	}
+}
+
+// histograms returns count and sum of a histogram by its label op, "" if it has none.
+func histograms(t *testing.T, g prometheus.Gatherer, name string) map[string][2]float64 {
+	t.Helper()
+	families, err := g.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string][2]float64)
+	for _, family := range families {
+		if family.GetName() != name {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			op := ""
+			for _, l := range m.GetLabel() {
+				if l.GetName() == "op" {
+					op = l.GetValue()
+				}
+			}
+			got[op] = [2]float64{float64(m.GetHistogram().GetSampleCount()), m.GetHistogram().GetSampleSum()}
+		}
+	}
+	return got
+}
+
+// Requests are measured from their sending to their answer, of pings too, and a watch
+// from its event to the list.
+func TestSlowServerIsMeasured(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fakeServer, c *client) {
+		requests := func() map[string][2]float64 {
+			return histograms(t, c.metrics, "haproxyzk_zookeeper_request_duration_seconds")
+		}
+		quick := requests()
+		counts := make(map[string]float64)
+		for op, request := range quick {
+			counts[op] = request[0]
+			if request[1] > request[0]*rearmTimeout.Seconds() { // nothing is read before that
+				t.Errorf("%v requests %s took %v s", request[0], op, request[1])
+			}
+		}
+		if diff := cmp.Diff(map[string]float64{"children": 2, "exists": 2, "ping": 0, "create": 0, "set_watches": 0}, counts); diff != "" {
+			t.Errorf("requests of two groups: -want +got\n%s", diff)
+		}
+		f.lock(func() { f.slow = 300 * time.Millisecond })
+		f.set("/root/g0", "10.0.0.2:80")
+		after(5 * time.Second)
+		c.expect(3, "g0", "10.0.0.2:80")
+		got := requests()
+		if n, took := got["children"][0]-quick["children"][0], got["children"][1]-quick["children"][1]; n != 1 || took < 0.29 || took > 0.31 {
+			t.Errorf("%v reads took %v s", n, took)
+		}
+		if pings := got["ping"]; pings[0] == 0 || pings[1]/pings[0] < 0.25 {
+			t.Errorf("%v pings took %v s", pings[0], pings[1])
+		}
+		if delay := histograms(t, c.metrics, "haproxyzk_zookeeper_watch_delay_seconds")[""]; delay[0] != 1 || delay[1] < 0.29 || delay[1] > 0.31 {
+			t.Errorf("the delay of %v events was %v s", delay[0], delay[1])
+		}
+	})
+}
+
+// The time without a connection is not the delay of a watch.
+func TestLostConnectionIsNoWatchDelay(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fakeServer, c *client) {
+		f.lock(func() { f.mode = idle })
+		f.set("/root/g0", "10.0.0.2:80")
+		after(time.Second)
+		f.drop(refuse)
+		after(time.Minute)
+		f.drop(serve)
+		after(5 * time.Second)
+		c.expect(3, "g0", "10.0.0.2:80")
+		if delay := histograms(t, c.metrics, "haproxyzk_zookeeper_watch_delay_seconds")[""]; delay[1] > 0 {
+			t.Errorf("the delay of %v events was %v s", delay[0], delay[1])
+		}
+	})
 }

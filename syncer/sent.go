@@ -38,9 +38,9 @@ type request struct {
 // server cannot withhold one answer while it gives others.
 type sent struct {
 	mu       sync.Mutex
-	requests []request // oldest first
-	pings    int
-	watches  int // upper bound of those that may still fire
+	requests []request   // oldest first
+	pings    []time.Time // when they were sent, oldest first
+	watches  int         // upper bound of those that may still fire
 }
 
 // note records a whole request that is about to be written.
@@ -57,7 +57,7 @@ func (s *sent) note(frame []byte) {
 	defer s.mu.Unlock()
 	switch r.operation {
 	case opPing:
-		s.pings++
+		s.pings = append(s.pings, r.at)
 		return
 	case opExists, opGetChildren2: // the last byte asks for a watch
 		s.watches += int(frame[len(frame)-1])
@@ -70,35 +70,37 @@ func (s *sent) note(frame []byte) {
 }
 
 // answered removes the oldest request, which the answer must belong to.
-func (s *sent) answered(number uint32) (operation uint32, err error) {
+func (s *sent) answered(number uint32) (request, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.requests) == 0 {
-		return 0, faultf("response to request %d, which was not sent", int32(number))
+		return request{}, faultf("response to request %d, which was not sent", int32(number))
 	}
 	oldest := s.requests[0]
 	if oldest.number != number {
-		return 0, faultf("response to request %d, expected %d", int32(number), int32(oldest.number))
+		return request{}, faultf("response to request %d, expected %d", int32(number), int32(oldest.number))
 	}
 	s.requests = s.requests[1:]
-	return oldest.operation, nil
+	return oldest, nil
 }
 
-// ponged handles the answer to a ping. A server that answers pings must have answered
-// everything sent more than patience ago: nothing else would end that wait.
-func (s *sent) ponged(patience time.Duration) error {
+// ponged removes the oldest ping, to which the answer belongs. A server that answers
+// pings must have answered everything sent more than patience ago: nothing else would end
+// that wait.
+func (s *sent) ponged(patience time.Duration) (request, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.pings == 0 {
-		return faultf("response to a ping that was not sent")
+	if len(s.pings) == 0 {
+		return request{}, faultf("response to a ping that was not sent")
 	}
-	s.pings--
+	oldest := request{operation: opPing, at: s.pings[0]}
+	s.pings = s.pings[1:]
 	if len(s.requests) > 0 {
 		if waited := time.Since(s.requests[0].at); waited > patience {
-			return faultf("pings are answered, but a request sent %v ago is not", waited.Round(time.Second))
+			return request{}, faultf("pings are answered, but a request sent %v ago is not", waited.Round(time.Second))
 		}
 	}
-	return nil
+	return oldest, nil
 }
 
 // fired handles the event of a watch.

@@ -55,6 +55,7 @@ func newSession(ctx context.Context, o Options, connect connectFunc, c *status, 
 	s.dialer.auth, s.dialer.timeout = o.Auth, o.SessionTimeout
 	s.dialer.chroot = strings.TrimSuffix(o.Chroot, "/")
 	s.dialer.heard = c.hear
+	s.dialer.took = n.took
 	s.dialer.problem = s.problem
 	s.dialer.cut = s.refused
 	s.hosts = newHosts(s.dialer.connected)

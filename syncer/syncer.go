@@ -193,6 +193,7 @@ func (s *Syncer) follow(of Group, parent string, log *slog.Logger, n counters) *
 		notes:       &s.notes,
 		status:      &s.status,
 		reads:       n.reads,
+		delays:      n.delays,
 		log:         log,
 		safety:      s.options.SafetyReread,
 		followed:    &s.followed,

@@ -42,10 +42,10 @@ func TestInstancesEnterAndLeave(t *testing.T) {
 			t.Errorf("another container got %s, %v; want %s", answer, err, want)
 		}
 		for line, want := range map[string]string{
-			`haproxyzk_zookeeper_connected{proxy="default"}`:                      "1",
-			`haproxyzk_instances{group="web",proxy="default",state="serving"}`:    "2",
-			`haproxyzk_workers{proxy="default",state="running"}`:                  fmt.Sprint(image.Workers()),
-			`haproxyzk_instances{group="api",proxy="default",state="registered"}`: "1",
+			`haproxyzk_zookeeper_connected{proxy="default"}`:              "1",
+			`haproxyzk_slots{group="web",proxy="default",state="used"}`:   "2",
+			`haproxyzk_workers{proxy="default",state="running"}`:          fmt.Sprint(image.Workers()),
+			`haproxyzk_instances_registered{group="api",proxy="default"}`: "1",
 		} {
 			if got, err := b.metric(line); err != nil || got != want {
 				t.Errorf("%s is %q, want %s: %v", line, got, want, err)
