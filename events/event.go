@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/haproxy-zk/haproxy-zk/logging"
 	"github.com/haproxy-zk/haproxy-zk/registry"
@@ -46,7 +47,15 @@ func clean(e registry.Event) registry.Event {
 }
 
 func isClean(text string) bool {
-	return len(text) <= maxText && !strings.ContainsFunc(text, func(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) })
+	if len(text) > maxText {
+		return false
+	}
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+		}
+	}
+	return true
 }
 
 // document is an event in JSON.
