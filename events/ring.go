@@ -29,7 +29,8 @@ type Ring struct {
 	wake   chan struct{} // closed by the next event; nil while nobody waits
 }
 
-// NewRing returns a ring without events, of 2 MiB at most.
+// NewRing returns a ring without events. They will take about 2 MiB at most: only long
+// texts beside the places of many events with short ones may take more.
 func NewRing() *Ring { return newRing(instanceBytes, groupBytes, otherBytes) }
 
 func newRing(instances, groups, others int) *Ring {
@@ -89,19 +90,19 @@ func (r *Ring) After(seq uint64, most int) Page {
 		return p
 	}
 	var next [len(r.queues)]int
+	rest := 0
 	for i := range r.queues {
 		next[i] = r.queues[i].after(seq)
+		rest += r.queues[i].n - next[i]
 	}
-	for len(p.Events) < most {
+	p.Events = make([]Event, 0, min(most, rest))
+	for len(p.Events) < cap(p.Events) {
 		var first *Event
 		from := 0
 		for i := range r.queues {
 			if q := &r.queues[i]; next[i] < q.n && (first == nil || q.at(next[i]).Seq < first.Seq) {
 				first, from = q.at(next[i]), i
 			}
-		}
-		if first == nil {
-			break
 		}
 		p.Events = append(p.Events, *first)
 		next[from]++
