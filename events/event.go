@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -58,33 +59,53 @@ func isClean(text string) bool {
 	return true
 }
 
-// document is an event in JSON.
-type document struct {
-	Seq      uint64             `json:"seq"`
-	Time     string             `json:"time"`
-	Kind     registry.EventKind `json:"kind"`
-	Proxy    string             `json:"proxy,omitempty"`
-	Group    string             `json:"group,omitempty"`
-	Instance string             `json:"instance,omitempty"`
-	Reason   string             `json:"reason,omitempty"`
-	Detail   string             `json:"detail,omitempty"`
-}
-
 // timeLayout is RFC 3339 with milliseconds.
 const timeLayout = "2006-01-02T15:04:05.000Z07:00"
 
 // AppendJSON appends the event as one line of JSON without its end: an object with seq,
 // time and kind and, unless empty, proxy, group, instance, reason and detail.
 func (e *Event) AppendJSON(b []byte) []byte {
-	d := document{Seq: e.Seq, Time: e.Time.Format(timeLayout), Kind: e.Kind, Proxy: e.Proxy, Group: e.Group, Reason: e.Reason, Detail: e.Detail}
+	b = strconv.AppendUint(append(b, `{"seq":`...), e.Seq, 10)
+	b = e.Time.AppendFormat(append(b, `,"time":"`...), timeLayout)
+	b = append(append(b, `","kind":"`...), e.Kind...)
+	b = append(b, '"')
+	b = appendMember(b, "proxy", e.Proxy)
+	b = appendMember(b, "group", e.Group)
 	if e.Instance.Addr.IsValid() {
-		d.Instance = e.Instance.String()
+		b = e.Instance.Addr.AppendTo(append(b, `,"instance":"`...))
+		b = append(b, '"')
 	}
-	text, err := json.Marshal(d)
-	if err != nil {
-		panic(err) // numbers and strings always have a JSON form
+	b = appendMember(b, "reason", e.Reason)
+	b = appendMember(b, "detail", e.Detail)
+	return append(b, '}')
+}
+
+// appendMember appends a member of an object unless its text is empty. Most texts are the
+// same in JSON.
+func appendMember(b []byte, name, text string) []byte {
+	if text == "" {
+		return b
 	}
-	return append(b, text...)
+	b = append(append(append(b, `,"`...), name...), `":`...)
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || strings.IndexByte(`"\<>&`, c) >= 0 {
+			quoted, err := json.Marshal(text)
+			if err != nil {
+				panic(err) // a string always has a JSON form
+			}
+			return append(b, quoted...)
+		}
+	}
+	b = append(append(b, '"'), text...)
+	return append(b, '"')
+}
+
+// document is what AppendJSON writes.
+type document struct {
+	Seq                                    uint64
+	Time                                   string
+	Kind                                   registry.EventKind
+	Proxy, Group, Instance, Reason, Detail string
 }
 
 // maxSeq leaves JavaScript, whose numbers are exact up to 2^53, room for all that may
