@@ -14,6 +14,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/exitcode"
 	"github.com/haproxy-zk/haproxy-zk/plan"
 	"github.com/haproxy-zk/haproxy-zk/query"
+	"github.com/haproxy-zk/haproxy-zk/registry"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
@@ -27,21 +28,22 @@ type ports struct{ query, control net.Listener }
 //	query     ─┼──▶ proxies   each a group of its own: haproxy, controller, syncer
 //	control   ─┤
 //	systemd   ─┤
+//	events    ─┤
 //	log       ─┘
 //
 // If any of these actors ends, the proxies end, and after them the others: until then
 // signals are handled, and the query API shows the state of the stop. The reaper runs
 // beneath all of them, since the plans need it already. In a container the daemon is the
 // child of process 1 ([RunProcessOne]).
-func (o Options) serve(ctx context.Context, reaper *supervisor.Reaper, arriving arriving, at ports, plans []*plan.Plan) error {
+func (o Options) serve(ctx context.Context, reaper *supervisor.Reaper, arriving arriving, at ports, plans []*plan.Plan, record *record) error {
 	log := o.Logger
 	stop := newStopping()
-	factory := newFactory(o, reaper, stop)
+	factory := newFactory(o, reaper, stop, record)
 	proxies := supervisor.NewProxies(log.With("component", "proxies"), factory.arrange(plans))
-	rereading := newRereading(o, reaper, func(ctx context.Context, plans []*plan.Plan) (supervisor.Changes, error) {
+	rereading := newRereading(o, reaper, record.report, func(ctx context.Context, plans []*plan.Plan) (supervisor.Changes, error) {
 		return proxies.Set(ctx, factory.arrange(plans))
 	})
-	queries := o.newQueries(factory, rereading)
+	queries := o.newQueries(factory, rereading, record)
 
 	// running is done when the proxies are to end, over when they have ended.
 	running, stopProxies := context.WithCancel(ctx)
@@ -75,6 +77,7 @@ func (o Options) serve(ctx context.Context, reaper *supervisor.Reaper, arriving 
 	g.Add(func() error {
 		defer proxiesEnded()
 		failed = ended(log, "proxies", proxies.Run(running))
+		record.report(stopEvent(failed, stop))
 		return failed
 	}, endProxies)
 	g.Add(func() error { signals.run(over); return ended(log, "signals", nil) }, endProxies)
@@ -82,6 +85,7 @@ func (o Options) serve(ctx context.Context, reaper *supervisor.Reaper, arriving 
 	g.Add(func() error { return ended(log, "query", queries.Serve(over, retryListener{at.query})) }, endProxies)
 	g.Add(func() error { return ended(log, "control", commands.Serve(over, retryListener{at.control})) }, endProxies)
 	g.Add(func() error { return ended(log, "systemd", o.Systemd.Run(over, serves, queries.Answers)) }, endProxies)
+	g.Add(func() error { record.run(over); return ended(log, "events", nil) }, endProxies)
 	if o.LogListen != "" {
 		lines, err := supervisor.ListenLogUDP(o.LogListen, o.HAProxyLogger)
 		if err != nil {
@@ -91,6 +95,7 @@ func (o Options) serve(ctx context.Context, reaper *supervisor.Reaper, arriving 
 	}
 
 	log.Info("haproxy-zk is starting", "version", o.Version, "config", o.Config, "proxies", len(plans), "http", o.HTTPAddr, "pid", os.Getpid())
+	record.report(registry.Event{Kind: registry.EventStart, Detail: fmt.Sprintf("version %s, process %d", o.Version, os.Getpid())})
 	err := g.Run()
 	if err == nil {
 		err = failed
@@ -102,14 +107,29 @@ func (o Options) serve(ctx context.Context, reaper *supervisor.Reaper, arriving 
 }
 
 // newQueries returns the server of the HTTP port.
-func (o Options) newQueries(f *factory, r *rereading) *query.Server {
+func (o Options) newQueries(f *factory, r *rereading, record *record) *query.Server {
 	return query.New(query.Options{
 		Proxies:       f.directory.proxies,
 		Configuration: r.problem,
 		Metrics:       metricsHandler(o.Metrics),
+		Events:        record.ring,
 		Connections:   queryConnections(o.Logger),
 		Logger:        o.Logger.With("component", "query"),
 	})
+}
+
+// stopEvent returns the event of the end of all proxies.
+func stopEvent(failed error, stop *stopping) registry.Event {
+	e := registry.Event{Kind: registry.EventStop, Reason: "requested"}
+	select {
+	case <-stop.detached:
+		e.Detail = "HAProxy keeps serving"
+	default:
+	}
+	if failed != nil {
+		e.Reason, e.Detail = "failed", failed.Error()
+	}
+	return e
 }
 
 // newCommands returns the server of the control socket. detach stops the daemon and leaves

@@ -39,7 +39,9 @@ func Run(ctx context.Context, o Options) error {
 
 	var plans []*plan.Plan
 	var listener net.Listener
+	record := newRecord(o)
 	sig, err := arriving.unlessStopped(ctx, func(ctx context.Context) (err error) {
+		defer record.loaded()
 		if plans, err = o.firstPlans(ctx, reaper); err != nil {
 			return err
 		}
@@ -70,7 +72,7 @@ func Run(ctx context.Context, o Options) error {
 		defer removePIDFile()
 	}
 
-	return o.serve(ctx, reaper, arriving, ports{listener, controlListener}, plans)
+	return o.serve(ctx, reaper, arriving, ports{listener, controlListener}, plans, record)
 }
 
 // listenHTTP listens on HTTP_ADDR, which may contain a host name.

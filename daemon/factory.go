@@ -37,6 +37,7 @@ type factory struct {
 	reaper     *supervisor.Reaper
 	directory  *directory
 	stopping   *stopping
+	record     *record
 	supervisor *supervisor.Metrics
 	hactl      *hactl.Metrics
 	syncer     *syncer.Metrics
@@ -49,13 +50,14 @@ type factory struct {
 	kept map[string]*proxy
 }
 
-func newFactory(o Options, reaper *supervisor.Reaper, stopping *stopping) *factory {
+func newFactory(o Options, reaper *supervisor.Reaper, stopping *stopping, record *record) *factory {
 	return &factory{
 		opts:       o,
 		log:        o.Logger,
 		reaper:     reaper,
 		directory:  &directory{},
 		stopping:   stopping,
+		record:     record,
 		supervisor: supervisor.NewMetrics(o.Metrics),
 		hactl:      hactl.NewMetrics(o.Metrics),
 		syncer:     syncer.NewMetrics(o.Metrics),
@@ -153,6 +155,7 @@ func (r *factory) haproxy(pl *plan.Plan, log *slog.Logger) *supervisor.HAProxy {
 		Reaper:         r.reaper,
 		Prober:         haproxy.Prober{Sockets: pl.SocketFiles, Timeout: socketTimeout},
 		Said:           (&haproxyMessages{log: log.With("component", "supervisor")}).said,
+		Report:         r.record.of(pl.Name),
 		Logger:         log.With("component", "supervisor"),
 		Metrics:        r.supervisor,
 	})
@@ -172,6 +175,7 @@ func (r *factory) controller(pl *plan.Plan, haproxy hactl.Reloader, log *slog.Lo
 		Resync:    resyncEvery,
 		Heartbeat: heartbeatEvery,
 		Timeout:   socketTimeout,
+		Report:    r.record.of(pl.Name),
 		Logger:    log.With("component", "hactl"),
 		Metrics:   r.hactl,
 	})

@@ -38,7 +38,7 @@ func planOf(t *testing.T, change func(*config.Proxy)) *plan.Plan {
 }
 
 func TestUnchangedProxiesAreKept(t *testing.T) {
-	r := newFactory(Options{RunDir: t.TempDir(), Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()}, nil, newStopping())
+	r := newFactory(Options{RunDir: t.TempDir(), Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry()}, nil, newStopping(), nil)
 	named := func(name string, change func(*config.Proxy)) *plan.Plan {
 		pl := planOf(t, change)
 		pl.Name = name

@@ -77,6 +77,7 @@ func (r *factory) follow(pl *plan.Plan, sink syncer.Sink, log *slog.Logger, befo
 		CreatePaths:    pl.CreatePaths,
 		Admit:          admit,
 		Sink:           f.keeper,
+		Report:         r.record.of(pl.Name),
 		Logger:         log.With("component", "syncer"),
 		Metrics:        r.syncer,
 	})

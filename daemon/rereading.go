@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/plan"
+	"github.com/haproxy-zk/haproxy-zk/registry"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
@@ -18,6 +19,8 @@ type rereading struct {
 	opts   Options
 	log    *slog.Logger
 	reaper *supervisor.Reaper
+	// report receives the results of readings.
+	report func(registry.Event)
 	// take applies the plans.
 	take   func(context.Context, []*plan.Plan) (supervisor.Changes, error)
 	wanted chan struct{}
@@ -36,9 +39,9 @@ type outcome struct {
 	err     error
 }
 
-func newRereading(o Options, reaper *supervisor.Reaper, take func(context.Context, []*plan.Plan) (supervisor.Changes, error)) *rereading {
+func newRereading(o Options, reaper *supervisor.Reaper, report func(registry.Event), take func(context.Context, []*plan.Plan) (supervisor.Changes, error)) *rereading {
 	return &rereading{
-		opts: o, log: o.Logger.With("component", "configuration"), reaper: reaper, take: take, metrics: newRereadingMetrics(o.Metrics),
+		opts: o, log: o.Logger.With("component", "configuration"), reaper: reaper, report: report, take: take, metrics: newRereadingMetrics(o.Metrics),
 		wanted: make(chan struct{}, 1), asked: make(chan chan<- outcome), over: make(chan struct{}),
 	}
 }
@@ -126,12 +129,14 @@ func (r *rereading) reread(ctx context.Context) outcome {
 			r.log.Error("invalid configuration", "problem", problem)
 		}
 		r.log.Error("configuration rejected, nothing has changed", "config", r.opts.Config)
+		r.report(registry.Event{Kind: registry.EventConfigurationRejected, Detail: failed.Error()})
 		r.failed.Store(failed)
 		r.metrics.failed()
 		return outcome{err: failed}
 	}
 	r.log.Info("configuration reloaded", "config", r.opts.Config,
 		"added", done.Added, "removed", done.Removed, "changed", done.Changed, "unchanged", done.Unchanged)
+	r.report(registry.Event{Kind: registry.EventConfigurationAccepted, Detail: summarize(done)})
 	r.failed.Store(nil)
 	r.metrics.succeeded()
 	return outcome{changes: done}

@@ -21,6 +21,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/control"
 	"github.com/haproxy-zk/haproxy-zk/exitcode"
 	"github.com/haproxy-zk/haproxy-zk/plan"
+	"github.com/haproxy-zk/haproxy-zk/registry"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
@@ -54,6 +55,7 @@ type rereads struct {
 	file, haproxy string
 	registry      *prometheus.Registry
 	taken         []string
+	reported      []registry.Event
 }
 
 func newRereads(t *testing.T) *rereads {
@@ -72,7 +74,7 @@ func newRereads(t *testing.T) *rereads {
 	r.rereading = newRereading(Options{
 		Config: r.file, RunDir: dir, Configuration: r.read, Plans: check.Plans, Accept: check.Accept,
 		Logger: log, Metrics: r.registry,
-	}, reaper, func(_ context.Context, plans []*plan.Plan) (supervisor.Changes, error) {
+	}, reaper, func(e registry.Event) { r.reported = append(r.reported, e) }, func(_ context.Context, plans []*plan.Plan) (supervisor.Changes, error) {
 		for _, pl := range plans {
 			r.taken = append(r.taken, pl.Name)
 		}
@@ -154,6 +156,16 @@ func TestRereading(t *testing.T) {
 	const reads = "haproxyzk_configuration_reads_total"
 	if ok, failed := r.metric(reads, "ok"), r.metric(reads, "error"); ok != 2 || failed != 5 {
 		t.Errorf("counted %v ok and %v errors", ok, failed)
+	}
+	var kinds []registry.EventKind
+	for _, e := range r.reported {
+		if kinds = append(kinds, e.Kind); e.Detail == "" {
+			t.Errorf("an event without particulars: %v", e)
+		}
+	}
+	const accepted, rejected = registry.EventConfigurationAccepted, registry.EventConfigurationRejected
+	if !slices.Equal(kinds, []registry.EventKind{accepted, rejected, rejected, rejected, rejected, rejected, accepted}) {
+		t.Errorf("events %v", kinds)
 	}
 	r.take = func(context.Context, []*plan.Plan) (supervisor.Changes, error) {
 		return supervisor.Changes{}, supervisor.ErrEnded

@@ -36,6 +36,10 @@ type changeLog struct {
 	opts   *Options
 	ends   time.Time // end of the current period
 	logged int
+	// starting is true until the first changes after a start beside no HAProxy that had
+	// instances were reported; started counts them.
+	starting bool
+	started  int
 	// Changes not logged individually.
 	entered, drained, removed int
 }
@@ -63,6 +67,7 @@ func (l *changeLog) log(groups []*group) {
 			g.heard = time.Time{}
 		}
 	}
+	l.reportStart()
 }
 
 // loggedOf is the version of a group whose changes have been logged.
@@ -135,8 +140,9 @@ func (g *group) reason(i registry.Instance, before, now served) string {
 	return "in another group"
 }
 
-// one logs one change, or counts it if too many were logged.
+// one reports one change and logs it, or counts it if too many were logged.
 func (l *changeLog) one(g *group, ch change, now time.Time) {
+	l.report(g, ch)
 	if !now.Before(l.ends) {
 		l.sum()
 		l.ends, l.logged = now.Add(changesWithin), 0
@@ -189,18 +195,21 @@ func (l *changeLog) sum() {
 	}
 }
 
-// servedBefore records the instances of a previous HAProxy's worker as logged.
-func (d *desired) servedBefore(states []haproxy.ServersState) {
+// servedBefore records the instances of a previous HAProxy's worker as logged. It
+// reports whether there are any.
+func (d *desired) servedBefore(states []haproxy.ServersState) (found bool) {
 	i := slices.IndexFunc(states, func(s haproxy.ServersState) bool { return s != nil })
 	if i < 0 {
-		return
+		return false
 	}
 	for _, g := range d.groups {
 		servers := states[i][g.backend.Name]
 		for slot := range len(servers) {
 			if has := servers[g.backend.Servers.Name(slot)]; has.Addr.IsValid() && has.Admin != haproxy.Maint {
 				g.served[has.Addr] = served{slot: slot, admin: has.Admin}
+				found = true
 			}
 		}
 	}
+	return found
 }

@@ -30,6 +30,9 @@ func New(o Options) *Controller {
 	if o.clock == nil {
 		o.clock = time.Now
 	}
+	if o.Report == nil {
+		o.Report = func(registry.Event) {}
+	}
 	c := &Controller{opts: o, in: newInbox(o.clock), reloads: newSchedule()}
 	c.desired, c.fleet = newDesired(&c.opts), newFleet(&c.opts)
 	c.status.Store(&status{problem: "the instances have not been read yet"})
@@ -82,7 +85,7 @@ func (c *Controller) Run(ctx context.Context, started func()) error {
 		return nil
 	}
 	states := c.takeOver(ctx)
-	c.desired.servedBefore(states)
+	c.fleet.changed.starting = !c.desired.servedBefore(states)
 	emptied := c.desired.deferEmptied()
 	if c.desired.retain() {
 		c.protect(ctx)
@@ -99,7 +102,7 @@ func (c *Controller) Run(ctx context.Context, started func()) error {
 	c.desired.measure()
 	started()
 	for g, list := range emptied {
-		g.see(list, c.opts.clock())
+		c.desired.see(g, list)
 	}
 	if c.in.requests.waiting() || len(emptied) > 0 {
 		c.in.nudge()

@@ -99,7 +99,7 @@ func (d *desired) read(mail mail) (added int) {
 	for _, g := range d.groups {
 		// Lists of a deleted group were read before it was deleted.
 		if seen, changed := mail.groups[g.backend.Name]; changed && g.listed {
-			g.see(seen, d.opts.clock())
+			d.see(g, seen)
 			if g.heard.IsZero() {
 				g.heard = mail.since
 			}

@@ -44,7 +44,7 @@ func (d *desired) setDiscovered(names []string) (added int) {
 		}
 		g.listed = listed
 		if !g.listed {
-			g.see(registry.Group{Name: g.backend.Name}, d.opts.clock())
+			d.see(g, registry.Group{Name: g.backend.Name})
 		}
 	}
 	for _, name := range names {

@@ -138,6 +138,7 @@ func (f *fleet) applyOverride(w *worker, o operatorOverride) {
 	o.group.touched = true
 	o.group.table.Override(o.slot, o.server)
 	w.put(o.group, o.slot, o.server)
+	f.reportOverride(o.group, o.slot)
 	f.opts.Logger.Info("server state was changed outside haproxy-zk, applying it to all workers", "by", o.group.table.Slots[o.slot].ChangedBy(), "pid", w.pid, "server", o.group.server(o.slot), "state", o.server.Admin, "weight", o.server.Weight.String())
 }
 
@@ -157,6 +158,7 @@ func (f *fleet) noteHealth(groups []*group, errs []error) {
 				}
 			}
 			if known {
+				f.reportHealth(g, s, down)
 				g.table.SetHealth(s, down)
 			}
 		}

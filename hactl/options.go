@@ -50,6 +50,9 @@ type Options struct {
 	Heartbeat time.Duration
 	// Timeout bounds one request to a stats socket.
 	Timeout time.Duration
+	// Report receives what changes, without the name of the proxy. It must not block; nil
+	// discards the events.
+	Report  func(registry.Event)
 	Logger  *slog.Logger
 	Metrics *Metrics
 

@@ -115,6 +115,8 @@ func (d *desired) logOutages() {
 		if is == a.logged {
 			continue
 		}
+		after := now.Sub(a.since).Round(time.Millisecond)
+		d.reportOutage(g, is, after)
 		log := d.opts.Logger.With("group", g.backend.Name)
 		switch is {
 		case nobodyRegistered:
@@ -122,7 +124,7 @@ func (d *desired) logOutages() {
 		case nobodyUp:
 			log.Error("no instance of the group is up, its requests fail", "registered", len(g.registered()))
 		default:
-			log.Info("group serves again", "up", a.up, "after", now.Sub(a.since).Round(time.Millisecond))
+			log.Info("group serves again", "up", a.up, "after", after)
 		}
 		if a.logged == "" {
 			a.since = now

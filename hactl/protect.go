@@ -2,10 +2,12 @@ package hactl
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/hactl/membership"
+	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 // holdEvery is how often the health of held instances is read.
@@ -76,18 +78,25 @@ func (d *desired) members() iter.Seq[*membership.Group] {
 	}
 }
 
-// logDecision logs which instances start and stop being held, and whose return is
+// logDecision logs and reports which instances start and stop being held, and whose return is
 // delayed.
 func (d *desired) logDecision(g *group, made membership.Decision) {
 	switch {
 	case made.Began && !g.holdLogged:
 		g.holdLogged = true
+		e := g.event(registry.EventHeld, registry.Instance{}, "too many deregistered at once")
+		e.Detail = fmt.Sprintf("%d held, %d registered", g.members.HeldCount(), len(g.registered()))
+		d.opts.Report(e)
 		d.opts.Logger.Warn("too many instances deregistered at once, holding those that are healthy", "group", g.backend.Name, "held", g.members.HeldCount(), "registered", len(g.members.Registered().Instances))
 	case made.Over != "" && g.holdLogged:
 		g.holdLogged = false
+		d.opts.Report(g.event(registry.EventReleased, registry.Instance{}, made.Over))
 		d.opts.Logger.Warn("deregistered instances are no longer held", "group", g.backend.Name, "reason", made.Over)
 	}
 	for _, delay := range made.Damped {
+		e := g.event(registry.EventDamped, delay.Instance, "flapping")
+		e.Detail = "until " + delay.Until.UTC().Format(time.RFC3339)
+		d.opts.Report(e)
 		d.opts.Logger.Warn("instance is flapping, delaying its return", "group", g.backend.Name, "instance", delay.Instance.String(), "until", delay.Until)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 // replaceDead requests the replacement of a dead worker.
@@ -83,6 +85,7 @@ func (c *Controller) replaceGeneration(ctx context.Context, cause Cause) error {
 		c.failed(ctx, cause, runs, err)
 		return err
 	}
+	c.opts.Report(registry.Event{Kind: registry.EventReload, Reason: string(cause), Detail: fmt.Sprintf("workers %v", pids)})
 	c.succeeded(ctx, cause, died)
 	return nil
 }
@@ -100,6 +103,9 @@ func (c *Controller) failed(ctx context.Context, cause Cause, runs bool, err err
 		c.reloads.failure = text // no reason to route requests elsewhere
 	} else {
 		c.setProblem(text)
+	}
+	if first {
+		c.opts.Report(registry.Event{Kind: registry.EventReloadFailed, Reason: string(cause), Detail: err.Error()})
 	}
 	c.logFailed(cause, wait, first, err)
 }

@@ -82,7 +82,9 @@ func (c *Controller) takeRequests() (released bool) {
 	for _, g := range c.desired.groups {
 		if slices.Contains(let, g.backend.Name) && g.holdLogged {
 			g.members.Release()
-			c.opts.Logger.Warn("deregistered instances are no longer held", "group", g.backend.Name, "reason", "an operator releases them")
+			const reason = "an operator releases them"
+			c.opts.Report(g.event(registry.EventReleased, registry.Instance{}, reason))
+			c.opts.Logger.Warn("deregistered instances are no longer held", "group", g.backend.Name, "reason", reason)
 			g.holdLogged, released = false, true
 		}
 	}

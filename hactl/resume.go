@@ -2,12 +2,14 @@ package hactl
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/hactl/slots"
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
+	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 // resume keeps an HAProxy that is already running: its servers keep their slots, and
@@ -51,6 +53,7 @@ func (c *Controller) resume(ctx context.Context, states []haproxy.ServersState) 
 	c.desired.remember()
 	c.publish()
 	c.fleet.awaitRest(c.desired.groups)
+	c.opts.Report(registry.Event{Kind: registry.EventReload, Reason: string(CauseStart), Detail: fmt.Sprintf("adopted the running workers %v", pids)})
 	c.succeeded(ctx, CauseStart, died)
 	return true
 }

@@ -43,6 +43,9 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 		case names[0] == "metrics" && s.metrics != nil:
 			s.scrapes.handle(s.metrics, w, r)
 			return
+		case names[0] == "events" && s.events != nil:
+			s.answerEvents(w, r)
+			return
 		}
 	}
 	s.answerDocument(w, names)

@@ -42,3 +42,18 @@ func BenchmarkQuery(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkEvents measures an answer with all events of a full ring.
+func BenchmarkEvents(b *testing.B) {
+	s, ring := eventServer()
+	for n := range 20_000 {
+		ring.Append(entered("ngboss", "web-ngboss", n%250))
+	}
+	r := httptest.NewRequest(http.MethodGet, "/events", nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		w := discardedResponse{header: make(http.Header)}
+		s.route(&w, r)
+		b.SetBytes(int64(w.written))
+	}
+}

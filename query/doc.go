@@ -8,6 +8,7 @@
 //	GET /healthz           the process
 //	GET /readyz            every proxy: workers, groups not read yet, ZooKeeper
 //	GET /metrics           [Options.Metrics]
+//	GET /events            what changed: up to now, or as a stream of server-sent events
 //
 // Documents are bytes prepared once per [registry.Snapshot]; a request checks that the
 // snapshots are still current and copies the bytes.

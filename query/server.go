@@ -46,6 +46,8 @@ type Options struct {
 	Configuration func() (problem string, since time.Time)
 	// Metrics answers GET and HEAD of /metrics; nil makes that a 404.
 	Metrics http.Handler
+	// Events answers GET and HEAD of /events; nil makes that a 404.
+	Events Events
 	// Connections limits the number of clients; 0, or more than 1024, is 1024.
 	Connections int
 	// Logger logs, at debug, events of connections, and also queries cut short and clients
@@ -59,6 +61,8 @@ type Server struct {
 	configuration func() (problem string, since time.Time)
 	metrics       http.Handler
 	scrapes       *scrapes
+	events        Events
+	streams       *streams
 	connections   int
 	logger        *slog.Logger
 	stopping      atomic.Bool
@@ -66,14 +70,17 @@ type Server struct {
 
 // New returns a Server that does not listen yet.
 func New(o Options) *Server {
-	return &Server{
+	s := &Server{
 		documents:     documents{proxies: o.Proxies},
 		configuration: o.Configuration,
 		metrics:       o.Metrics,
 		scrapes:       newScrapes(),
+		events:        o.Events,
 		connections:   min(cmp.Or(o.Connections, maxConnections), maxConnections),
 		logger:        o.Logger,
 	}
+	s.streams = newStreams(s.connections)
+	return s
 }
 
 // Serve answers on l until ctx is done, then lets running requests finish for at most two
@@ -92,6 +99,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		MaxHeaderBytes:               16 << 10,
 		ErrorLog:                     slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
+	server.RegisterOnShutdown(s.streams.end)
+	defer s.streams.end()
 	cut, err := httpserver.Serve(ctx, server, limitedListener{&acceptLogger{Listener: l, logger: s.logger}, connected})
 	if err != nil {
 		return fmt.Errorf("serve queries: %w", err)

@@ -67,7 +67,10 @@ type Options struct {
 	HandoverSocket string
 	// Said is called with the output of each start of HAProxy, which is mostly empty.
 	// Calls do not overlap; it may be nil.
-	Said    func(text string)
+	Said func(text string)
+	// Report receives the exits of HAProxy's processes, without the name of the proxy. It
+	// must not block; nil discards them.
+	Report  func(registry.Event)
 	Reaper  *Reaper
 	Prober  Prober
 	Logger  *slog.Logger
@@ -142,6 +145,9 @@ func New(o Options) *HAProxy {
 		stopWatching:       make(chan struct{}),
 		newLimits:          make(chan struct{}, 1),
 		openForeignProcess: openForeignProcess,
+	}
+	if h.Report == nil {
+		h.Report = func(registry.Event) {}
 	}
 	h.listeners = newListeners(h.countListeners)
 	return h
@@ -276,6 +282,7 @@ func (h *HAProxy) exited(e exit) {
 		reason = "died" // it was not asked to end
 	}
 	h.Metrics.exits.WithLabelValues(h.Proxy, reason).Inc()
+	h.Report(registry.Event{Kind: registry.EventWorkerExit, Reason: reason, Detail: fmt.Sprintf("process %d: %s", e.worker.pid, e.worker.exitStatus())})
 	log := h.Logger.With("pid", e.worker.pid, "status", e.worker.exitStatus())
 	switch {
 	case serving:

@@ -34,6 +34,7 @@ func (s *session) logLinks() {
 		}
 		quiet = false
 		s.log.Info("connected to ZooKeeper", "server", l.server, "session", fmt.Sprintf("%#x", l.session))
+		s.absence.over(l.server)
 		since := time.Now()
 		select {
 		case <-l.down:
@@ -42,6 +43,7 @@ func (s *session) logLinks() {
 		}
 		brief, reason = time.Since(since) < stable, l.reason
 		s.log.Warn("disconnected from ZooKeeper, keeping all instances", "server", l.server, "reason", reason)
+		s.absence.begin(reason)
 		remind.Reset(reminder)
 	}
 }
@@ -55,7 +57,9 @@ func (s *session) awaitLink(remind *time.Timer, reason string) *link {
 		case <-l.up:
 			return l
 		case <-remind.C:
-			s.log.Warn("cannot reach ZooKeeper, keeping all instances", "problem", cmp.Or(s.status.get().Problem, reason))
+			problem := cmp.Or(s.status.get().Problem, reason)
+			s.log.Warn("cannot reach ZooKeeper, keeping all instances", "problem", problem)
+			s.absence.begin(problem)
 			remind.Reset(reminder)
 		case <-s.stale:
 			s.log.Warn("session rejected by ZooKeeper, starting a new one", "problem", s.status.get().Problem)

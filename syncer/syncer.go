@@ -80,6 +80,9 @@ type Options struct {
 	Sink    Sink
 	Metrics *Metrics
 	Logger  *slog.Logger
+	// Report receives when ZooKeeper is lost and back, without the name of the proxy. It must
+	// not block; nil discards the events.
+	Report func(registry.Event)
 }
 
 // Syncer follows the groups of one proxy. Create it with [New].
@@ -102,6 +105,9 @@ func New(o Options) *Syncer {
 	if o.SafetyReread <= 0 {
 		o.SafetyReread = defaultSafetyReread
 	}
+	if o.Report == nil {
+		o.Report = func(registry.Event) {}
+	}
 	s := &Syncer{options: o, connect: (&net.Dialer{}).DialContext, inspector: newInspector()}
 	s.status.lost("connecting")
 	s.status.remedy = "set zk.auth to a user with read permission, or grant read to world:anyone"
@@ -120,8 +126,10 @@ func (s *Syncer) Run(ctx context.Context) error {
 	defer s.status.lost("stopped")
 
 	followers := s.followers(counters)
+	absence := &absence{report: s.options.Report}
 	for ctx.Err() == nil {
 		session := newSession(ctx, s.options, s.connect, &s.status, counters)
+		session.absence = absence
 		if err := session.run(followers); err != nil {
 			return err
 		}

@@ -58,8 +58,8 @@ Process settings (flags take precedence over variables):
   HTTP_ADDR    address of the query API, /metrics, /healthz and /readyz (default :21000)
   RUN_DIR      directory of sockets, pid files and rendered configurations
                (default /run/haproxy-zk)
-  STATE_DIR    directory of the registration cache, for a start without ZooKeeper
-               (default /var/lib/haproxy-zk)
+  STATE_DIR    directory of the events and the registration cache, for a start without
+               ZooKeeper (default /var/lib/haproxy-zk)
   START_WAIT   how long HAProxy's start waits for ZooKeeper (default 5s)
   LOG_LEVEL    debug, info, warn or error (default info)
   LOG_FORMAT   text or json (default text on a terminal, else json)

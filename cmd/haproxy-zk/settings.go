@@ -47,7 +47,7 @@ func (s *settings) flags(cmd *cobra.Command) {
 	f.String("config", "", "configuration file (CONFIG; default "+defaultConfig+")")
 	f.String("http-addr", "", "address of the query API and metrics (HTTP_ADDR; default :21000)")
 	f.String("run-dir", "", "directory of sockets, pid files and rendered configurations (RUN_DIR; default /run/haproxy-zk)")
-	f.String("state-dir", "", "directory of the registration cache (STATE_DIR; default /var/lib/haproxy-zk)")
+	f.String("state-dir", "", "directory of the registration cache and the events (STATE_DIR; default /var/lib/haproxy-zk)")
 	f.Duration("start-wait", 0, "how long HAProxy's start waits for ZooKeeper (START_WAIT; default 5s)")
 	f.String("log-level", "", "debug, info, warn or error (LOG_LEVEL; default info)")
 	f.String("log-format", "", "text or json (LOG_FORMAT; default text on a terminal, else json)")

@@ -34,28 +34,7 @@ func (p Places) Register(before, now []registry.Instance) {
 	if p == nil {
 		return
 	}
-	for len(before) > 0 || len(now) > 0 {
-		switch order := compareFirst(before, now); {
-		case order < 0:
-			p.add(before[0].Addr, Place{Registered: -1})
-			before = before[1:]
-		case order > 0:
-			p.add(now[0].Addr, Place{Registered: 1})
-			now = now[1:]
-		default:
-			before, now = before[1:], now[1:]
-		}
-	}
-}
-
-// compareFirst compares the first instances of two sorted lists, at most one of which
-// is empty.
-func compareFirst(a, b []registry.Instance) int {
-	switch {
-	case len(a) == 0:
-		return 1
-	case len(b) == 0:
-		return -1
-	}
-	return a[0].Addr.Compare(b[0].Addr)
+	registry.Changes(before, now,
+		func(i registry.Instance) { p.add(i.Addr, Place{Registered: -1}) },
+		func(i registry.Instance) { p.add(i.Addr, Place{Registered: 1}) })
 }
