@@ -9,12 +9,12 @@ import (
 	"os"
 
 	oklog "github.com/oklog/run"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/haproxy-zk/haproxy-zk/control"
 	"github.com/haproxy-zk/haproxy-zk/exitcode"
 	"github.com/haproxy-zk/haproxy-zk/plan"
 	"github.com/haproxy-zk/haproxy-zk/query"
+	"github.com/haproxy-zk/haproxy-zk/stats"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
@@ -105,7 +105,7 @@ func (o Options) newQueries(f *factory, r *rereading) *query.Server {
 	return query.New(query.Options{
 		Proxies:       f.directory.proxies,
 		Configuration: r.problem,
-		Metrics:       promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{Registry: o.Metrics}),
+		Metrics:       stats.NewPage(o.Metrics, f.directory.collectors),
 		Connections:   queryConnections(o.Logger),
 		Logger:        o.Logger.With("component", "query"),
 	})

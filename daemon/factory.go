@@ -12,6 +12,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
 	"github.com/haproxy-zk/haproxy-zk/plan"
 	"github.com/haproxy-zk/haproxy-zk/state"
+	"github.com/haproxy-zk/haproxy-zk/stats"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 	"github.com/haproxy-zk/haproxy-zk/syncer"
 )
@@ -41,6 +42,7 @@ type factory struct {
 	hactl      *hactl.Metrics
 	syncer     *syncer.Metrics
 	state      *state.Metrics
+	stats      *stats.Metrics
 
 	// listeners are the addresses of all proxies and our own.
 	listeners *syncer.Listeners
@@ -60,6 +62,7 @@ func newFactory(o Options, reaper *supervisor.Reaper, stopping *stopping) *facto
 		hactl:      hactl.NewMetrics(o.Metrics),
 		syncer:     syncer.NewMetrics(o.Metrics),
 		state:      state.NewMetrics(o.Metrics),
+		stats:      stats.NewMetrics(o.Metrics),
 		listeners:  syncer.NewListeners(),
 	}
 }
@@ -122,8 +125,12 @@ func listenersOf(httpAddr string, plans []*plan.Plan) []netip.AddrPort {
 	return plan.Addresses(all)
 }
 
-// haproxy and controller are created once per proxy, a syncer once per plan.
-func (r *factory) haproxy(pl *plan.Plan, log *slog.Logger) *supervisor.HAProxy {
+// collector, haproxy and controller are created once per proxy, a syncer once per plan.
+func (r *factory) collector(proxy string, log *slog.Logger) *stats.Collector {
+	return stats.New(stats.Options{Proxy: proxy, Timeout: socketTimeout, Logger: log.With("component", "stats"), Metrics: r.stats})
+}
+
+func (r *factory) haproxy(pl *plan.Plan, figures *stats.Collector, log *slog.Logger) *supervisor.HAProxy {
 	handover := haproxy.Handover{Sockets: pl.SocketFiles, Timeout: handoverTimeout, Most: keptListeners()}
 	return supervisor.New(supervisor.Options{
 		Proxy:         pl.Name,
@@ -149,13 +156,14 @@ func (r *factory) haproxy(pl *plan.Plan, log *slog.Logger) *supervisor.HAProxy {
 		HandoverSocket: filepath.Join(r.opts.RunDir, pl.Name+handoverSuffix),
 		Reaper:         r.reaper,
 		Prober:         haproxy.Prober{Sockets: pl.SocketFiles, Timeout: socketTimeout},
+		Releasing:      figures.ReadLast,
 		Said:           (&haproxyMessages{log: log.With("component", "supervisor")}).said,
 		Logger:         log.With("component", "supervisor"),
 		Metrics:        r.supervisor,
 	})
 }
 
-func (r *factory) controller(pl *plan.Plan, haproxy hactl.Reloader, log *slog.Logger) *hactl.Controller {
+func (r *factory) controller(pl *plan.Plan, haproxy hactl.Reloader, figures *stats.Collector, log *slog.Logger) *hactl.Controller {
 	l := pl.Layout(r.reaper)
 	return hactl.New(hactl.Options{
 		Proxy:     pl.Name,
@@ -171,5 +179,6 @@ func (r *factory) controller(pl *plan.Plan, haproxy hactl.Reloader, log *slog.Lo
 		Timeout:   socketTimeout,
 		Logger:    log.With("component", "hactl"),
 		Metrics:   r.hactl,
+		Settle:    figures.Settle,
 	})
 }

@@ -59,8 +59,11 @@ func (p *proxy) run(ctx context.Context, started func()) error {
 	if err := lines.listen(pl.LogSocket, pl.WorkerUID()); err != nil {
 		return err
 	}
-	haproxy := p.haproxy(pl, log)
-	controller := p.controller(pl, haproxy, log)
+	collector := p.collector(pl.Name, log)
+	haproxy := p.haproxy(pl, collector, log)
+	controller := p.controller(pl, haproxy, collector, log)
+	collector.Follow(controller)
+	defer p.stats.Forget(pl.Name)
 
 	// The cause distinguishes a failure of this proxy from a stop.
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -72,7 +75,7 @@ func (p *proxy) run(ctx context.Context, started func()) error {
 	now := p.follow(pl, controller, log, nil)
 	now.useCache(p.opts.StartWait)
 	now.keep()
-	p.entry.put(controller, haproxy, now)
+	p.entry.put(&live{controller, haproxy, now, collector})
 	g.Add(func() error {
 		return p.followPlan(ctx, now, haproxy, controller, log, func(pl *plan.Plan) {
 			haproxy.SetLimits(pl.StopGrace, pl.HardStopAfter, pl.ListenerHold)
@@ -102,7 +105,7 @@ func (p *proxy) followPlan(ctx context.Context, now *following, haproxy *supervi
 		}
 		now, next, in = next, nil, nil
 		now.keep()
-		p.entry.put(controller, haproxy, now)
+		p.entry.follow(now)
 	}
 	for {
 		select {
