@@ -130,6 +130,10 @@ func newStatsParser(header string) (*statsParser, error) {
 func (p *statsParser) parse(line string) (Stats, error) {
 	var s Stats
 	for i, what := range p.columns {
+		if what < 0 && line != "" && line[0] == ',' {
+			line = line[1:] // most columns are empty
+			continue
+		}
 		field, rest, err := nextField(line)
 		if err != nil {
 			return s, err

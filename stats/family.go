@@ -19,22 +19,22 @@ type family struct {
 type series struct {
 	// label is one more label, with a comma before it; empty if there is none.
 	label  string
-	append func(text []byte, f Figures, of Instance) []byte
+	append func(text []byte, of *Instance) []byte
 }
 
 // gauge returns a family that instances which have left do not have.
-func gauge(name, help string, value func(Figures, Instance) uint64) family {
-	return family{name: name, help: help, series: []series{{append: func(text []byte, f Figures, of Instance) []byte {
+func gauge(name, help string, value func(*Instance) uint64) family {
+	return family{name: name, help: help, series: []series{{append: func(text []byte, of *Instance) []byte {
 		if of.Gone {
 			return nil
 		}
-		return strconv.AppendUint(text, value(f, of), 10)
+		return strconv.AppendUint(text, value(of), 10)
 	}}}}
 }
 
 func counter(name, help string, which haproxy.Counter) family {
-	return family{name: name, help: help, counter: true, series: []series{{append: func(text []byte, f Figures, _ Instance) []byte {
-		return strconv.AppendUint(text, f.Counters[which], 10)
+	return family{name: name, help: help, counter: true, series: []series{{append: func(text []byte, of *Instance) []byte {
+		return strconv.AppendUint(text, of.Counters[which], 10)
 	}}}}
 }
 
@@ -43,11 +43,11 @@ func responses(name, help string) family {
 	all := family{name: name, help: help, counter: true}
 	for i, code := range []string{"1xx", "2xx", "3xx", "4xx", "5xx", "other"} {
 		which := haproxy.Responses1xx + haproxy.Counter(i)
-		all.series = append(all.series, series{`,code="` + code + `"`, func(text []byte, f Figures, _ Instance) []byte {
-			if !f.HTTP {
+		all.series = append(all.series, series{`,code="` + code + `"`, func(text []byte, of *Instance) []byte {
+			if !of.HTTP {
 				return nil
 			}
-			return strconv.AppendUint(text, f.Counters[which], 10)
+			return strconv.AppendUint(text, of.Counters[which], 10)
 		}})
 	}
 	return all
@@ -55,21 +55,21 @@ func responses(name, help string) family {
 
 // responseTime returns a gauge of the response time, which only HTTP has.
 func responseTime(name, help string) family {
-	return family{name: name, help: help, series: []series{{append: func(text []byte, f Figures, of Instance) []byte {
-		if of.Gone || !f.HTTP {
+	return family{name: name, help: help, series: []series{{append: func(text []byte, of *Instance) []byte {
+		if of.Gone || !of.HTTP {
 			return nil
 		}
-		return strconv.AppendFloat(text, f.ResponseTime.Seconds(), 'f', -1, 64)
+		return strconv.AppendFloat(text, of.ResponseTime.Seconds(), 'f', -1, 64)
 	}}}}
 }
 
-func sessions(f Figures, _ Instance) uint64 { return f.Sessions }
-func queued(f Figures, _ Instance) uint64   { return f.Queued }
-func limit(f Figures, _ Instance) uint64    { return f.Limit }
-func weight(_ Figures, i Instance) uint64   { return i.Weight }
+func sessions(of *Instance) uint64 { return of.Sessions }
+func queued(of *Instance) uint64   { return of.Queued }
+func limit(of *Instance) uint64    { return of.Limit }
+func weight(of *Instance) uint64   { return of.Weight }
 
-func up(_ Figures, i Instance) uint64 {
-	if i.Up {
+func up(of *Instance) uint64 {
+	if of.Up {
 		return 1
 	}
 	return 0

@@ -15,13 +15,14 @@ func writeText(w io.Writer, readings []*Reading, openMetrics bool) error {
 	for _, r := range readings {
 		proxy := `{proxy="` + escape(r.Proxy) + `"`
 		for _, f := range r.Frontends {
-			frontends = append(frontends, labeled{proxy + `,frontend="` + f.Name + `"`, f.Figures, Instance{}})
+			frontends = append(frontends, labeled{proxy + `,frontend="` + f.Name + `"`, &Instance{Figures: f.Figures}})
 		}
 		for _, g := range r.Groups {
 			group := proxy + `,group="` + escape(g.Name) + `"`
-			groups = append(groups, labeled{group, g.Figures, Instance{}})
-			for _, i := range g.Instances {
-				instances = append(instances, labeled{group + `,address="` + i.Addr.String() + `"`, i.Figures, i})
+			groups = append(groups, labeled{group, &Instance{Figures: g.Figures}})
+			for i := range g.Instances {
+				of := &g.Instances[i]
+				instances = append(instances, labeled{group + `,address="` + of.Addr.String() + `"`, of})
 			}
 		}
 	}
@@ -33,9 +34,8 @@ func writeText(w io.Writer, readings []*Reading, openMetrics bool) error {
 
 // labeled has the figures of one frontend, group or instance.
 type labeled struct {
-	labels  string // `{name="value",…` without the brace at the end
-	figures Figures
-	of      Instance
+	labels string    // `{name="value",…` without the brace at the end
+	of     *Instance // with nothing but the figures, unless it is an instance
 }
 
 type writer struct {
@@ -57,15 +57,15 @@ func (w *writer) families(families []family, all []labeled) {
 			}
 		}
 		w.WriteString("# HELP " + name + " " + f.help + "\n# TYPE " + name + " " + kind + "\n")
-		for i := range all {
+		for _, one := range all {
 			for _, s := range f.series {
-				value := s.append(w.value[:0], all[i].figures, all[i].of)
+				value := s.append(w.value[:0], one.of)
 				if value == nil {
 					continue
 				}
 				w.value = value
 				w.WriteString(f.name)
-				w.WriteString(all[i].labels)
+				w.WriteString(one.labels)
 				w.WriteString(s.label)
 				w.WriteString("} ")
 				w.Write(value)
