@@ -10,7 +10,6 @@ import (
 
 	"github.com/haproxy-zk/haproxy-zk/hactl"
 	"github.com/haproxy-zk/haproxy-zk/plan"
-	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
 // proxy is one proxy. Its plan may change while it runs, provided that HAProxy's
@@ -77,7 +76,7 @@ func (p *proxy) run(ctx context.Context, started func()) error {
 	now.keep()
 	p.entry.put(&live{controller, haproxy, now, collector})
 	g.Add(func() error {
-		return p.followPlan(ctx, now, haproxy, controller, log, func(pl *plan.Plan) {
+		return p.followPlan(ctx, now, controller, log, func(pl *plan.Plan) {
 			haproxy.SetLimits(pl.StopGrace, pl.HardStopAfter, pl.ListenerHold)
 			if err := lines.listen(pl.LogSocket, pl.WorkerUID()); err != nil {
 				log.Error("cannot listen for HAProxy's log, its lines are lost", "error", err)
@@ -89,7 +88,7 @@ func (p *proxy) run(ctx context.Context, started func()) error {
 
 // followPlan keeps the syncer in line with the plan: a new one replaces the old one
 // once it has read everything. prepare is called with each new plan.
-func (p *proxy) followPlan(ctx context.Context, now *following, haproxy *supervisor.HAProxy, controller *hactl.Controller, log *slog.Logger, prepare func(*plan.Plan)) (err error) {
+func (p *proxy) followPlan(ctx context.Context, now *following, controller *hactl.Controller, log *slog.Logger, prepare func(*plan.Plan)) (err error) {
 	var next *following
 	var in <-chan struct{}
 	defer func() {

@@ -78,7 +78,9 @@ func TestMetricsOfInstances(t *testing.T) {
 			c.Groups[0].ServerTemplate = "${group_name} 1-${max_server} 0.0.0.0:0 check inter 200 rise 1 fall 1 disabled"
 		})
 		good, bad := s.app(front), s.failing(front)
-		up := func(want float64, addr string) error { return s.counts(want, "haproxyzk_instance_up", `address="`+addr+`"`) }
+		up := func(want float64, addr string) error {
+			return s.counts(want, "haproxyzk_instance_up", `address="`+addr+`"`)
+		}
 		for _, addr := range []string{good.Addr(), bad} {
 			s.eventually("both are up", func() error { return up(1, addr) })
 		}

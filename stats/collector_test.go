@@ -162,7 +162,8 @@ func TestReadingDuringAReload(t *testing.T) {
 	again := time.NewTicker(time.Millisecond)
 	defer again.Stop()
 	before, deadline := old.times(), time.Now().Add(10*time.Second)
-	for ; old.times() < before+2 && time.Now().Before(deadline); <-again.C {
+	for old.times() < before+2 && time.Now().Before(deadline) {
+		<-again.C
 	}
 	fleet.serve(next)
 	reading.Wait()

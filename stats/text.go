@@ -10,7 +10,6 @@ import (
 // the last line. A series per instance and metric, made as a value of the Prometheus
 // library, would take seconds and 100 MB with 20,000 instances: this writes lines.
 func writeText(w io.Writer, readings []*Reading, openMetrics bool) error {
-	out := &writer{Writer: bufio.NewWriterSize(w, 64<<10), openMetrics: openMetrics}
 	var frontends, groups, instances []labeled
 	for _, r := range readings {
 		proxy := `{proxy="` + escape(r.Proxy) + `"`
@@ -26,10 +25,18 @@ func writeText(w io.Writer, readings []*Reading, openMetrics bool) error {
 			}
 		}
 	}
-	out.families(instanceFamilies(), instances)
-	out.families(groupFamilies(), groups)
-	out.families(frontendFamilies(), frontends)
-	return out.Flush() // bufio keeps the first error
+	out := &writer{Writer: bufio.NewWriterSize(w, 64<<10), openMetrics: openMetrics}
+	for _, kind := range []struct {
+		families []family
+		all      []labeled
+	}{{instanceFamilies(), instances}, {groupFamilies(), groups}, {frontendFamilies(), frontends}} {
+		for _, f := range kind.families {
+			if err := out.family(f, kind.all); err != nil {
+				return err
+			}
+		}
+	}
+	return out.Flush()
 }
 
 // labeled has the figures of one frontend, group or instance.
@@ -41,38 +48,38 @@ type labeled struct {
 type writer struct {
 	*bufio.Writer
 	openMetrics bool
-	value       []byte
+	line        []byte
 }
 
-func (w *writer) families(families []family, all []labeled) {
+// family writes the series of a metric; there may be none.
+func (w *writer) family(f family, all []labeled) error {
 	if len(all) == 0 {
-		return
+		return nil
 	}
-	for _, f := range families {
-		kind, name := "gauge", f.name
-		if f.counter {
-			kind = "counter"
-			if w.openMetrics {
-				name = strings.TrimSuffix(name, "_total")
-			}
+	kind, name := "gauge", f.name
+	if f.counter {
+		kind = "counter"
+		if w.openMetrics {
+			name = strings.TrimSuffix(name, "_total")
 		}
-		w.WriteString("# HELP " + name + " " + f.help + "\n# TYPE " + name + " " + kind + "\n")
-		for _, one := range all {
-			for _, s := range f.series {
-				value := s.append(w.value[:0], one.of)
-				if value == nil {
-					continue
-				}
-				w.value = value
-				w.WriteString(f.name)
-				w.WriteString(one.labels)
-				w.WriteString(s.label)
-				w.WriteString("} ")
-				w.Write(value)
-				w.WriteByte('\n')
+	}
+	if _, err := w.WriteString("# HELP " + name + " " + f.help + "\n# TYPE " + name + " " + kind + "\n"); err != nil {
+		return err
+	}
+	for _, one := range all {
+		for _, s := range f.series {
+			w.line = append(append(append(append(w.line[:0], f.name...), one.labels...), s.label...), "} "...)
+			line := s.append(w.line, one.of)
+			if line == nil {
+				continue
+			}
+			w.line = append(line, '\n')
+			if _, err := w.Write(w.line); err != nil {
+				return err
 			}
 		}
 	}
+	return nil
 }
 
 // escape escapes the value of a label.
