@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -56,7 +57,28 @@ type Stats struct {
 	// ResponseTime is the average of the last 1,024 requests.
 	ResponseTime time.Duration
 	Counters     Counters
+	// Unchanged is for how long a server has had its status, in whole seconds.
+	Unchanged time.Duration
+	// Starting is true while `slowstart` keeps a server from its full share.
+	Starting bool
+	// Check is the last health check of a server.
+	Check Check
 }
+
+// Check is the last health check of a server; the zero Check if there was none.
+type Check struct {
+	// Status is a word of HAProxy, such as L7OK or L4TOUT.
+	Status string
+	// Code is that of the protocol, such as 503; 0 if there is none.
+	Code uint64
+	// Duration is how long it took, in whole milliseconds.
+	Duration time.Duration
+	// Text is what failed, of at most 200 bytes; empty if nothing has.
+	Text string
+}
+
+// maxCheckText bounds [Check.Text], which may come from the instance.
+const maxCheckText = 200
 
 // The columns besides those of the counters, which precede them.
 const (
@@ -70,7 +92,12 @@ const (
 	colQueued
 	colLimit
 	colResponseTime
-	numColumns
+	colUnchanged
+	colThrottle
+	colCheckStatus
+	colCheckCode
+	colCheckDuration
+	colCheckText
 )
 
 // ParseStats parses the reply to [ShowStats] or to `show stat BACKEND 4 ID` (CSV). Columns
@@ -99,8 +126,9 @@ func ParseStats(text string) ([]Stats, error) {
 type statsParser struct {
 	// columns has what each of the first columns is, -1 if it is not needed.
 	columns []int
-	// proxy is that of the last line: the servers of a backend follow each other.
-	proxy string
+	// proxy and check are those of the last line: the servers of a backend follow each
+	// other, and most checks have the same result.
+	proxy, check string
 }
 
 func newStatsParser(header string) (*statsParser, error) {
@@ -111,6 +139,8 @@ func newStatsParser(header string) (*statsParser, error) {
 	known := map[string]int{
 		"pxname": colProxy, "svname": colServer, "type": colKind, "addr": colAddr, "status": colStatus, "weight": colWeight,
 		"scur": colSessions, "qcur": colQueued, "slim": colLimit, "rtime": colResponseTime,
+		"lastchg": colUnchanged, "throttle": colThrottle,
+		"check_status": colCheckStatus, "check_code": colCheckCode, "check_duration": colCheckDuration, "last_chk": colCheckText,
 	}
 	for counter, name := range counterColumns() {
 		known[name] = counter
@@ -218,9 +248,30 @@ func (p *statsParser) set(s *Stats, what int, field string) (err error) {
 	case colLimit:
 		s.Limit, err = parseCount(field)
 	case colResponseTime:
-		var ms uint64
-		ms, err = parseCount(field)
-		s.ResponseTime = time.Duration(min(ms, maxMilliseconds)) * time.Millisecond
+		s.ResponseTime, err = parseTime(field, time.Millisecond)
+	case colUnchanged:
+		s.Unchanged, err = parseTime(field, time.Second)
+	case colThrottle:
+		s.Starting = field != ""
+	case colCheckStatus:
+		// A star precedes the last result while a check runs.
+		if field = strings.TrimPrefix(field, "* "); field != "" && field != p.check {
+			if !validName(field) {
+				return fmt.Errorf("the check %.80q", field)
+			}
+			p.check = strings.Clone(field)
+		}
+		if field != "" {
+			s.Check.Status = p.check
+		}
+	case colCheckCode:
+		s.Check.Code, err = parseCount(field)
+	case colCheckDuration:
+		s.Check.Duration, err = parseTime(field, time.Millisecond)
+	case colCheckText:
+		if field != "" {
+			s.Check.Text = strings.ToValidUTF8(strings.Clone(field[:min(len(field), maxCheckText)]), "")
+		}
 	default:
 		s.Counters[what], err = parseCount(field)
 		if Counter(what) == Responses2xx && field != "" {
@@ -230,8 +281,11 @@ func (p *statsParser) set(s *Stats, what int, field string) (err error) {
 	return err
 }
 
-// maxMilliseconds is HAProxy's longest time, 24 days.
-const maxMilliseconds = 1<<31 - 1
+// parseTime parses a number of units, at most that of a 32-bit counter.
+func parseTime(field string, unit time.Duration) (time.Duration, error) {
+	n, err := parseCount(field)
+	return time.Duration(min(n, math.MaxUint32)) * unit, err
+}
 
 // kindByName returns the kind where there is no column `type`.
 func kindByName(server string) StatsKind {

@@ -43,6 +43,12 @@ func TestParseStatsOfEveryVersion(t *testing.T) {
 			continue
 		}
 		got = append(got[:2:2], got[3:]...) // some versions were asked with another address of web3
+		for i := range got {
+			if checked := got[i].Check == (Check{Status: "INI"}); checked != (i == 1 || i == 4) {
+				t.Errorf("%s: check %+v of %s", dir, got[i].Check, got[i].Server)
+			}
+			got[i].Unchanged, got[i].Check = 0, Check{}
+		}
 		if diff := cmp.Diff(want, got, cmpAddr); diff != "" {
 			t.Errorf("%s: -want +got\n%s", dir, diff)
 		}
@@ -81,6 +87,13 @@ func TestParseStatsAfterTraffic(t *testing.T) {
 		case raw.HTTP || raw.Counters[TotalSessions] != 1 || raw.Counters[BytesIn] != 79 || raw.Addr != netip.MustParseAddrPort("127.0.0.1:18090"):
 			t.Errorf("%s: tcp server %+v", file, raw)
 		}
+		web3, web4 := byName["web/web3"], byName["web/web4"]
+		if c := web3.Check; c.Status != "L7OK" || c.Code != 200 || c.Duration == 0 || c.Text != "" {
+			t.Errorf("%s: check %+v", file, c)
+		}
+		if c := web4.Check; c.Status != "L4CON" || c.Text != "Connection refused" || web4.Unchanged == 0 || web4.Starting {
+			t.Errorf("%s: check %+v of %+v", file, c, web4)
+		}
 		for name, want := range map[string]Status{"web/web1": StatusMaint, "web/web3": StatusUp, "web/web4": StatusDown, "web/web5": StatusUp} {
 			if got := byName[name].Status; got != want {
 				t.Errorf("%s: %s has status %d, want %d", file, name, got, want)
@@ -111,7 +124,7 @@ func TestParseStatsOfShapes(t *testing.T) {
 		"listener":         {header + "web,sock-1,,,0,3,OPEN,,,\n", []Stats{}},
 		"name":             {header + "we b,web1,0,0,0,2,UP,,,\n", nil},
 		"no name":          {header + "web,,0,0,0,2,UP,,,\n", nil},
-		"quoted":           {header + `web,web1,0,0,0,2,UP,"a,""b""",[::1]:80,` + "\n", []Stats{{Kind: OfServer, Proxy: "web", Server: "web1", Status: StatusUp, Addr: netip.MustParseAddrPort("[::1]:80")}}},
+		"quoted":           {header + `web,web1,0,0,0,2,UP,"a,""b""",[::1]:80,` + "\n", []Stats{{Kind: OfServer, Proxy: "web", Server: "web1", Status: StatusUp, Addr: netip.MustParseAddrPort("[::1]:80"), Check: Check{Text: `a,"b"`}}}},
 		"quote open":       {header + `web,web1,0,0,0,2,UP,"a,[::1]:80,` + "\n", nil},
 		"quote continued":  {header + `web,web1,0,0,0,2,UP,"a"b,[::1]:80,` + "\n", nil},
 		"zone":             {header + "web,web1,0,0,0,2,UP,,[fe80::1%x]:80,\n", []Stats{{Kind: OfServer, Proxy: "web", Server: "web1", Status: StatusUp}}},

@@ -199,23 +199,23 @@ func (c *Collector) record(began time.Time, answers map[int]answer) *Reading {
 		}
 	}
 	// A worker that served when it was asked may have been replaced meanwhile.
-	var pids []int
-	var rows [][]haproxy.Stats
-	var silent []error
+	var pids, silent []int
+	var reports []answered
+	var errs []error
 	for _, w := range c.fleet.Workers() {
 		pids = append(pids, w.PID)
 		switch a, asked := answers[w.PID]; {
 		case asked && a.err == nil:
-			rows = append(rows, a.rows)
+			reports = append(reports, answered{w.PID, a.rows})
 		default:
-			silent = append(silent, cmp.Or(a.err, errNotAsked))
+			silent, errs = append(silent, w.PID), append(errs, cmp.Or(a.err, errNotAsked))
 		}
 	}
 	c.ledger.complete(began, pids)
-	r := merge(c.ledger, c.fleet.Snapshot(), c.opts.clock(), rows)
-	r.Silent = len(silent)
-	c.opts.Metrics.count(c.opts.Proxy, len(rows), len(silent))
-	if err := errors.Join(silent...); err != nil {
+	r := merge(c.ledger, c.fleet.Snapshot(), c.opts.clock(), reports)
+	r.Silent = silent
+	c.opts.Metrics.count(c.opts.Proxy, len(reports), len(silent))
+	if err := errors.Join(errs...); err != nil {
 		c.opts.Logger.Debug("a worker does not report its statistics", "error", err)
 	}
 	return r

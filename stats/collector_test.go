@@ -103,12 +103,12 @@ func TestSilentWorkerIsMissing(t *testing.T) {
 	one.had(3)
 	passes(maxAge)
 	r, had := requests(t, c)
-	if i := r.Groups[0].Instances[0]; r.Workers != 1 || r.Silent != 1 || had != 4 || i.Sessions != 1 || !i.Up {
+	if i := r.Groups[0].Instances[0]; r.Workers != 1 || len(r.Silent) != 1 || had != 4 || i.Sessions != 1 || !i.Up {
 		t.Errorf("%d requests of %+v", had, r)
 	}
 	one.set(func() { one.hang = true })
 	passes(maxAge)
-	if r, _ := requests(t, c); r.Workers != 0 || r.Silent != 2 || len(r.Groups) != 0 {
+	if r, _ := requests(t, c); r.Workers != 0 || len(r.Silent) != 2 || len(r.Groups) != 0 {
 		t.Errorf("%+v", r)
 	}
 	for _, w := range []*fakeWorker{one, other} {
@@ -130,7 +130,7 @@ func TestInvalidReplyIsMissing(t *testing.T) {
 	fleet.serve(w)
 	c, _ := fleet.collector(prometheus.NewRegistry())
 	w.replies("web,web1,x,\n")
-	if r, _ := requests(t, c); r.Silent != 1 || w.times() != 1 {
+	if r, _ := requests(t, c); len(r.Silent) != 1 || w.times() != 1 {
 		t.Errorf("%+v after %d requests", r, w.times())
 	}
 }
@@ -179,7 +179,7 @@ func TestDeadWorkersCountersRemain(t *testing.T) {
 	requests(t, c)
 	fleet.serve(other)
 	passes(maxAge)
-	if r, had := requests(t, c); had != 11 || r.Workers != 1 || r.Silent != 0 {
+	if r, had := requests(t, c); had != 11 || r.Workers != 1 || len(r.Silent) != 0 {
 		t.Errorf("%d requests of %+v", had, r)
 	}
 }

@@ -30,12 +30,19 @@ type merging struct {
 	instances []map[netip.AddrPort]*merged
 }
 
+// answered is what one worker reported.
+type answered struct {
+	pid  int
+	rows []haproxy.Stats
+}
+
 // merged is what was found of one frontend, group or instance so far.
 type merged struct {
 	Figures
-	weight uint64
-	up     int // number of workers that have it up
-	upIn   int // the last of them
+	weight  uint64
+	up      int // number of workers that have it up
+	upIn    int // the pid of the last of them
+	servers []Server
 	// spent is the sum of the response times, and samples the number of requests in it.
 	spent   time.Duration
 	samples uint64
@@ -43,7 +50,7 @@ type merged struct {
 
 // merge returns what the workers report as one reading. want has the groups of interest,
 // and the instances that they are meant to have.
-func merge(l *ledger, want *registry.Snapshot, at time.Time, answers [][]haproxy.Stats) *Reading {
+func merge(l *ledger, want *registry.Snapshot, at time.Time, answers []answered) *Reading {
 	m := merging{
 		reading: &Reading{Proxy: want.Proxy, At: at, Workers: len(answers)}, ledger: l, want: want,
 		groups: make(map[string]int, len(want.Groups)), found: make([]*merged, len(want.Groups)),
@@ -53,9 +60,9 @@ func merge(l *ledger, want *registry.Snapshot, at time.Time, answers [][]haproxy
 		m.groups[g.Name] = i
 		m.instances[i] = make(map[netip.AddrPort]*merged, len(g.Instances))
 	}
-	for worker, rows := range answers {
-		for _, row := range rows {
-			m.add(worker, row)
+	for _, worker := range answers {
+		for _, row := range worker.rows {
+			m.add(worker.pid, row)
 		}
 	}
 	if len(answers) > 0 {
@@ -64,7 +71,7 @@ func merge(l *ledger, want *registry.Snapshot, at time.Time, answers [][]haproxy
 	return m.reading
 }
 
-func (m *merging) add(worker int, row haproxy.Stats) {
+func (m *merging) add(pid int, row haproxy.Stats) {
 	if row.Kind == haproxy.OfFrontend {
 		f := m.fronts[row.Proxy]
 		if f == nil {
@@ -90,14 +97,18 @@ func (m *merging) add(worker int, row haproxy.Stats) {
 	}
 	found := m.instances[i][row.Addr]
 	if found == nil {
-		found = &merged{weight: row.Weight, upIn: -1}
+		found = &merged{weight: row.Weight, servers: make([]Server, 0, m.reading.Workers)}
 		m.instances[i][row.Addr] = found
 	}
 	found.add(row)
 	found.weight = min(found.weight, row.Weight)
-	if row.Status == haproxy.StatusUp && found.upIn != worker {
-		found.up, found.upIn = found.up+1, worker
+	if row.Status == haproxy.StatusUp && found.upIn != pid {
+		found.up, found.upIn = found.up+1, pid
 	}
+	found.servers = append(found.servers, Server{
+		PID: pid, Name: row.Server, Status: row.Status, Weight: row.Weight, Since: m.reading.At.Add(-row.Unchanged), Starting: row.Starting,
+		Sessions: row.Sessions, Queued: row.Queued, Check: row.Check,
+	})
 }
 
 // present reports whether a server has an instance, which a slot that its instance has
@@ -145,7 +156,7 @@ func (m *merging) finish() {
 		g.Instances = make([]Instance, 0, len(m.instances[i])+len(gone[i]))
 		for addr, f := range m.instances[i] {
 			g.Instances = append(g.Instances, Instance{
-				Addr: addr, Up: f.up == m.reading.Workers, Weight: f.weight,
+				Addr: addr, Up: f.up == m.reading.Workers, Weight: f.weight, Servers: f.servers,
 				Figures: m.figures(f, subject{haproxy.OfServer, wanted.Name, addr}),
 			})
 		}

@@ -26,12 +26,13 @@ func backend() haproxy.Stats { return haproxy.Stats{Kind: haproxy.OfBackend, Pro
 func (s *story) shown(want *registry.Snapshot, workers ...[]haproxy.Stats) (text []string) {
 	s.t.Helper()
 	byPID := make(map[int][]haproxy.Stats)
+	var answers []answered
 	for i := range workers {
-		workers[i] = append(workers[i], backend())
-		byPID[i+1] = workers[i]
+		byPID[i+1] = append(workers[i], backend())
+		answers = append(answers, answered{i + 1, byPID[i+1]})
 	}
 	s.reads(byPID)
-	r := merge(s.ledger, want, s.now, workers)
+	r := merge(s.ledger, want, s.now, answers)
 	if len(r.Groups) != 1 || r.Groups[0].Name != "web" {
 		s.t.Fatalf("groups %+v", r.Groups)
 	}
@@ -120,7 +121,7 @@ func TestResponseTimesAreAveraged(t *testing.T) {
 		"full samples": {timed(1<<40, 10*time.Millisecond), timed(2000, 20*time.Millisecond), 15 * time.Millisecond},
 		"none yet":     {timed(0, 0), timed(0, 0), 0},
 	} {
-		r := merge(newLedger(), meant(1), time.Now(), [][]haproxy.Stats{{backend(), test.one}, {backend(), test.other}})
+		r := merge(newLedger(), meant(1), time.Now(), []answered{{1, rows{backend(), test.one}}, {2, rows{backend(), test.other}}})
 		if got := r.Groups[0].Instances[0].ResponseTime; got != test.want {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}

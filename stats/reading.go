@@ -15,9 +15,9 @@ type Reading struct {
 	At time.Time
 	// Workers is the number of workers that answered. Without any there are no figures.
 	Workers int
-	// Silent is the number of workers that did not answer. What they had counted is
+	// Silent are the pids of the workers that did not answer. What they had counted is
 	// included in the counters, but nothing else of them.
-	Silent int
+	Silent []int
 	// Frontends are in the order of HAProxy, Groups in that of the configuration. Groups
 	// that HAProxy does not have are missing.
 	Frontends []Frontend
@@ -60,5 +60,24 @@ type Instance struct {
 	// Gone is true if the instance has left within the last minutes: only its counters are
 	// valid.
 	Gone bool
+	// Servers are its servers, by worker; usually one in each.
+	Servers []Server
 	Figures
+}
+
+// Server is the server of an instance in one worker.
+type Server struct {
+	// PID is that of the worker.
+	PID  int
+	Name string
+	// Status and Weight are those of now, Since is when the status last changed, in whole
+	// seconds.
+	Status haproxy.Status
+	Weight uint64
+	Since  time.Time
+	// Starting is true while `slowstart` keeps it from its full share of the requests.
+	Starting         bool
+	Sessions, Queued uint64
+	// Check is its last health check.
+	Check haproxy.Check
 }
