@@ -105,6 +105,7 @@ func (o Options) newQueries(f *factory, r *rereading) *query.Server {
 	return query.New(query.Options{
 		Proxies:       f.directory.proxies,
 		Configuration: r.problem,
+		Statistics:    f.directory.statistics,
 		Metrics:       stats.NewPage(o.Metrics, f.directory.collectors),
 		Connections:   queryConnections(o.Logger),
 		Logger:        o.Logger.With("component", "query"),

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -98,6 +99,16 @@ func (d *directory) collectors() (all []*stats.Collector) {
 		}
 	}
 	return all
+}
+
+// statistics returns what the workers of a proxy report; nil if it is not running.
+func (d *directory) statistics(ctx context.Context, proxy string) (*stats.Reading, error) {
+	if p := d.entry(proxy); p != nil {
+		if now := p.now.Load(); now != nil {
+			return now.figures.Read(ctx)
+		}
+	}
+	return nil, nil
 }
 
 // reloadAll requests a reload of every running proxy.

@@ -71,7 +71,7 @@ func (s *stage) counted(when, good, bad string, sent map[int]int) {
 }
 
 // Which instance returns errors, over all workers, a reload and a worker's death; and
-// which is registered although its check fails.
+// which is registered although its check fails, by a metric and by the API.
 func TestMetricsOfInstances(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) {
@@ -110,6 +110,12 @@ func TestMetricsOfInstances(t *testing.T) {
 		s.eventually("the check fails", func() error { return up(0, good.Addr()) })
 		if err := up(1, bad); err != nil {
 			t.Error(err)
+		}
+		if _, body := s.get("/ngboss/" + front + "?passing"); !strings.Contains(body, bad) || strings.Contains(body, good.Addr()) {
+			t.Errorf("passing are %s", body)
+		}
+		if _, body := s.get("/ngboss/" + front + "?detail"); !strings.Contains(body, `"`+good.Addr()+`","state":"down","set_by":"health check","reason":"L7STS`) || !strings.Contains(body, `"`+bad+`","state":"up","set_by":"registry"`) {
+			t.Errorf("details are %s", body)
 		}
 		s.eventually("its counters remain", func() error {
 			return s.counts(float64(sent[http.StatusOK]), "haproxyzk_instance_http_responses_total", `address="`+good.Addr()+`"`, `code="2xx"`)
