@@ -54,12 +54,21 @@ type Collector struct {
 	fleet Fleet
 	asked atomic.Bool
 	// turn is held while the workers are read, so that readings are recorded in the order
-	// in which they were made.
+	// in which they were made. Whoever holds it owns the ledger.
 	turn   chan struct{}
+	ledger *ledger
 	latest atomic.Pointer[Reading]
 
-	mu     sync.Mutex
-	ledger *ledger
+	mu sync.Mutex
+	// settled are figures that are not recorded yet because the workers are being read.
+	settled []settled
+}
+
+// settled are the last figures of an instance in one worker.
+type settled struct {
+	pid int
+	row haproxy.Stats
+	at  time.Time
 }
 
 // New returns a collector. It reads nothing before somebody asks.
@@ -112,11 +121,29 @@ func (c *Collector) ReadLast(ctx context.Context) {
 }
 
 // Settle records the last figures that a worker has of a server whose instance has left,
-// before another instance gets it.
+// before another instance gets it. It does not block: while the workers are read, the
+// figures wait.
 func (c *Collector) Settle(pid int, row haproxy.Stats) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ledger.settle(pid, row, c.opts.clock())
+	c.settled = append(c.settled, settled{pid, row, c.opts.clock()})
+	c.mu.Unlock()
+	select {
+	case c.turn <- struct{}{}:
+		c.settle()
+		c.end()
+	default:
+	}
+}
+
+// settle records the figures that wait.
+func (c *Collector) settle() {
+	c.mu.Lock()
+	waiting := c.settled
+	c.settled = nil
+	c.mu.Unlock()
+	for _, s := range waiting {
+		c.ledger.settle(s.pid, s.row, s.at)
+	}
 }
 
 func (c *Collector) fresh() *Reading {
@@ -191,18 +218,19 @@ func (c *Collector) askOne(ctx context.Context, w registry.Worker) answer {
 
 // record records the answers and makes a reading of those of the workers that serve.
 func (c *Collector) record(began time.Time, answers map[int]answer) *Reading {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	// In this order: whatever was settled of a worker is recorded before it is dropped. One
+	// that served when it was asked may have been replaced meanwhile.
+	workers := c.fleet.Workers()
+	c.settle()
 	for pid, a := range answers {
 		if a.err == nil {
 			c.ledger.read(pid, a.asked, a.rows)
 		}
 	}
-	// A worker that served when it was asked may have been replaced meanwhile.
 	var pids, silent []int
 	var reports []answered
 	var errs []error
-	for _, w := range c.fleet.Workers() {
+	for _, w := range workers {
 		pids = append(pids, w.PID)
 		switch a, asked := answers[w.PID]; {
 		case asked && a.err == nil:

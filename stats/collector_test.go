@@ -3,10 +3,12 @@ package stats
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
@@ -181,6 +183,33 @@ func TestDeadWorkersCountersRemain(t *testing.T) {
 	passes(maxAge)
 	if r, had := requests(t, c); had != 11 || r.Workers != 1 || len(r.Silent) != 0 {
 		t.Errorf("%d requests of %+v", had, r)
+	}
+}
+
+// What is settled while the workers are read is recorded afterwards.
+func TestSettlingDuringAReading(t *testing.T) {
+	t.Parallel()
+	w := startWorker(t, 11)
+	fleet := &fakeFleet{}
+	fleet.serve(w)
+	c, passes := fleet.collector(prometheus.NewRegistry())
+	serves := func(n, sessions int) {
+		w.replies(fmt.Sprintf("web,BACKEND,0,0,100,15,0,0,0,0,UP,1,,1,0,0,0,0,0,0,0,0,,\nweb,web1,0,0,,%d,0,0,,0,UP,1,0,2,0,0,0,0,0,0,0,,%s,\n", sessions, instance(n)))
+	}
+	serves(1, 10)
+	requests(t, c)
+	c.turn <- struct{}{} // somebody reads
+	c.Settle(11, server("web1", 1, 15))
+	c.end()
+	serves(2, 17)
+	passes(maxAge)
+	r, _ := requests(t, c)
+	had := make(map[string]uint64)
+	for _, i := range r.Groups[0].Instances {
+		had[i.Addr.String()] = i.Counters[haproxy.TotalSessions]
+	}
+	if diff := cmp.Diff(map[string]uint64{"10.0.0.1:80": 15, "10.0.0.2:80": 2}, had); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }
 
