@@ -15,6 +15,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/plan"
 	"github.com/haproxy-zk/haproxy-zk/query"
 	"github.com/haproxy-zk/haproxy-zk/registry"
+	"github.com/haproxy-zk/haproxy-zk/stats"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
@@ -111,7 +112,8 @@ func (o Options) newQueries(f *factory, r *rereading, record *record) *query.Ser
 	return query.New(query.Options{
 		Proxies:       f.directory.proxies,
 		Configuration: r.problem,
-		Metrics:       metricsHandler(o.Metrics),
+		Statistics:    f.directory.statistics,
+		Metrics:       stats.NewPage(o.Metrics, f.directory.collectors),
 		Events:        record.ring,
 		Connections:   queryConnections(o.Logger),
 		Logger:        o.Logger.With("component", "query"),

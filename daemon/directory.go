@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -9,6 +10,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/plan"
 	"github.com/haproxy-zk/haproxy-zk/query"
 	"github.com/haproxy-zk/haproxy-zk/registry"
+	"github.com/haproxy-zk/haproxy-zk/stats"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
@@ -89,6 +91,26 @@ func (d *directory) proxies() []query.Proxy {
 	return out
 }
 
+// collectors returns the collectors of the running proxies.
+func (d *directory) collectors() (all []*stats.Collector) {
+	for _, p := range d.all() {
+		if now := p.now.Load(); now != nil {
+			all = append(all, now.figures)
+		}
+	}
+	return all
+}
+
+// statistics returns what the workers of a proxy report; nil if it is not running.
+func (d *directory) statistics(ctx context.Context, proxy string) (*stats.Reading, error) {
+	if p := d.entry(proxy); p != nil {
+		if now := p.now.Load(); now != nil {
+			return now.figures.Read(ctx)
+		}
+	}
+	return nil, nil
+}
+
 // reloadAll requests a reload of every running proxy.
 func (d *directory) reloadAll(cause string) {
 	for _, p := range d.all() {
@@ -111,8 +133,13 @@ func (d *directory) releaseHeld(proxy, group string) (held int, err error) {
 	return now.Release(group)
 }
 
-func (p *entry) put(c *hactl.Controller, h *supervisor.HAProxy, zk *following) {
-	p.now.Store(&live{c, h, zk})
+func (p *entry) put(now *live) { p.now.Store(now) }
+
+// follow sets the syncer of the running proxy.
+func (p *entry) follow(zk *following) {
+	now := *p.now.Load()
+	now.zk = zk
+	p.put(&now)
 }
 
 // live is a running proxy.
@@ -120,6 +147,7 @@ type live struct {
 	*hactl.Controller
 	haproxy *supervisor.HAProxy
 	zk      *following
+	figures *stats.Collector
 }
 
 func (p *live) Generations() []supervisor.Generation { return p.haproxy.Generations() }

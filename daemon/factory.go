@@ -12,6 +12,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
 	"github.com/haproxy-zk/haproxy-zk/plan"
 	"github.com/haproxy-zk/haproxy-zk/state"
+	"github.com/haproxy-zk/haproxy-zk/stats"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 	"github.com/haproxy-zk/haproxy-zk/syncer"
 )
@@ -42,6 +43,7 @@ type factory struct {
 	hactl      *hactl.Metrics
 	syncer     *syncer.Metrics
 	state      *state.Metrics
+	stats      *stats.Metrics
 
 	// listeners are the addresses of all proxies and our own.
 	listeners *syncer.Listeners
@@ -62,6 +64,7 @@ func newFactory(o Options, reaper *supervisor.Reaper, stopping *stopping, record
 		hactl:      hactl.NewMetrics(o.Metrics),
 		syncer:     syncer.NewMetrics(o.Metrics),
 		state:      state.NewMetrics(o.Metrics),
+		stats:      stats.NewMetrics(o.Metrics),
 		listeners:  syncer.NewListeners(),
 	}
 }
@@ -127,8 +130,12 @@ func listenersOf(httpAddr string, plans []*plan.Plan) []netip.AddrPort {
 	return plan.Addresses(all)
 }
 
-// haproxy and controller are created once per proxy, a syncer once per plan.
-func (r *factory) haproxy(pl *plan.Plan, log *slog.Logger) *supervisor.HAProxy {
+// collector, haproxy and controller are created once per proxy, a syncer once per plan.
+func (r *factory) collector(proxy string, log *slog.Logger) *stats.Collector {
+	return stats.New(stats.Options{Proxy: proxy, Timeout: socketTimeout, Logger: log.With("component", "stats"), Metrics: r.stats})
+}
+
+func (r *factory) haproxy(pl *plan.Plan, figures *stats.Collector, log *slog.Logger) *supervisor.HAProxy {
 	handover := haproxy.Handover{Sockets: pl.SocketFiles, Timeout: handoverTimeout, Most: keptListeners()}
 	return supervisor.New(supervisor.Options{
 		Proxy:         pl.Name,
@@ -154,6 +161,7 @@ func (r *factory) haproxy(pl *plan.Plan, log *slog.Logger) *supervisor.HAProxy {
 		HandoverSocket: filepath.Join(r.opts.RunDir, pl.Name+handoverSuffix),
 		Reaper:         r.reaper,
 		Prober:         haproxy.Prober{Sockets: pl.SocketFiles, Timeout: socketTimeout},
+		Releasing:      figures.ReadLast,
 		Said:           (&haproxyMessages{log: log.With("component", "supervisor")}).said,
 		Report:         r.record.of(pl.Name),
 		Logger:         log.With("component", "supervisor"),
@@ -161,7 +169,7 @@ func (r *factory) haproxy(pl *plan.Plan, log *slog.Logger) *supervisor.HAProxy {
 	})
 }
 
-func (r *factory) controller(pl *plan.Plan, haproxy hactl.Reloader, log *slog.Logger) *hactl.Controller {
+func (r *factory) controller(pl *plan.Plan, haproxy hactl.Reloader, figures *stats.Collector, log *slog.Logger) *hactl.Controller {
 	l := pl.Layout(r.reaper)
 	return hactl.New(hactl.Options{
 		Proxy:     pl.Name,
@@ -178,5 +186,6 @@ func (r *factory) controller(pl *plan.Plan, haproxy hactl.Reloader, log *slog.Lo
 		Report:    r.record.of(pl.Name),
 		Logger:    log.With("component", "hactl"),
 		Metrics:   r.hactl,
+		Settle:    figures.Settle,
 	})
 }

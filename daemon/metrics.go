@@ -1,10 +1,7 @@
 package daemon
 
 import (
-	"net/http"
-
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
@@ -50,12 +47,6 @@ func (m rereadingMetrics) succeeded() {
 func (m rereadingMetrics) failed() {
 	m.successful.Set(0)
 	m.total.WithLabelValues("error").Inc()
-}
-
-// metricsHandler returns the handler of /metrics. It answers in OpenMetrics if asked for
-// it, as Prometheus does, without a series for the creation of each counter.
-func metricsHandler(reg *prometheus.Registry) http.Handler {
-	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg, EnableOpenMetrics: true})
 }
 
 func reapedOrphans(reaper *supervisor.Reaper) prometheus.Collector {

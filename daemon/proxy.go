@@ -10,7 +10,6 @@ import (
 
 	"github.com/haproxy-zk/haproxy-zk/hactl"
 	"github.com/haproxy-zk/haproxy-zk/plan"
-	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
 // proxy is one proxy. Its plan may change while it runs, provided that HAProxy's
@@ -54,8 +53,11 @@ func (p *proxy) run(ctx context.Context, started func()) error {
 			return err
 		}
 	}
-	haproxy := p.haproxy(pl, log)
-	controller := p.controller(pl, haproxy, log)
+	collector := p.collector(pl.Name, log)
+	haproxy := p.haproxy(pl, collector, log)
+	controller := p.controller(pl, haproxy, collector, log)
+	collector.Follow(controller)
+	defer p.stats.Forget(pl.Name)
 	lines := &haproxyLines{
 		log: p.opts.HAProxyLogger.With("proxy", pl.Name), line: controller.LogLine,
 		foreign: func() { p.supervisor.ForeignLog(pl.Name) },
@@ -75,9 +77,9 @@ func (p *proxy) run(ctx context.Context, started func()) error {
 	now := p.follow(pl, controller, log, nil)
 	now.useCache(p.opts.StartWait)
 	now.keep()
-	p.entry.put(controller, haproxy, now)
+	p.entry.put(&live{controller, haproxy, now, collector})
 	g.Add(func() error {
-		return p.followPlan(ctx, now, haproxy, controller, log, func(pl *plan.Plan) {
+		return p.followPlan(ctx, now, controller, log, func(pl *plan.Plan) {
 			haproxy.SetLimits(pl.StopGrace, pl.HardStopAfter, pl.ListenerHold)
 			if err := lines.listen(pl.LogSocket, pl.WorkerUID()); err != nil {
 				log.Error("cannot listen for HAProxy's log, its lines are lost", "error", err)
@@ -89,7 +91,7 @@ func (p *proxy) run(ctx context.Context, started func()) error {
 
 // followPlan keeps the syncer in line with the plan: a new one replaces the old one
 // once it has read everything. prepare is called with each new plan.
-func (p *proxy) followPlan(ctx context.Context, now *following, haproxy *supervisor.HAProxy, controller *hactl.Controller, log *slog.Logger, prepare func(*plan.Plan)) (err error) {
+func (p *proxy) followPlan(ctx context.Context, now *following, controller *hactl.Controller, log *slog.Logger, prepare func(*plan.Plan)) (err error) {
 	var next *following
 	var in <-chan struct{}
 	defer func() {
@@ -105,7 +107,7 @@ func (p *proxy) followPlan(ctx context.Context, now *following, haproxy *supervi
 		}
 		now, next, in = next, nil, nil
 		now.keep()
-		p.entry.put(controller, haproxy, now)
+		p.entry.follow(now)
 	}
 	for {
 		select {

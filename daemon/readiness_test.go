@@ -11,6 +11,7 @@ import (
 
 	"github.com/haproxy-zk/haproxy-zk/query"
 	"github.com/haproxy-zk/haproxy-zk/registry"
+	"github.com/haproxy-zk/haproxy-zk/stats"
 )
 
 // readyProxy is a running proxy in a state.
@@ -59,7 +60,7 @@ func TestMetricsAreOfferedAsOpenMetrics(t *testing.T) {
 		r := httptest.NewRequest("GET", "/metrics", nil)
 		r.Header.Set("Accept", accept)
 		w := httptest.NewRecorder()
-		metricsHandler(reg).ServeHTTP(w, r)
+		stats.NewPage(reg, func() []*stats.Collector { return nil }).ServeHTTP(w, r)
 		return w.Header().Get("Content-Type"), w.Body.String()
 	}
 	samples := func(text string) (lines []string) {

@@ -40,6 +40,7 @@ func (f *fleet) adoptWorkers(ctx context.Context, pids []int, r rendition) (died
 			f.workers = append(f.workers, w)
 		}
 	}
+	f.show()
 	return len(living) < len(pids), err
 }
 
@@ -113,6 +114,7 @@ func (f *fleet) forgetDead(pid int) bool {
 		return false
 	}
 	f.workers = slices.Delete(f.workers, i, i+1)
+	f.show()
 	return true
 }
 

@@ -123,6 +123,7 @@ type fakeServer struct {
 	agent    int // srv_agent_state
 	sessions int
 	late     int // this many sessions begin just before it goes to maint
+	total    int // all its sessions so far
 }
 
 func newFakeWorker(pid int, config []byte) *fakeWorker {
@@ -274,7 +275,7 @@ func (w *fakeWorker) state(of string) string {
 }
 
 func (w *fakeWorker) stat(backend, id string) string {
-	out := "# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,"
+	out := "# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,type,addr,"
 	n := 0
 	for _, name := range w.names {
 		server, found := strings.CutPrefix(name, backend+"/")
@@ -282,7 +283,8 @@ func (w *fakeWorker) stat(backend, id string) string {
 			n++
 		}
 		if found && (id == "-1" || id == strconv.Itoa(n)) {
-			out += fmt.Sprintf("\n%s,%s,0,0,%d,0,,0,0,0,,0,", backend, server, w.servers[name].sessions)
+			s := w.servers[name]
+			out += fmt.Sprintf("\n%s,%s,0,0,%d,0,,%d,0,0,,0,2,%s,", backend, server, s.sessions, s.total, netip.AddrPortFrom(s.ip, uint16(s.port)))
 		}
 	}
 	return out
@@ -403,6 +405,13 @@ func (w *fakeWorker) setSessions(server string, n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.servers[server].sessions = n
+}
+
+// setTotal sets how many sessions a server has had.
+func (w *fakeWorker) setTotal(server string, n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.servers[server].total = n
 }
 
 // lateSession makes a session begin on a server just before it goes to maint.
@@ -547,8 +556,8 @@ func TestFakeAnswersLikeHAProxy(t *testing.T) {
 	if diff := cmp.Diff(parse(recorded(t, "../haproxy/testdata/2.2/state.txt")), parse(w.answer("show servers state\n")), cmpAddr); diff != "" {
 		t.Errorf("show servers state: -HAProxy +fake\n%s", diff)
 	}
-	sessions, err := haproxy.ParseSessions(strings.TrimRight(w.answer("show stat web 4 -1\n"), "\n") + "\n")
-	if err != nil || len(sessions) != 6 {
-		t.Errorf("show stat: %v, %v", sessions, err)
+	servers, err := haproxy.ParseStats(strings.TrimRight(w.answer("show stat web 4 -1\n"), "\n") + "\n")
+	if err != nil || len(servers) != 6 {
+		t.Errorf("show stat: %v, %v", servers, err)
 	}
 }

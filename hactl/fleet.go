@@ -2,9 +2,11 @@ package hactl
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
+	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 const (
@@ -28,7 +30,9 @@ const (
 type fleet struct {
 	opts    *Options
 	workers []*worker
-	deaths  *deaths
+	// shown are the workers for other goroutines.
+	shown  atomic.Pointer[[]registry.Worker]
+	deaths *deaths
 	// outgoing is the serving generation while another layout is started; if empty it
 	// is workers.
 	outgoing outgoing

@@ -55,6 +55,9 @@ type Options struct {
 	Report  func(registry.Event)
 	Logger  *slog.Logger
 	Metrics *Metrics
+	// Settle takes the last figures that a worker counted for an instance which has left,
+	// before another instance gets its server. It must not block; nil is allowed.
+	Settle func(pid int, last haproxy.Stats)
 
 	// clock is time.Now except in tests.
 	clock func() time.Time

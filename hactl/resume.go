@@ -47,6 +47,7 @@ func (c *Controller) resume(ctx context.Context, states []haproxy.ServersState) 
 			g.setTable(before[i])
 		}
 		c.fleet.workers = nil
+		c.fleet.show()
 		c.opts.Logger.Warn("the adopted HAProxy does not answer, reloading it", "error", err)
 		return false
 	}

@@ -20,13 +20,15 @@ func (f *fleet) freeSlots(ctx context.Context, groups []*group) {
 			continue
 		}
 		busy := make(map[string]bool)
+		read := make(map[*worker]map[string]haproxy.Stats, len(f.workers))
 		var mu sync.Mutex
 		errs := f.each(func(w *worker) error {
-			sessions, err := w.sessions(ctx, g, draining)
+			servers, err := w.statistics(ctx, g, draining)
 			mu.Lock()
 			defer mu.Unlock()
-			for server, n := range sessions {
-				busy[server] = busy[server] || n > 0
+			read[w] = servers
+			for server, s := range servers {
+				busy[server] = busy[server] || s.Sessions+s.Queued > 0
 			}
 			return err
 		})
@@ -38,11 +40,23 @@ func (f *fleet) freeSlots(ctx context.Context, groups []*group) {
 		for _, i := range draining {
 			if !busy[g.backend.Servers.Name(i)] && f.outOfService(g, i) {
 				g.table.Free(i)
+				f.settle(read, g.backend.Servers.Name(i))
 			}
 		}
 	}
 	if f.draining(groups) {
 		f.countAt = f.opts.clock().Add(countEvery)
+	}
+}
+
+// settle hands over the last figures of the instance that has left a server, before another
+// instance gets the server: HAProxy would count on.
+func (f *fleet) settle(read map[*worker]map[string]haproxy.Stats, server string) {
+	if f.opts.Settle == nil {
+		return
+	}
+	for w, servers := range read {
+		f.opts.Settle(w.pid, servers[server])
 	}
 }
 

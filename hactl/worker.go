@@ -267,9 +267,9 @@ func (w *worker) state(ctx context.Context, of ...*group) (haproxy.ServersState,
 // the worker for milliseconds, while those of one server repeat the header.
 const fewSlots = 4
 
-// sessions returns, by server name, how many sessions run or are queued on the servers
-// at some slots of a group.
-func (w *worker) sessions(ctx context.Context, g *group, of []int) (map[string]int, error) {
+// statistics returns, by server name, the statistics of the servers at some slots of a
+// group, and maybe of others.
+func (w *worker) statistics(ctx context.Context, g *group, of []int) (map[string]haproxy.Stats, error) {
 	requests := []string{"show stat " + g.backend.Name + " 4 -1"}
 	if len(of) <= max(1, len(g.table.Slots)/fewSlots) {
 		requests = requests[:0]
@@ -282,13 +282,15 @@ func (w *worker) sessions(ctx context.Context, g *group, of []int) (map[string]i
 	if err != nil {
 		return nil, err
 	}
-	all := make(map[string]int)
+	all := make(map[string]haproxy.Stats)
 	for _, reply := range replies {
-		sessions, err := haproxy.ParseSessions(reply)
+		servers, err := haproxy.ParseStats(reply)
 		if err != nil {
 			return nil, err
 		}
-		maps.Copy(all, sessions)
+		for _, s := range servers {
+			all[s.Server] = s
+		}
 	}
 	for _, i := range of {
 		if _, found := all[g.backend.Servers.Name(i)]; !found {

@@ -167,7 +167,7 @@ func readReplies(r io.Reader, n int, limit int64) ([]string, error) {
 	limited := &io.LimitedReader{R: r, N: limit}
 	lines := bufio.NewReader(limited)
 	replies := make([]string, 0, n)
-	var reply strings.Builder
+	var reply []string // joined once: a reply may have many megabytes
 	for len(replies) < n {
 		line, err := lines.ReadString('\n')
 		if err != nil {
@@ -180,11 +180,11 @@ func readReplies(r io.Reader, n int, limit int64) ([]string, error) {
 			return nil, err
 		}
 		if line == "\n" {
-			replies = append(replies, strings.TrimSuffix(reply.String(), "\n"))
-			reply.Reset()
+			replies = append(replies, strings.TrimSuffix(strings.Join(reply, ""), "\n"))
+			reply = reply[:0]
 			continue
 		}
-		reply.WriteString(line)
+		reply = append(reply, line)
 	}
 	return replies, nil
 }

@@ -211,31 +211,6 @@ func columns(header []string, names ...string) ([]int, error) {
 	return at, nil
 }
 
-// ParseSessions parses `show stat BACKEND 4 -1` (CSV) and returns the number of running
-// and queued sessions of each server.
-func ParseSessions(text string) (map[string]int, error) {
-	header, rest, _ := strings.Cut(text, "\n")
-	names := strings.Split(strings.TrimPrefix(header, "# "), ",")
-	col, err := columns(names, "svname", "qcur", "scur")
-	if err != nil {
-		return nil, fmt.Errorf("show stat: %w", err)
-	}
-	sessions := make(map[string]int)
-	for line := range strings.Lines(rest) {
-		fields := strings.Split(strings.TrimSuffix(line, "\n"), ",")
-		if len(fields) <= slices.Max(col) {
-			return nil, fmt.Errorf("show stat: %.200q has %d columns", line, len(fields))
-		}
-		queued, err1 := strconv.Atoi(fields[col[1]])
-		running, err2 := strconv.Atoi(fields[col[2]])
-		if err1 != nil || err2 != nil {
-			return nil, fmt.Errorf("show stat: %.200q has no session counts", line)
-		}
-		sessions[fields[col[0]]] = queued + running
-	}
-	return sessions, nil
-}
-
 // ParsePID parses the pid in `show info`.
 func ParsePID(text string) (int, error) { return parseInfo(text, "Pid") }
 

@@ -33,20 +33,6 @@ func TestParseServersStateOfEveryVersion(t *testing.T) {
 	}
 }
 
-func TestParseSessionsOfEveryVersion(t *testing.T) {
-	for _, dir := range versions(t) {
-		got, err := ParseSessions(strings.TrimRight(golden(t, dir, "stat.txt"), "\n") + "\n")
-		if err != nil {
-			t.Errorf("%s: %v", dir, err)
-			continue
-		}
-		want := map[string]int{"web1": 0, "web2": 0, "web3": 0, "web4": 0, "web5": 0, "web6": 0}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s: -want +got\n%s", dir, diff)
-		}
-	}
-}
-
 func TestParsePIDOfEveryVersion(t *testing.T) {
 	for _, dir := range versions(t) {
 		pid, err := ParsePID(golden(t, dir, "info.txt"))

@@ -48,7 +48,9 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	s.answerDocument(w, names)
+	if !s.answerLive(w, r, names) {
+		s.answerDocument(w, names)
+	}
 }
 
 func (s *Server) answerDocument(w http.ResponseWriter, names []string) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/haproxy-zk/haproxy-zk/httpserver"
 	"github.com/haproxy-zk/haproxy-zk/registry"
+	"github.com/haproxy-zk/haproxy-zk/stats"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
@@ -44,6 +45,10 @@ type Options struct {
 	// empty problem means that it was accepted. It is called at requests for /readyz from
 	// any goroutine and must be cheap. nil means always accepted.
 	Configuration func() (problem string, since time.Time)
+	// Statistics returns what the workers of a proxy report, at most a second old; nil if it
+	// has not been started yet. It may block for seconds; its error is that of ctx. nil
+	// makes `?detail` and `?passing` unknown.
+	Statistics func(ctx context.Context, proxy string) (*stats.Reading, error)
 	// Metrics answers GET and HEAD of /metrics; nil makes that a 404.
 	Metrics http.Handler
 	// Events answers GET and HEAD of /events; nil makes that a 404.
@@ -63,6 +68,8 @@ type Server struct {
 	scrapes       *scrapes
 	events        Events
 	streams       *streams
+	statistics    func(ctx context.Context, proxy string) (*stats.Reading, error)
+	details       details
 	connections   int
 	logger        *slog.Logger
 	stopping      atomic.Bool
@@ -76,6 +83,7 @@ func New(o Options) *Server {
 		metrics:       o.Metrics,
 		scrapes:       newScrapes(),
 		events:        o.Events,
+		statistics:    o.Statistics,
 		connections:   min(cmp.Or(o.Connections, maxConnections), maxConnections),
 		logger:        o.Logger,
 	}

@@ -65,6 +65,9 @@ type Options struct {
 	// HandoverSocket is the path of a unix socket that exists during each launch, in an
 	// existing directory: there HAProxy finds the kept listening sockets.
 	HandoverSocket string
+	// Releasing is called during a reload once the new generation is proven, before the old
+	// one is asked to finish: the reload waits for it. It may be nil.
+	Releasing func(ctx context.Context)
 	// Said is called with the output of each start of HAProxy, which is mostly empty.
 	// Calls do not overlap; it may be nil.
 	Said func(text string)

@@ -93,6 +93,9 @@ func (h *HAProxy) handleReload(ctx context.Context, launch registry.Launch) (pid
 	}
 	next.since = time.Now()
 	h.lastReload = next.since.Sub(begun)
+	if old != nil && h.Releasing != nil {
+		h.Releasing(ctx)
+	}
 	h.writeProof(launch.Shape, next, old)
 	h.putIntoService(next, old, silent)
 	pids = pidsOf(next.workers)

@@ -63,6 +63,30 @@ func TestReload(t *testing.T) {
 	}
 }
 
+func TestReleasingPrecedesTheSignal(t *testing.T) {
+	var s *stage
+	var old []int
+	calls := 0
+	s = startStage(t, Options{Releasing: func(context.Context) {
+		calls++
+		s.assertNotSignaled(old...)
+		if n := len(children(t)); n != 4 {
+			t.Errorf("%d workers run", n)
+		}
+	}})
+	old = s.reload("workers 2")
+	if calls != 0 {
+		t.Error("called at the start, when there is nothing to release")
+	}
+	if err := s.fail("workers 2 die-at-once", false); err == nil || calls != 0 {
+		t.Errorf("called by a failed reload: %v", err)
+	}
+	s.reload("workers 2")
+	if calls != 1 {
+		t.Errorf("called %d times", calls)
+	}
+}
+
 // failures are reasons for a reload to fail; giveUp means that the caller cancels once
 // the workers exist.
 var failures = []struct {
