@@ -73,6 +73,7 @@ func (p *proxy) run(ctx context.Context, started func()) error {
 	now.useCache(p.opts.StartWait)
 	now.keep()
 	p.entry.put(controller, haproxy, now)
+	p.directory.noteChange()
 	g.Add(func() error {
 		return p.followPlan(ctx, now, haproxy, controller, log, func(pl *plan.Plan) {
 			haproxy.SetLimits(pl.StopGrace, pl.HardStopAfter, pl.ListenerHold)

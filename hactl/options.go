@@ -52,6 +52,9 @@ type Options struct {
 	Timeout time.Duration
 	Logger  *slog.Logger
 	Metrics *Metrics
+	// Published is called after each change of the snapshot. It must not block; nil is
+	// not called.
+	Published func()
 
 	// clock is time.Now except in tests.
 	clock func() time.Time
