@@ -234,7 +234,7 @@ func TestThousandBlockedQueries(t *testing.T) {
 		if index, _, err = ask(ctx, ""); err != nil {
 			t.Fatal(err)
 		}
-		answered, failures = block()
+		answered, _ = block()
 		begun = time.Now()
 		s.stopped()
 		answered.Wait()

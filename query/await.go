@@ -69,14 +69,10 @@ func (s *Server) await(w http.ResponseWriter, r request) bool {
 	if a.wait == 0 || s.documents.index(what) != a.index {
 		return true
 	}
-	if !s.watches.enter() {
+	if !r.block() {
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 		refuse(w, http.StatusServiceUnavailable, problem{Error: "too many blocked queries: retry later, or ask without index"})
 		return false
-	}
-	defer s.watches.leave()
-	if m, ok := r.Context().Value(memberKey{}).(*member); ok {
-		m.block()
 	}
 	// The deadlines of the connection are those of a request that is answered at once. A
 	// response that is not on a connection has none.

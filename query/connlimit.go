@@ -12,9 +12,9 @@ import (
 // So a new request is always served, even beside a flood of connections that send or read
 // nothing: an orchestrator would kill a process whose health it cannot query.
 //
-// Connections of blocked queries are outside of the limit: [watches] has their own.
+// Connections of blocked queries are outside of that limit, and have one of their own.
 type connLimit struct {
-	maximum int
+	maximum, maximumBlocked int
 
 	mu      sync.Mutex
 	waiting list.List // of *member without a request; longest first
@@ -82,13 +82,19 @@ func (c *connLimit) settle(m *member, state http.ConnState) (surplus bool) {
 	return false
 }
 
-// block takes a member that is being served out of the limit until it is idle again.
-func (m *member) block() {
-	m.connLimit.mu.Lock()
-	defer m.connLimit.mu.Unlock()
-	if m.list != nil {
-		m.connLimit.move(m, &m.connLimit.blocked)
+// block takes a member that is being served out of the limit until it is idle again, which
+// it is not before its answer has been sent. It returns false if too many are.
+func (m *member) block() bool {
+	c := m.connLimit
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.blocked.Len() >= c.maximumBlocked {
+		return false
 	}
+	if m.list != nil {
+		c.move(m, &c.blocked)
+	}
+	return true
 }
 
 // move appends a member to a list, or removes it if the list is nil.

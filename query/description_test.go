@@ -170,7 +170,7 @@ func TestAnswersMatchDescription(t *testing.T) {
 	empty := newServer()
 	empty.metrics = nil
 	broken := newServer(serving("p", group("web-1")))
-	broken.watches.maximum = 0
+	broken.limit.maximumBlocked = 0
 	broken.scrapes = &scrapes{slots: make(chan struct{}, 1)}
 	broken.scrapes.slots <- struct{}{}
 	guarded := newServer(serving("p"))
@@ -185,7 +185,7 @@ func TestAnswersMatchDescription(t *testing.T) {
 				r.Header.Set(name, value)
 			}
 			// A scrape that finds no place waits for as long as its client.
-			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), memberKey{}, &member{connLimit: &p.limit}), 100*time.Millisecond)
 			defer cancel()
 			w := httptest.NewRecorder()
 			p.ServeHTTP(w, r.WithContext(ctx))

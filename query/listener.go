@@ -28,6 +28,14 @@ func withMember(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, memberKey{}, memberOf(conn))
 }
 
+// block takes the connection of a request that is not answered soon out of the limit of
+// connections until it has been answered. It returns false if too many are. A request
+// within the process has no connection.
+func (r request) block() bool {
+	m, connected := r.Context().Value(memberKey{}).(*member)
+	return !connected || m.block()
+}
+
 // memberOf returns the member of a connection of a limitedListener, encrypted or not.
 func memberOf(conn net.Conn) *member {
 	if encrypted, ok := conn.(*tls.Conn); ok {

@@ -21,6 +21,7 @@ import (
 const (
 	// maxConnections bounds the clients without a blocked query.
 	maxConnections = 1024
+	maxBlocked     = 1000
 	writeTimeout   = 30 * time.Second
 )
 
@@ -80,7 +81,7 @@ type Server struct {
 	configurations *configurations
 	changed        <-chan struct{}
 	access         atomic.Pointer[Access]
-	connections    int
+	limit          connLimit
 	logger         *slog.Logger
 	stopping       atomic.Bool
 }
@@ -97,9 +98,9 @@ func New(o Options) *Server {
 		configuration:  o.Configuration,
 		metrics:        o.Metrics,
 		scrapes:        newScrapes(),
-		watches:        newWatches(blocked),
+		watches:        newWatches(),
 		changed:        o.Changed,
-		connections:    min(connections-blocked, maxConnections),
+		limit:          connLimit{maximum: min(connections-blocked, maxConnections), maximumBlocked: blocked},
 		logger:         o.Logger,
 	}
 	s.SetAccess(cmp.Or(o.Access, new(Access)))
@@ -120,12 +121,11 @@ func (s *Server) Serve(ctx context.Context, ports ...Port) error {
 	defer cancel()
 	var running sync.WaitGroup
 	running.Go(func() { s.wakeUp(ctx) })
-	connected := &connLimit{maximum: s.connections}
 	errs := make([]error, len(ports))
 	for i, p := range ports {
 		running.Go(func() {
 			defer cancel()
-			errs[i] = s.serve(ctx, p, connected)
+			errs[i] = s.serve(ctx, p)
 		})
 	}
 	running.Wait()
@@ -133,10 +133,10 @@ func (s *Server) Serve(ctx context.Context, ports ...Port) error {
 }
 
 // serve answers on one port.
-func (s *Server) serve(ctx context.Context, p Port, connected *connLimit) error {
+func (s *Server) serve(ctx context.Context, p Port) error {
 	server := &http.Server{
 		Handler:                      &port{Server: s, detail: p.Detail, over: ctx.Done()},
-		ConnState:                    connected.note,
+		ConnState:                    s.limit.note,
 		ConnContext:                  withMember,
 		DisableGeneralOptionsHandler: true,
 		ReadHeaderTimeout:            5 * time.Second,
@@ -146,7 +146,7 @@ func (s *Server) serve(ctx context.Context, p Port, connected *connLimit) error 
 		MaxHeaderBytes:               16 << 10,
 		ErrorLog:                     slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
-	var listener net.Listener = limitedListener{&acceptLogger{Listener: p.Listener, logger: s.logger}, connected}
+	var listener net.Listener = limitedListener{&acceptLogger{Listener: p.Listener, logger: s.logger}, &s.limit}
 	if encryption := s.encryption(); encryption != nil {
 		listener = tls.NewListener(listener, encryption)
 	}

@@ -2,9 +2,6 @@ package query
 
 import "sync"
 
-// maxBlocked bounds the blocked queries: each has a connection.
-const maxBlocked = 1000
-
 // place names a document: all proxies, one of them, or one of its groups.
 type place struct{ proxy, group string }
 
@@ -12,10 +9,7 @@ type place struct{ proxy, group string }
 // however many queries wait for one document: they share a channel. Any goroutine may call
 // its methods.
 type watches struct {
-	maximum int
-
 	mu      sync.Mutex
-	blocked int
 	watched map[place]*watch
 }
 
@@ -26,27 +20,7 @@ type watch struct {
 	queries int
 }
 
-func newWatches(maximum int) *watches {
-	return &watches{maximum: maximum, watched: make(map[place]*watch)}
-}
-
-// enter counts a query that is to be blocked; it returns false if there are too many.
-func (s *watches) enter() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.blocked >= s.maximum {
-		return false
-	}
-	s.blocked++
-	return true
-}
-
-// leave ends what enter began.
-func (s *watches) leave() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.blocked--
-}
+func newWatches() *watches { return &watches{watched: make(map[place]*watch)} }
 
 // watch returns a channel that is closed when the index of a document is found to be
 // another one. forget must be called unless it was closed.
