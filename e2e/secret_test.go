@@ -68,7 +68,7 @@ func TestSecretsStaySecret(t *testing.T) {
 		}
 		code, body := s.get("/default/config")
 		leaks(t, "/default/config", body)
-		if code != http.StatusOK || !strings.Contains(body, "stats auth [secret]\n") || !strings.Contains(body, "backend web\n") {
+		if code != http.StatusOK || !strings.Contains(body, "stats auth [secret]\n") || !strings.Contains(body, "global\n") {
 			t.Errorf("/default/config: status %d, %s", code, body)
 		}
 		s.processes()

@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -241,4 +242,28 @@ func TestBlockedQueryThroughTLS(t *testing.T) {
 	if err := <-answer; err != nil {
 		t.Error(err)
 	}
+}
+
+// A client that does not finish its handshake is cut like one that does not finish its
+// header.
+func TestSilentTLSClientIsCut(t *testing.T) {
+	access := newSecure(t).load()
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		s.SetAccess(access)
+		l := newPipes()
+		stop := start(t, s, l)
+		conn := l.dial()
+		begun := time.Now()
+		if _, err := io.Copy(io.Discard, conn); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(begun); took != 5*time.Second {
+			t.Errorf("cut after %v", took)
+		}
+		conn.Close()
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
 }
