@@ -14,6 +14,10 @@ const (
 	// jitterPart is the part of a wait by which it is lengthened at most, so that clients
 	// that came together do not return together.
 	jitterPart = 16
+	// wakeDelay is how long after a change blocked queries are answered. Meanwhile the change
+	// reaches HAProxy's workers, which a thousand answers at once would delay on a small
+	// host, and a burst of changes becomes one answer.
+	wakeDelay = 20 * time.Millisecond
 	// retryAfter is what a client waits, in seconds, that found no place.
 	retryAfter = 5
 )
@@ -116,9 +120,15 @@ func (s *Server) wakeUp(ctx context.Context) {
 			return
 		case <-s.changed:
 		}
-		if s.watches.any() {
-			_, e := s.documents.read()
-			s.watches.wake(e)
+		if !s.watches.any() {
+			continue
 		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wakeDelay):
+		}
+		_, e := s.documents.read()
+		s.watches.wake(e)
 	}
 }

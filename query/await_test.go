@@ -156,7 +156,7 @@ func TestBlockedQueryIsAnsweredAtChange(t *testing.T) {
 				c.change(f)
 				got := <-answer
 				now := f.index(c.target)
-				want := answered{status: http.StatusOK, index: now, after: time.Second}
+				want := answered{status: http.StatusOK, index: now, after: time.Second + wakeDelay}
 				if c.wakes && (got != want || now <= known) {
 					t.Errorf("got %+v, want %+v; before %d", got, want, known)
 				}
@@ -174,7 +174,7 @@ func TestBlockedQueryOfRemovedGroupIsAnswered(t *testing.T) {
 		answer := f.connect().ask(fmt.Sprintf("/a/web?index=%d", f.index("/a/web")))
 		synctest.Wait()
 		f.publish(f.a)
-		if got := <-answer; got.status != http.StatusNotFound || got.after > 0 {
+		if got := <-answer; got.status != http.StatusNotFound || got.after != wakeDelay {
 			t.Errorf("got %+v", got)
 		}
 	})
@@ -208,6 +208,22 @@ func TestIndicesGrowOverRestarts(t *testing.T) {
 		<-time.After(time.Second)
 		if earlier, later := before.index("/"), startFeed(t).index("/"); later <= earlier {
 			t.Errorf("index %d after a restart, %d before", later, earlier)
+		}
+	})
+}
+
+// A burst of changes is one answer, with the last of them.
+func TestBurstIsAnsweredOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := startFeed(t)
+		answer := f.connect().ask(fmt.Sprintf("/a?index=%d", f.index("/a")))
+		synctest.Wait()
+		for i := range 10 {
+			f.publish(f.a, group("web", fmt.Sprintf("10.0.0.1:%d", i+1)))
+			<-time.After(time.Millisecond)
+		}
+		if got := <-answer; got != (answered{status: http.StatusOK, index: f.index("/a"), after: wakeDelay}) {
+			t.Errorf("got %+v, the last change has index %d", got, f.index("/a"))
 		}
 	})
 }
