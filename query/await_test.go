@@ -25,8 +25,9 @@ type feed struct {
 	stop    func() error
 }
 
-// startFeed must be called in a synctest bubble; the server ends with the test.
-func startFeed(t *testing.T) *feed {
+// startFeed must be called in a synctest bubble; the server ends with the test. connections
+// is the limit of each kind, 0 the usual ones.
+func startFeed(t *testing.T, connections int) *feed {
 	t.Helper()
 	f := &feed{
 		t: t, pipes: newPipes(), changed: make(chan struct{}, 1),
@@ -36,6 +37,9 @@ func startFeed(t *testing.T) *feed {
 	f.Server = newServer()
 	f.documents.proxies = func() []Proxy { return *f.proxies.Load() }
 	f.Server.changed = f.changed
+	if connections > 0 {
+		f.limit.maximum, f.limit.maximumBlocked = connections, connections
+	}
 	stop := start(t, f.Server, f.pipes)
 	var stopped bool
 	f.stop = func() error {
@@ -149,7 +153,7 @@ func TestBlockedQueryIsAnsweredAtChange(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := startFeed(t)
+				f := startFeed(t, 0)
 				known := f.index(c.target)
 				answer := f.connect().ask(fmt.Sprintf("%s?index=%d&wait=8s", c.target, known))
 				<-time.After(time.Second)
@@ -170,7 +174,7 @@ func TestBlockedQueryIsAnsweredAtChange(t *testing.T) {
 
 func TestBlockedQueryOfRemovedGroupIsAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := startFeed(t)
+		f := startFeed(t, 0)
 		answer := f.connect().ask(fmt.Sprintf("/a/web?index=%d", f.index("/a/web")))
 		synctest.Wait()
 		f.publish(f.a)
@@ -184,7 +188,7 @@ func TestBlockedQueryOfRemovedGroupIsAnswered(t *testing.T) {
 // earlier process whose clock was ahead.
 func TestOtherIndexIsAnsweredAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := startFeed(t)
+		f := startFeed(t, 0)
 		known := f.index("/")
 		for _, index := range []uint64{0, 1, known - 1, known + 1, 1<<64 - 1} {
 			if got := <-f.connect().ask(fmt.Sprintf("/?index=%d&wait=10m", index)); got != (answered{status: 200, index: known}) {
@@ -200,13 +204,13 @@ func TestOtherIndexIsAnsweredAtOnce(t *testing.T) {
 // A process that starts later has larger indices, whatever the earlier one counted.
 func TestIndicesGrowOverRestarts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		before := startFeed(t)
+		before := startFeed(t, 0)
 		for i := range 1000 {
 			before.publish(before.a, group("web", fmt.Sprintf("10.0.0.1:%d", i+1)))
 			before.index("/")
 		}
 		<-time.After(time.Second)
-		if earlier, later := before.index("/"), startFeed(t).index("/"); later <= earlier {
+		if earlier, later := before.index("/"), startFeed(t, 0).index("/"); later <= earlier {
 			t.Errorf("index %d after a restart, %d before", later, earlier)
 		}
 	})
@@ -215,7 +219,7 @@ func TestIndicesGrowOverRestarts(t *testing.T) {
 // A burst of changes is one answer, with the last of them.
 func TestBurstIsAnsweredOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := startFeed(t)
+		f := startFeed(t, 0)
 		answer := f.connect().ask(fmt.Sprintf("/a?index=%d", f.index("/a")))
 		synctest.Wait()
 		for i := range 10 {
@@ -232,7 +236,7 @@ func TestBurstIsAnsweredOnce(t *testing.T) {
 // afterwards, with its usual deadlines.
 func TestLongWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := startFeed(t)
+		f := startFeed(t, 0)
 		c := f.connect()
 		for range 2 {
 			got := <-c.ask(fmt.Sprintf("/a?index=%d&wait=10m", f.index("/a")))
@@ -251,7 +255,7 @@ func TestLongWait(t *testing.T) {
 
 func TestBlockedQueriesEndAtShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := startFeed(t)
+		f := startFeed(t, 0)
 		var answers []<-chan answered
 		for range 10 {
 			answers = append(answers, f.connect().ask(fmt.Sprintf("/?index=%d&wait=10m", f.index("/"))))
@@ -275,7 +279,7 @@ func TestBlockedQueriesEndAtShutdown(t *testing.T) {
 
 func TestBlockedQueryEndsWithItsClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := startFeed(t)
+		f := startFeed(t, 0)
 		c := f.connect()
 		c.ask(fmt.Sprintf("/?index=%d&wait=10m", f.index("/")))
 		<-time.After(20 * time.Second) // longer than a request may take to arrive
@@ -290,26 +294,27 @@ func TestBlockedQueryEndsWithItsClient(t *testing.T) {
 	})
 }
 
-// A thousand blocked queries leave the connections of others alone; the next one gets an
+// As many blocked queries as are allowed leave the connections of others alone; the next one gets an
 // error.
 func TestBlockedQueriesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := startFeed(t)
+		const most = 100
+		f := startFeed(t, most)
 		other := f.connect()
 		<-other.ask("/healthz")
 		var answers []<-chan answered
-		for i := range maxBlocked {
+		for i := range most {
 			target := []string{"/", "/a", "/a/web", "/b"}[i%4]
 			answers = append(answers, f.connect().ask(fmt.Sprintf("%s?index=%d&wait=10m", target, f.index(target))))
 		}
 		synctest.Wait()
-		if n := f.blocked(); n != maxBlocked {
+		if n := f.blocked(); n != most {
 			t.Errorf("%d blocked", n)
 		}
 		if got := <-f.connect().ask(fmt.Sprintf("/?index=%d", f.index("/"))); got.status != http.StatusServiceUnavailable || got.after > 0 || got.retry != "5" {
 			t.Errorf("beyond the bound: got %+v", got)
 		}
-		for range maxConnections - 2 {
+		for range most - 2 {
 			f.connect()
 		}
 		synctest.Wait()
@@ -337,7 +342,7 @@ func TestBlockedQueriesAreBounded(t *testing.T) {
 // each change would make room for more of them.
 func TestBlockedQueryWhoseAnswerIsNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := startFeed(t)
+		f := startFeed(t, 0)
 		conn := f.connect().conn
 		if _, err := fmt.Fprintf(conn, "GET /?index=%d&wait=10m HTTP/1.1\r\nHost: x\r\n\r\n", f.index("/")); err != nil {
 			t.Fatal(err)

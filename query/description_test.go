@@ -195,11 +195,11 @@ func TestAnswersMatchDescription(t *testing.T) {
 		}
 		for _, s := range []*Server{full, well, empty, broken, guarded} {
 			ask(all(s), target)
-			ask(all(s), target+"?unknown=1")
-			ask(all(s), target, "Accept-Encoding: gzip")
-			ask(all(s), target, "If-None-Match: *")
-			ask(&port{Server: s}, target)
 		}
+		ask(all(full), target+"?unknown=1")
+		ask(all(full), target, "Accept-Encoding: gzip")
+		ask(all(full), target, "If-None-Match: *")
+		ask(&port{Server: full}, target)
 		for _, missing := range []string{"{proxy}", "{group}"} {
 			if strings.Contains(rt.path, missing) {
 				ask(all(full), strings.NewReplacer(missing, "x", "{proxy}", "p", "{group}", "web-1").Replace(rt.path))
