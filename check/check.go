@@ -15,9 +15,14 @@ import (
 
 // Options are what to check besides the proxies, and how.
 type Options struct {
-	// HTTPAddr and LogListen are host:port; LogListen may be empty.
-	HTTPAddr, LogListen string
-	RunDir, StateDir    string
+	// HTTPAddrs and LogListen are host:port; LogListen may be empty. HTTPVariables are the
+	// variables in which the addresses are.
+	HTTPAddrs, HTTPVariables []string
+	LogListen                string
+	RunDir, StateDir         string
+	// Access returns what is wrong with the files of the HTTP port; nil if nothing is. It
+	// may block.
+	Access func() error
 	// Online also checks against ZooKeeper, which takes a few seconds per proxy.
 	Online bool
 	Reaper *supervisor.Reaper
@@ -41,12 +46,17 @@ func Run(ctx context.Context, o Options, read func() (*config.Config, []config.P
 		f.Text += ": a start without ZooKeeper will serve nothing"
 		found.add(f)
 	}
-	query := listening{network: "tcp", addr: o.HTTPAddr, where: "HTTP_ADDR"}
+	if err := o.Access(); err != nil {
+		variable, text, _ := strings.Cut(err.Error(), ": ")
+		found.add(finding{Severity: isError, Where: variable, Text: text})
+	}
+	queries := o.httpListens()
+	ours := false
 	var listens []listening
 	plans := make(map[string]*plan.Plan)
 	for _, p := range cfg.Proxies {
 		now := runningOf(p)
-		query.ours = query.ours || now.locked
+		ours = ours || now.locked
 		all, pl := checkProxy(ctx, o, p, now, found)
 		plans[p.Name] = pl
 		for _, l := range all {
@@ -54,7 +64,10 @@ func Run(ctx context.Context, o Options, read func() (*config.Config, []config.P
 			listens = append(listens, l)
 		}
 	}
-	listens = append(listens, query)
+	for _, l := range queries {
+		l.ours = ours
+		listens = append(listens, l)
+	}
 	own := syncer.NewListeners()
 	own.Set(addresses(listens))
 	for _, p := range cfg.Proxies {
@@ -70,7 +83,7 @@ func Run(ctx context.Context, o Options, read func() (*config.Config, []config.P
 	}
 	found.add(judgeClashes(listens)...)
 	if o.LogListen != "" {
-		listens = append(listens, listening{network: "udp", addr: o.LogListen, where: "LOG_LISTEN", ours: query.ours})
+		listens = append(listens, listening{network: "udp", addr: o.LogListen, where: "LOG_LISTEN", ours: ours})
 	}
 	for _, l := range listens {
 		if !l.ours {

@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/haproxy-zk/haproxy-zk/config"
@@ -95,9 +94,6 @@ func (p places) relocate(m haproxy.Message, about string) haproxy.Message {
 	})
 }
 
-// secret matches lines that must not be repeated.
-var secret = regexp.MustCompile(`(?i)auth|passw|user|secret|key`)
-
 // quote returns a remedy with the line that is to be corrected.
 func (p places) quote(line int) string {
 	if line < 1 || line > len(p.source) {
@@ -113,7 +109,7 @@ func (p places) quote(line int) string {
 	default:
 		text = fmt.Sprintf("correct the setting that produces line %d of the output of `haproxy-zk render` for %s", line, p.proxy.Name)
 	}
-	if words := strings.TrimSpace(p.rendered[line-1]); !secret.MatchString(words) {
+	if words := strings.TrimSpace(p.rendered[line-1]); !haproxy.MayBeSecret(words) {
 		text += ": " + words
 	}
 	return text

@@ -43,6 +43,15 @@ func configuredListens(p config.Proxy) []listening {
 	return listens
 }
 
+// httpListens returns the addresses of the HTTP port.
+func (o Options) httpListens() []listening {
+	listens := make([]listening, len(o.HTTPAddrs))
+	for i, addr := range o.HTTPAddrs {
+		listens[i] = listening{network: "tcp", addr: addr, where: o.HTTPVariables[i]}
+	}
+	return listens
+}
+
 func port(n uint16) string { return ":" + strconv.Itoa(int(n)) }
 
 // renderedListens returns the addresses that HAProxy would bind, the template's own

@@ -15,19 +15,22 @@ import (
 // and the pid files of its HAProxys.
 type Before struct {
 	// Known is false if haproxy-zk left no record, as earlier versions did not.
-	Known               bool
-	HTTPAddr, LogListen string
-	PIDFiles            []string
+	Known     bool
+	HTTPAddrs []string
+	LogListen string
+	PIDFiles  []string
 }
 
 // Rehearse returns what would keep a successor with this configuration from starting:
 // rejections by HAProxy, and problems with directories and ports. It changes nothing.
 func Rehearse(ctx context.Context, o Options, cfg *config.Config, before Before) error {
 	plans, err := Plans(ctx, o.plans(), cfg)
-	problems := []error{err}
+	problems := []error{o.Access(), err}
 	found := checkFolder("", "RUN_DIR", o.RunDir)
 	if before.Known { // an earlier version left no record, and may listen there itself
-		found = append(found, rehearseListen(listening{network: "tcp", addr: o.HTTPAddr, where: "HTTP_ADDR"}, before.HTTPAddr)...)
+		for _, l := range o.httpListens() {
+			found = append(found, rehearseListen(l, before.HTTPAddrs...)...)
+		}
 		found = append(found, rehearseListen(listening{network: "udp", addr: o.LogListen, where: "LOG_LISTEN"}, before.LogListen)...)
 	}
 	for _, pl := range plans {
@@ -41,8 +44,8 @@ func Rehearse(ctx context.Context, o Options, cfg *config.Config, before Before)
 }
 
 // rehearseListen tries to listen on an address unless the running haproxy-zk uses it.
-func rehearseListen(l listening, now string) []finding {
-	if l.addr == "" || overlap(l, listening{network: l.network, addr: now}) {
+func rehearseListen(l listening, now ...string) []finding {
+	if l.addr == "" || slices.ContainsFunc(now, func(addr string) bool { return overlap(l, listening{network: l.network, addr: addr}) }) {
 		return nil
 	}
 	return checkListen(l)

@@ -18,6 +18,9 @@ func TestRehearsalSkipsAddressesOfTheRunningDaemon(t *testing.T) {
 			t.Errorf("running at %q: %+v", now, found)
 		}
 	}
+	if found := rehearseListen(listening{network: "tcp", addr: addr}, "127.0.0.1:1", addr); len(found) > 0 {
+		t.Errorf("running at it and another one: %+v", found)
+	}
 	if found := rehearseListen(listening{network: "udp"}, ""); len(found) > 0 {
 		t.Errorf("it does not listen: %+v", found)
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 
 	oklog "github.com/oklog/run"
 
@@ -20,7 +21,10 @@ import (
 )
 
 // ports are the listeners of the daemon. Their servers close them.
-type ports struct{ query, control net.Listener }
+type ports struct {
+	query   []query.Port
+	control net.Listener
+}
 
 // serve runs the actors of the daemon until all of them have ended:
 //
@@ -36,15 +40,20 @@ type ports struct{ query, control net.Listener }
 // signals are handled, and the query API shows the state of the stop. The reaper runs
 // beneath all of them, since the plans need it already. In a container the daemon is the
 // child of process 1 ([RunProcessOne]).
-func (o Options) serve(ctx context.Context, reaper *supervisor.Reaper, arriving arriving, at ports, plans []*plan.Plan, record *record) error {
+func (o Options) serve(ctx context.Context, reaper *supervisor.Reaper, arriving arriving, at ports, access *query.Access, plans []*plan.Plan, record *record) error {
 	log := o.Logger
 	stop := newStopping()
 	factory := newFactory(o, reaper, stop, record)
 	proxies := supervisor.NewProxies(log.With("component", "proxies"), factory.arrange(plans))
-	rereading := newRereading(o, reaper, record.report, func(ctx context.Context, plans []*plan.Plan) (supervisor.Changes, error) {
-		return proxies.Set(ctx, factory.arrange(plans))
+	var queries *query.Server
+	rereading := newRereading(o, reaper, record.report, func(ctx context.Context, plans []*plan.Plan, access *query.Access) (supervisor.Changes, error) {
+		changes, err := proxies.Set(ctx, factory.arrange(plans))
+		if err == nil {
+			queries.SetAccess(access)
+		}
+		return changes, err
 	})
-	queries := o.newQueries(factory, rereading, record)
+	queries = o.newQueries(factory, rereading, access, record)
 
 	// running is done when the proxies are to end, over when they have ended.
 	running, stopProxies := context.WithCancel(ctx)
@@ -83,7 +92,7 @@ func (o Options) serve(ctx context.Context, reaper *supervisor.Reaper, arriving 
 	}, endProxies)
 	g.Add(func() error { signals.run(over); return ended(log, "signals", nil) }, endProxies)
 	g.Add(func() error { rereading.run(over); return ended(log, "rereading", nil) }, endProxies)
-	g.Add(func() error { return ended(log, "query", queries.Serve(over, retryListener{at.query})) }, endProxies)
+	g.Add(func() error { return ended(log, "query", queries.Serve(over, retried(at.query)...)) }, endProxies)
 	g.Add(func() error { return ended(log, "control", commands.Serve(over, retryListener{at.control})) }, endProxies)
 	g.Add(func() error { return ended(log, "systemd", o.Systemd.Run(over, serves, queries.Answers)) }, endProxies)
 	g.Add(func() error { record.run(over); return ended(log, "events", nil) }, endProxies)
@@ -95,7 +104,7 @@ func (o Options) serve(ctx context.Context, reaper *supervisor.Reaper, arriving 
 		g.Add(func() error { return ended(log, "log", lines.Run(over)) }, endProxies)
 	}
 
-	log.Info("haproxy-zk is starting", "version", o.Version, "config", o.Config, "proxies", len(plans), "http", o.HTTPAddr, "pid", os.Getpid())
+	log.Info("haproxy-zk is starting", "version", o.Version, "config", o.Config, "proxies", len(plans), "http", strings.Join(o.HTTPAddrs, ","), "http_detail", o.HTTPDetailAddr, "pid", os.Getpid())
 	record.report(registry.Event{Kind: registry.EventStart, Detail: fmt.Sprintf("version %s, process %d", o.Version, os.Getpid())})
 	err := g.Run()
 	if err == nil {
@@ -108,9 +117,11 @@ func (o Options) serve(ctx context.Context, reaper *supervisor.Reaper, arriving 
 }
 
 // newQueries returns the server of the HTTP port.
-func (o Options) newQueries(f *factory, r *rereading, record *record) *query.Server {
+func (o Options) newQueries(f *factory, r *rereading, access *query.Access, record *record) *query.Server {
 	return query.New(query.Options{
 		Proxies:       f.directory.proxies,
+		Changed:       f.directory.changed,
+		Access:        access,
 		Configuration: r.problem,
 		Statistics:    f.directory.statistics,
 		Metrics:       stats.NewPage(o.Metrics, f.directory.collectors),

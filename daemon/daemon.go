@@ -2,8 +2,6 @@ package daemon
 
 import (
 	"context"
-	"fmt"
-	"net"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 
@@ -11,6 +9,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/daemon/host"
 	"github.com/haproxy-zk/haproxy-zk/exitcode"
 	"github.com/haproxy-zk/haproxy-zk/plan"
+	"github.com/haproxy-zk/haproxy-zk/query"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
@@ -38,14 +37,18 @@ func Run(ctx context.Context, o Options) error {
 	o.Metrics.MustRegister(reapedOrphans(reaper))
 
 	var plans []*plan.Plan
-	var listener net.Listener
+	var access *query.Access
+	var listeners []query.Port
 	record := newRecord(o)
 	sig, err := arriving.unlessStopped(ctx, func(ctx context.Context) (err error) {
 		defer record.loaded()
 		if plans, err = o.firstPlans(ctx, reaper); err != nil {
 			return err
 		}
-		listener, err = listenHTTP(ctx, o.HTTPAddr)
+		if access, err = o.Access(); err != nil {
+			return err
+		}
+		listeners, err = o.listenHTTP(ctx)
 		return err
 	})
 	if sig != nil {
@@ -55,7 +58,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	o.HTTPAddr = listener.Addr().String() // HTTP_ADDR may contain a host name
+	o = o.at(listeners)
 	if err := plan.MakeFolder("RUN_DIR", o.RunDir); err != nil {
 		return exitcode.Classify(err)
 	}
@@ -72,14 +75,5 @@ func Run(ctx context.Context, o Options) error {
 		defer removePIDFile()
 	}
 
-	return o.serve(ctx, reaper, arriving, ports{listener, controlListener}, plans, record)
-}
-
-// listenHTTP listens on HTTP_ADDR, which may contain a host name.
-func listenHTTP(ctx context.Context, addr string) (net.Listener, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, exitcode.ClassifyListen(fmt.Errorf("listen on HTTP_ADDR: %w", err))
-	}
-	return l, nil
+	return o.serve(ctx, reaper, arriving, ports{listeners, controlListener}, access, plans, record)
 }

@@ -16,7 +16,12 @@ import (
 
 // directory has the running proxies for the query API, in the order of the
 // configuration. A restarted proxy gets new parts in its old entry.
-type directory struct{ entries atomic.Pointer[[]*entry] }
+type directory struct {
+	entries atomic.Pointer[[]*entry]
+	// changed has a value when a proxy or a snapshot changed since it was last received;
+	// its capacity is one.
+	changed chan struct{}
+}
 
 // entry is a proxy in the directory.
 type entry struct {
@@ -37,6 +42,15 @@ func (d *directory) arrange(plans []*plan.Plan) {
 		entries = append(entries, p)
 	}
 	d.entries.Store(&entries)
+	d.noteChange()
+}
+
+// noteChange notes that the proxies or a snapshot changed. It does not block.
+func (d *directory) noteChange() {
+	select {
+	case d.changed <- struct{}{}:
+	default:
+	}
 }
 
 func newEntry(pl *plan.Plan) *entry {
@@ -48,7 +62,7 @@ func newEntry(pl *plan.Plan) *entry {
 		s.Groups = append(s.Groups, registry.Group{Name: g.Name})
 		s.Waiting = append(s.Waiting, g.Name)
 	}
-	return &entry{name: pl.Name, pending: pending{s}}
+	return &entry{name: pl.Name, pending: pending{s, pl.ConfFile}}
 }
 
 // entry returns the entry of a proxy; nil if there is none.
@@ -152,12 +166,19 @@ type live struct {
 
 func (p *live) Generations() []supervisor.Generation { return p.haproxy.Generations() }
 
+func (p *live) ConfigFile() string { return p.haproxy.ConfFile }
+
 func (p *live) ConnectionStatus() registry.ConnectionStatus { return p.zk.ConnectionStatus() }
 
 func (p *live) Registrations() []registry.Registrations { return p.zk.Registrations() }
 
 // pending is a proxy that has not been started yet.
-type pending struct{ snapshot *registry.Snapshot }
+type pending struct {
+	snapshot   *registry.Snapshot
+	configFile string
+}
+
+func (p pending) ConfigFile() string { return p.configFile }
 
 func (p pending) Snapshot() *registry.Snapshot { return p.snapshot }
 

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/daemon/host"
@@ -57,7 +59,7 @@ func newFactory(o Options, reaper *supervisor.Reaper, stopping *stopping, record
 		opts:       o,
 		log:        o.Logger,
 		reaper:     reaper,
-		directory:  &directory{},
+		directory:  &directory{changed: make(chan struct{}, 1)},
 		stopping:   stopping,
 		record:     record,
 		supervisor: supervisor.NewMetrics(o.Metrics),
@@ -73,7 +75,7 @@ func newFactory(o Options, reaper *supervisor.Reaper, stopping *stopping, record
 // must be called by one goroutine only.
 func (r *factory) arrange(plans []*plan.Plan) []supervisor.Proxy {
 	r.directory.arrange(plans)
-	r.listeners.Set(listenersOf(r.opts.HTTPAddr, plans))
+	r.listeners.Set(listenersOf(r.opts.httpAddrs(), plans))
 	if err := recordOf(r.opts, plans).Write(r.opts.RunDir); err != nil {
 		r.log.Warn("cannot record what is running, status and stop --haproxy may not find HAProxy after a crash", "error", err)
 	}
@@ -109,7 +111,7 @@ func (r *factory) arrange(plans []*plan.Plan) []supervisor.Proxy {
 
 // recordOf returns the record of a haproxy-zk with these options and plans.
 func recordOf(o Options, plans []*plan.Plan) host.Record {
-	r := host.Record{HTTPAddr: o.HTTPAddr, LogListen: o.LogListen, Proxies: []host.RecordedProxy{}}
+	r := host.Record{HTTPAddr: strings.Join(o.httpAddrs(), ","), LogListen: o.LogListen, Proxies: []host.RecordedProxy{}}
 	for _, pl := range plans {
 		r.Proxies = append(r.Proxies, host.RecordedProxy{
 			Name: pl.Name, ConfFile: pl.ConfFile, PIDFile: pl.PIDFile, SocketFiles: pl.SocketFiles, StopGrace: pl.StopGrace,
@@ -120,8 +122,8 @@ func recordOf(o Options, plans []*plan.Plan) host.Record {
 
 // listenersOf returns the addresses on which the query API and the proxies listen,
 // including those of the templates, except those given as names or variables.
-func listenersOf(httpAddr string, plans []*plan.Plan) []netip.AddrPort {
-	all := []string{httpAddr}
+func listenersOf(httpAddrs []string, plans []*plan.Plan) []netip.AddrPort {
+	all := slices.Clone(httpAddrs)
 	for _, pl := range plans {
 		for _, l := range plan.Listens(pl.Render()) {
 			all = append(all, l.Addr)
@@ -187,5 +189,6 @@ func (r *factory) controller(pl *plan.Plan, haproxy hactl.Reloader, figures *sta
 		Logger:    log.With("component", "hactl"),
 		Metrics:   r.hactl,
 		Settle:    figures.Settle,
+		Published: r.directory.noteChange,
 	})
 }

@@ -3,24 +3,29 @@ package daemon
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/haproxy-zk/haproxy-zk/config"
 	"github.com/haproxy-zk/haproxy-zk/plan"
+	"github.com/haproxy-zk/haproxy-zk/query"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 	"github.com/haproxy-zk/haproxy-zk/systemd"
 )
 
-// Options of the daemon. All are required except Config, LogListen, PIDFile, Parent and
-// Systemd. They must not be modified.
+// Options of the daemon. All are required except Config, HTTPDetailAddr, LogListen, PIDFile,
+// Parent and Systemd. They must not be modified.
 type Options struct {
 	// Version and Config, the configuration file, are logged.
 	Version, Config string
-	// HTTPAddr and LogListen are host:port. LogListen is UDP; empty disables it.
-	HTTPAddr, LogListen string
-	RunDir, StateDir    string
+	// HTTPAddrs, at least one, HTTPDetailAddr and LogListen are host:port. With
+	// HTTPDetailAddr, HTTPAddrs answer less ([query.Port]). LogListen is UDP. Empty disables
+	// either.
+	HTTPAddrs                 []string
+	HTTPDetailAddr, LogListen string
+	RunDir, StateDir          string
 	// StartWait is how long the start of HAProxy waits for ZooKeeper.
 	StartWait time.Duration
 	// PIDFile is written at the start and removed at the end; empty disables it.
@@ -29,6 +34,8 @@ type Options struct {
 	// Configuration reads the configuration and returns its warnings as well. It may
 	// block.
 	Configuration func() (*config.Config, []config.Problem, error)
+	// Access reads the files that say who may ask the HTTP port. It may block.
+	Access func() (*query.Access, error)
 	// Plans returns the plan of each proxy of a configuration that can be planned. Its
 	// error has a line for each problem of the remaining proxies.
 	Plans func(context.Context, plan.Options, *config.Config) ([]*plan.Plan, error)
@@ -45,6 +52,14 @@ type Options struct {
 	Systemd systemd.Notifier
 	// Parent is the process 1 that started this process; nil if there is none.
 	Parent *supervisor.Parent
+}
+
+// httpAddrs returns all addresses of the HTTP port.
+func (o Options) httpAddrs() []string {
+	if o.HTTPDetailAddr == "" {
+		return o.HTTPAddrs
+	}
+	return append(slices.Clone(o.HTTPAddrs), o.HTTPDetailAddr)
 }
 
 // readConfiguration reads the configuration and logs its warnings.

@@ -78,6 +78,7 @@ func (p *proxy) run(ctx context.Context, started func()) error {
 	now.useCache(p.opts.StartWait)
 	now.keep()
 	p.entry.put(&live{controller, haproxy, now, collector})
+	p.directory.noteChange()
 	g.Add(func() error {
 		return p.followPlan(ctx, now, controller, log, func(pl *plan.Plan) {
 			haproxy.SetLimits(pl.StopGrace, pl.HardStopAfter, pl.ListenerHold)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/plan"
+	"github.com/haproxy-zk/haproxy-zk/query"
 	"github.com/haproxy-zk/haproxy-zk/registry"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
@@ -21,8 +22,7 @@ type rereading struct {
 	reaper *supervisor.Reaper
 	// report receives the results of readings.
 	report func(registry.Event)
-	// take applies the plans.
-	take   func(context.Context, []*plan.Plan) (supervisor.Changes, error)
+	take   take
 	wanted chan struct{}
 	// asked has the requests waiting for a reading; over is closed when there will be
 	// no more readings.
@@ -33,13 +33,16 @@ type rereading struct {
 	failed atomic.Pointer[failure]
 }
 
+// take applies the plans, and lets those ask the HTTP port whom the files name.
+type take func(context.Context, []*plan.Plan, *query.Access) (supervisor.Changes, error)
+
 // outcome is the result of one reading.
 type outcome struct {
 	changes supervisor.Changes
 	err     error
 }
 
-func newRereading(o Options, reaper *supervisor.Reaper, report func(registry.Event), take func(context.Context, []*plan.Plan) (supervisor.Changes, error)) *rereading {
+func newRereading(o Options, reaper *supervisor.Reaper, report func(registry.Event), take take) *rereading {
 	return &rereading{
 		opts: o, log: o.Logger.With("component", "configuration"), reaper: reaper, report: report, take: take, metrics: newRereadingMetrics(o.Metrics),
 		wanted: make(chan struct{}, 1), asked: make(chan chan<- outcome), over: make(chan struct{}),
@@ -147,13 +150,15 @@ func (r *rereading) change(ctx context.Context) (supervisor.Changes, error) {
 	if err != nil {
 		return supervisor.Changes{}, err
 	}
-	plans, err := r.opts.planProxies(ctx, r.reaper, cfg)
+	access, err := r.opts.Access()
 	problems := []error{err}
+	plans, err := r.opts.planProxies(ctx, r.reaper, cfg)
+	problems = append(problems, err)
 	for _, pl := range plans {
 		problems = append(problems, r.opts.Accept(ctx, r.reaper, pl))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return supervisor.Changes{}, err
 	}
-	return r.take(ctx, plans)
+	return r.take(ctx, plans, access)
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/control"
 	"github.com/haproxy-zk/haproxy-zk/exitcode"
 	"github.com/haproxy-zk/haproxy-zk/plan"
+	"github.com/haproxy-zk/haproxy-zk/query"
 	"github.com/haproxy-zk/haproxy-zk/registry"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
@@ -53,6 +54,7 @@ type rereads struct {
 	t             *testing.T
 	dir           string
 	file, haproxy string
+	token         string
 	registry      *prometheus.Registry
 	taken         []string
 	reported      []registry.Event
@@ -73,8 +75,9 @@ func newRereads(t *testing.T) *rereads {
 	t.Cleanup(stop)
 	r.rereading = newRereading(Options{
 		Config: r.file, RunDir: dir, Configuration: r.read, Plans: check.Plans, Accept: check.Accept,
+		Access: func() (*query.Access, error) { return query.AccessFiles{Token: r.token}.Load() },
 		Logger: log, Metrics: r.registry,
-	}, reaper, func(e registry.Event) { r.reported = append(r.reported, e) }, func(_ context.Context, plans []*plan.Plan) (supervisor.Changes, error) {
+	}, reaper, func(e registry.Event) { r.reported = append(r.reported, e) }, func(_ context.Context, plans []*plan.Plan, _ *query.Access) (supervisor.Changes, error) {
 		for _, pl := range plans {
 			r.taken = append(r.taken, pl.Name)
 		}
@@ -167,11 +170,19 @@ func TestRereading(t *testing.T) {
 	if !slices.Equal(kinds, []registry.EventKind{accepted, rejected, rejected, rejected, rejected, rejected, accepted}) {
 		t.Errorf("events %v", kinds)
 	}
-	r.take = func(context.Context, []*plan.Plan) (supervisor.Changes, error) {
+	// The files of the HTTP port belong to the configuration.
+	r.taken, r.token = nil, "/nowhere"
+	r.reread(t.Context())
+	if text, _ := r.problem(); len(r.taken) > 0 || !strings.Contains(text, "HTTP_TOKEN_FILE") {
+		t.Errorf("taken %q with a token file that is not there: %s", r.taken, text)
+	}
+	r.token = ""
+	r.reread(t.Context())
+	r.take = func(context.Context, []*plan.Plan, *query.Access) (supervisor.Changes, error) {
 		return supervisor.Changes{}, supervisor.ErrEnded
 	}
 	r.reread(t.Context())
-	if failed := r.metric(reads, "error"); failed != 5 {
+	if failed := r.metric(reads, "error"); failed != 6 {
 		t.Error("a stop is counted as an error of the configuration")
 	}
 	if text, _ := r.problem(); text != "" {

@@ -6,12 +6,23 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/haproxy-zk/haproxy-zk/query"
 )
 
 // retryListener retries after all temporary errors of Accept. By default a server of
 // net/http ends when the kernel has no memory for a connection, and the whole process
 // with it.
 type retryListener struct{ net.Listener }
+
+// retried returns ports whose listeners retry.
+func retried(ports []query.Port) []query.Port {
+	ports = slices.Clone(ports)
+	for i, p := range ports {
+		ports[i].Listener = retryListener{p.Listener}
+	}
+	return ports
+}
 
 // Accept returns a temporary [net.Error] if a retry may succeed: net/http retries after
 // at most a second.

@@ -66,6 +66,11 @@ func TestSecretsStaySecret(t *testing.T) {
 			_, body := s.get(path)
 			leaks(t, path, body)
 		}
+		code, body := s.get("/default/config")
+		leaks(t, "/default/config", body)
+		if code != http.StatusOK || !strings.Contains(body, "stats auth [secret]\n") || !strings.Contains(body, "global\n") {
+			t.Errorf("/default/config: status %d, %s", code, body)
+		}
 		s.processes()
 		s.readable()
 		s.stopped()

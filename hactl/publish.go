@@ -38,6 +38,9 @@ func (c *Controller) publish() {
 	}
 	if old == nil || !slices.EqualFunc(old.Groups, s.Groups, sameGroup) || !slices.Equal(old.Remarks, s.Remarks) || !slices.Equal(old.Waiting, s.Waiting) || !slices.Equal(old.Down, s.Down) || old.ReloadError != s.ReloadError {
 		c.status.Store(&status{snapshot: s, problem: c.status.Load().problem})
+		if c.opts.Published != nil {
+			c.opts.Published()
+		}
 	}
 }
 

@@ -11,7 +11,8 @@ import (
 // as long as they do. Any goroutine may call it.
 func (s *Server) Answers() error {
 	w := discardedResponse{header: make(http.Header)}
-	s.route(&w, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/readyz"}})
+	p := port{Server: s, detail: true}
+	p.ServeHTTP(&w, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/readyz"}})
 	if w.written == 0 {
 		return fmt.Errorf("/readyz has no answer: status %d", w.status)
 	}

@@ -15,77 +15,67 @@ const (
 	typeText = "text/plain; charset=utf-8"
 )
 
-// route is the mux. [http.ServeMux] redirects paths that it considers unclean, which
-// clients that ask for a name do not expect.
-func (s *Server) route(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-store")
-	if r.ContentLength != 0 {
-		// Otherwise net/http waits for the body before it sends the answer.
-		h.Set("Connection", "close")
-	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		h.Set("Allow", "GET, HEAD")
-		refuse(w, http.StatusMethodNotAllowed, notAllowed(r.Method))
-		return
-	}
-
-	names := split(r.URL.EscapedPath())
-	if len(names) == 1 {
-		switch {
-		case names[0] == "healthz":
-			reply(w, http.StatusOK, typeText, []byte("ok\n"))
-			return
-		case names[0] == "readyz":
-			s.answerReady(w)
-			return
-		case names[0] == "metrics" && s.metrics != nil:
-			s.scrapes.handle(s.metrics, w, r)
-			return
-		case names[0] == "events" && s.events != nil:
-			s.answerEvents(w, r)
-			return
-		}
-	}
-	if !s.answerLive(w, r, names) {
-		s.answerDocument(w, names)
-	}
+func (s *Server) answerHealth(w http.ResponseWriter, _ request) {
+	reply(w, http.StatusOK, typeText, []byte("ok\n"))
 }
 
-func (s *Server) answerDocument(w http.ResponseWriter, names []string) {
-	proxies, e := s.documents.read()
-	if len(names) == 0 {
-		setFreshness(w.Header(), proxies, "")
-		reply(w, http.StatusOK, typeJSON, e.whole())
+func (s *Server) answerMetrics(w http.ResponseWriter, r request) {
+	if s.metrics == nil {
+		_, e := s.documents.read()
+		refuse(w, http.StatusNotFound, nothingAt(r.names[0], e))
 		return
 	}
-	i, known := e.index[names[0]]
-	switch {
-	case registry.Reserved(names[0]):
-		refuse(w, http.StatusNotFound, nothingAt(names[0], e))
-		return
-	case len(names) > 2:
-		refuse(w, http.StatusNotFound, tooDeep(e))
-		return
-	case !known:
-		refuse(w, http.StatusNotFound, noProxy(names[0], e))
-		return
-	}
+	s.scrapes.handle(s.metrics, w, r.Request)
+}
 
-	d := e.documents[i]
-	if len(names) == 1 {
-		setFreshness(w.Header(), proxies[i:i+1], "")
-		reply(w, http.StatusOK, typeJSON, d.whole())
+// answerDocument answers with the instances in service of everything, of a proxy or of a
+// group.
+func (s *Server) answerDocument(w http.ResponseWriter, r request) {
+	if r.live() {
+		s.answerLive(w, r)
 		return
 	}
-	setFreshness(w.Header(), proxies[i:i+1], names[1])
-	group, known := d.groups[names[1]]
+	if r.blocks() && !s.await(w, r) {
+		return
+	}
+	proxies, e := s.documents.read()
+	if len(r.names) == 0 {
+		setFreshness(w.Header(), proxies, "")
+		e.whole.answer(w, r.Request)
+		return
+	}
+	i, known := s.proxy(w, r, e)
 	if !known {
-		refuse(w, http.StatusNotFound, noGroup(names[1], d.of))
 		return
 	}
-	reply(w, http.StatusOK, typeJSON, group.text)
+	d := e.documents[i]
+	if len(r.names) == 1 {
+		setFreshness(w.Header(), proxies[i:i+1], "")
+		d.whole.answer(w, r.Request)
+		return
+	}
+	setFreshness(w.Header(), proxies[i:i+1], r.names[1])
+	group, known := d.groups[r.names[1]]
+	if !known {
+		refuse(w, http.StatusNotFound, noGroup(r.names[1], d.of))
+		return
+	}
+	group.page.answer(w, r.Request)
+}
+
+// proxy returns the place of the requested proxy in an edition, or answers that there is
+// none.
+func (s *Server) proxy(w http.ResponseWriter, r request, e *edition) (i int, known bool) {
+	name := r.names[0]
+	i, known = e.places[name]
+	switch {
+	case registry.Reserved(name):
+		refuse(w, http.StatusNotFound, nothingAt(name, e))
+		return 0, false
+	case !known:
+		refuse(w, http.StatusNotFound, noProxy(name, e))
+	}
+	return i, known
 }
 
 // split returns the decoded names of a path, at most four. A trailing slash is ignored.

@@ -15,9 +15,13 @@ import (
 )
 
 func TestHeaders(t *testing.T) {
-	w := get(newServer(seed()...), "/ngboss")
+	s := newServer(seed()...)
+	w := get(s, "/ngboss")
+	_, e := s.documents.read()
 	want := http.Header{
 		"Age":                    {"0"},
+		"Etag":                   {`W/"1eee868c20976002ff200985e37313eb"`},
+		"Haproxy-Zk-Index":       {strconv.FormatUint(e.number, 10)},
 		"Cache-Control":          {"no-store"},
 		"Content-Length":         {strconv.Itoa(w.Body.Len())},
 		"Content-Type":           {"application/json"},
@@ -103,6 +107,7 @@ func TestNotFound(t *testing.T) {
 	}
 	many := newServer(proxies...)
 	both := []string{"ngboss", "many"}
+	const paths = "/, /{proxy}, /{proxy}/{group}, /healthz, /readyz, /metrics, /events, /{proxy}/config or /openapi.json"
 
 	for _, c := range []struct {
 		server *Server
@@ -121,9 +126,9 @@ func TestNotFound(t *testing.T) {
 		{some, "/ngboss/x", problem{Error: `no group "x" in proxy "ngboss"`, Groups: []string{"web", "metrics"}}},
 		{some, "/ngboss//", problem{Error: `no group "" in proxy "ngboss"`, Groups: []string{"web", "metrics"}}},
 		{some, "/many/x", problem{Error: `no group "x" in proxy "many"`, Groups: names(maxNames, "g"), More: 3}},
-		{some, "/ngboss/web/x", problem{Error: "no such path: use /, /{proxy} or /{proxy}/{group}", Proxies: both}},
-		{some, "/ngboss/web//", problem{Error: "no such path: use /, /{proxy} or /{proxy}/{group}", Proxies: both}},
-		{some, "/a/b/c/d/e/f", problem{Error: "no such path: use /, /{proxy} or /{proxy}/{group}", Proxies: both}},
+		{some, "/ngboss/web/x", problem{Error: "no such path: use " + paths, Proxies: both}},
+		{some, "/ngboss/web//", problem{Error: "no such path: use " + paths, Proxies: both}},
+		{some, "/a/b/c/d/e/f", problem{Error: "no such path: use " + paths, Proxies: both}},
 		{many, "/x", problem{Error: `no proxy "x"`, Proxies: names(maxNames, "p"), More: 1}},
 		{newServer(), "/x", problem{Error: `no proxy "x"`, Proxies: []string{}}},
 	} {
@@ -138,7 +143,7 @@ func TestNotFound(t *testing.T) {
 }
 
 func TestReservedNames(t *testing.T) {
-	for _, name := range []string{"metrics", "ui", "static", "events", "openapi.json", "favicon.ico"} {
+	for _, name := range []string{"metrics", "ui", "static", "favicon.ico"} {
 		s := newServer(serving(name, group("web")))
 		s.metrics = nil
 		for _, target := range []string{"/" + name, "/" + name + "/web"} {

@@ -29,7 +29,7 @@ func BenchmarkQuery(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
 			w := nowhere{make(http.Header)}
 			for pb.Next() {
-				s.route(w, r)
+				all(s).ServeHTTP(w, r)
 			}
 		})
 	})
@@ -38,7 +38,7 @@ func BenchmarkQuery(b *testing.B) {
 		w := nowhere{make(http.Header)}
 		for b.Loop() {
 			p.snapshot.Store(&registry.Snapshot{Proxy: "ngboss", Groups: groups})
-			s.route(w, r)
+			all(s).ServeHTTP(w, r)
 		}
 	})
 }
@@ -53,7 +53,7 @@ func BenchmarkEvents(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		w := discardedResponse{header: make(http.Header)}
-		s.route(&w, r)
+		all(s).ServeHTTP(&w, r)
 		b.SetBytes(int64(w.written))
 	}
 }

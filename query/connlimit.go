@@ -11,12 +11,15 @@ import (
 // has been idle longest is closed; if all are being served, the one that takes longest.
 // So a new request is always served, even beside a flood of connections that send or read
 // nothing: an orchestrator would kill a process whose health it cannot query.
+//
+// Connections of blocked queries are outside of that limit, and have one of their own.
 type connLimit struct {
-	maximum int
+	maximum, maximumBlocked int
 
 	mu      sync.Mutex
 	waiting list.List // of *member without a request; longest first
 	asking  list.List // of *member being served; longest first
+	blocked list.List // of *member whose query is or was blocked, until it is answered
 }
 
 // member is one connection.
@@ -25,7 +28,7 @@ type member struct {
 	connLimit *connLimit
 
 	// Guarded by connLimit's lock.
-	list    *list.List // waiting or asking; nil once removed
+	list    *list.List // waiting, asking or blocked; nil once removed
 	element *list.Element
 }
 
@@ -56,16 +59,42 @@ func (c *connLimit) admit(m *member) (oldest *member) {
 
 // note is called by the server when a connection changes its state.
 func (c *connLimit) note(conn net.Conn, state http.ConnState) {
-	m := conn.(*member)
+	m := memberOf(conn)
+	if c.settle(m, state) {
+		_ = m.Close() // it is removed even on error
+	}
+}
+
+// settle moves a member to the list of its state. It reports whether it must be closed
+// instead: after a blocked query it would exceed the limit, and others were there before.
+func (c *connLimit) settle(m *member, state http.ConnState) (surplus bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case m.list == nil:
 	case state == http.StateActive:
 		c.move(m, &c.asking)
+	case state == http.StateIdle && m.list == &c.blocked && c.waiting.Len()+c.asking.Len() >= c.maximum:
+		return true
 	case state == http.StateIdle:
 		c.move(m, &c.waiting)
 	}
+	return false
+}
+
+// block takes a member that is being served out of the limit until it is idle again, which
+// it is not before its answer has been sent. It returns false if too many are.
+func (m *member) block() bool {
+	c := m.connLimit
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.blocked.Len() >= c.maximumBlocked {
+		return false
+	}
+	if m.list != nil {
+		c.move(m, &c.blocked)
+	}
+	return true
 }
 
 // move appends a member to a list, or removes it if the list is nil.

@@ -76,6 +76,43 @@ func TestConnLimitClosesLongestIdleConnection(t *testing.T) {
 	gone()
 }
 
+func TestConnLimitLeavesBlockedQueriesOut(t *testing.T) {
+	var ends []string
+	c := &connLimit{maximum: 1, maximumBlocked: 2}
+	join := func(name string) *member { return c.join(named{name: name, ends: &ends}) }
+	gone := func(want ...string) {
+		t.Helper()
+		if diff := cmp.Diff(want, ends); diff != "" {
+			t.Errorf("-want +got\n%s", diff)
+		}
+		ends = nil
+	}
+	block := func(name string, want bool) *member {
+		t.Helper()
+		m := join(name)
+		c.note(m, http.StateActive)
+		if got := m.block(); got != want {
+			t.Errorf("%s: blocked %v", name, got)
+		}
+		return m
+	}
+	first, second := block("first", true), block("second", true)
+	gone()
+	third := block("third", false)
+	gone()
+	c.note(first, http.StateIdle)
+	gone("first") // it would be one too many, and the third was there before
+	_ = third.Close()
+	gone("third")
+	c.note(second, http.StateIdle)
+	gone()
+	join("fourth")
+	gone("second")
+	if n := c.blocked.Len(); n != 0 {
+		t.Errorf("%d are blocked", n)
+	}
+}
+
 // ask sends one request on its own connection; it fails the test if the answer takes more
 // than a second.
 func (p *pipes) ask(t *testing.T, target string) {

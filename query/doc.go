@@ -9,9 +9,15 @@
 //	GET /readyz            every proxy: workers, groups not read yet, ZooKeeper
 //	GET /metrics           [Options.Metrics]
 //	GET /events            what changed: up to now, or as a stream of server-sent events
+//	GET /{proxy}/config    HAProxy's configuration, without secrets
+//	GET /openapi.json      the description of all this
 //
-// Documents are bytes prepared once per [registry.Snapshot]; a request checks that the
-// snapshots are still current and copies the bytes.
+// Documents are pages: bytes prepared once per [registry.Snapshot], with what is made from
+// them, such as their compressed form. A request checks that the snapshots are still
+// current and copies the bytes. A blocking query (?index) waits for a page of another
+// index; one goroutine wakes those whose page changed.
+//
+// A path, a parameter and the address at which they are answered are rows in routes.go.
 //
 // [Client] queries the port of a running haproxy-zk, for the commands.
 //

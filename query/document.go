@@ -1,9 +1,9 @@
 package query
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
-	"sync"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
@@ -16,30 +16,45 @@ type document struct {
 	groups map[string]part
 	// whole is built on first use: a change in one group should not cost as much as a
 	// document of all groups.
-	whole func() []byte
+	whole *page
 }
 
 // part is the answer about one group.
 type part struct {
 	of   []registry.Instance
 	text []byte
+	page *page
 }
 
-// newDocument reuses unchanged parts of the previous document, which may be nil.
-func newDocument(s *registry.Snapshot, before *document) *document {
+// newDocument reuses unchanged parts of the previous document, which may be nil. Changed
+// parts get the index.
+func newDocument(s *registry.Snapshot, before *document, index uint64) *document {
+	if before != nil && before.of.Proxy != s.Proxy {
+		before = nil
+	}
 	d := &document{of: s, groups: make(map[string]part, len(s.Groups))}
 	open := append(appendString([]byte{'{'}, s.Proxy), ":{"...)
+	same := before != nil && slices.EqualFunc(before.of.Groups, s.Groups, func(a, b registry.Group) bool { return a.Name == b.Name })
 	for _, g := range s.Groups {
 		p, known := part{}, false
-		if before != nil && before.of.Proxy == s.Proxy {
+		if before != nil {
 			p, known = before.groups[g.Name]
 		}
 		if !known || !sameList(p.of, g.Instances) {
-			p = part{of: g.Instances, text: slices.Concat(open, appendGroup(nil, g), []byte("}}\n"))}
+			p.of = g.Instances
+			text := slices.Concat(open, appendGroup(nil, g), []byte("}}\n"))
+			if !bytes.Equal(text, p.text) {
+				p.text, p.page = text, newPage(typeJSON, index, func() []byte { return text })
+				same = false
+			}
 		}
 		d.groups[g.Name] = p
 	}
-	d.whole = sync.OnceValue(func() []byte {
+	if same {
+		d.whole = before.whole
+		return d
+	}
+	d.whole = newPage(typeJSON, index, func() []byte {
 		whole := slices.Clone(open)
 		for i, g := range s.Groups {
 			if i > 0 {
@@ -55,7 +70,7 @@ func newDocument(s *registry.Snapshot, before *document) *document {
 
 // member returns the document without its outer braces.
 func (d *document) member() []byte {
-	whole := d.whole()
+	whole := d.whole.text()
 	return whole[len("{") : len(whole)-len("}\n")]
 }
 

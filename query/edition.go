@@ -3,13 +3,17 @@ package query
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // edition holds the documents of all proxies at one moment. It is immutable.
 type edition struct {
 	documents []*document
-	index     map[string]int
-	whole     func() []byte // built on first use
+	places    map[string]int // of the proxies' documents
+	whole     *page          // built on first use
+	// number is that of the edition. A page has the number of the edition in which it last
+	// changed as its index.
+	number uint64
 }
 
 // of reports whether e was made from exactly these snapshots, in this order.
@@ -33,17 +37,26 @@ func (e *edition) next(proxies []Proxy) *edition {
 			known[d.of.Proxy] = d
 		}
 	}
-	n := &edition{index: make(map[string]int, len(proxies))}
+	n := &edition{places: make(map[string]int, len(proxies)), number: firstNumber()}
+	if e != nil {
+		n.number = e.number + 1
+	}
+	same := e != nil && len(e.documents) == len(proxies)
 	for i, p := range proxies {
 		snapshot := p.Snapshot()
 		d := known[snapshot.Proxy]
 		if d == nil || d.of != snapshot {
-			d = newDocument(snapshot, d)
+			d = newDocument(snapshot, d, n.number)
 		}
 		n.documents = append(n.documents, d)
-		n.index[snapshot.Proxy] = i
+		n.places[snapshot.Proxy] = i
+		same = same && e.documents[i].whole == d.whole
 	}
-	n.whole = sync.OnceValue(func() []byte {
+	if same {
+		n.whole = e.whole
+		return n
+	}
+	n.whole = newPage(typeJSON, n.number, func() []byte {
 		whole := []byte{'{'}
 		for i, d := range n.documents {
 			if i > 0 {
@@ -54,6 +67,35 @@ func (e *edition) next(proxies []Proxy) *edition {
 		return append(whole, "}\n"...)
 	})
 	return n
+}
+
+// firstNumber returns the number of a process's first edition: the microseconds since 1970.
+// So an index that a client kept from an earlier process is below all of this one's, or
+// above them if the clock was set back, but never equal to one of other content. It is
+// below 2^53, so that every JSON reader keeps it exactly.
+func firstNumber() uint64 { return uint64(max(1, time.Now().UnixMicro())) } //nolint:gosec // it is positive
+
+// page returns the page of a document; nil if there is none.
+func (e *edition) page(of place) *page {
+	if of == (place{}) {
+		return e.whole
+	}
+	i, known := e.places[of.proxy]
+	switch {
+	case !known:
+		return nil
+	case of.group == "":
+		return e.documents[i].whole
+	}
+	return e.documents[i].groups[of.group].page
+}
+
+// index returns the index of a document; 0 if there is none.
+func (e *edition) index(of place) uint64 {
+	if p := e.page(of); p != nil {
+		return p.index
+	}
+	return 0
 }
 
 // documents keeps the latest edition. Any goroutine may call its methods.
@@ -81,4 +123,16 @@ func (d *documents) read() ([]Proxy, *edition) {
 		d.current.Store(e)
 	}
 	return proxies, e
+}
+
+// has reports whether there is a group of these names.
+func (d *documents) has(proxy, group string) bool {
+	_, e := d.read()
+	return group != "" && e.page(place{proxy, group}) != nil
+}
+
+// index returns the current index of a document; 0 if there is none.
+func (d *documents) index(of place) uint64 {
+	_, e := d.read()
+	return e.index(of)
 }

@@ -2,7 +2,6 @@ package query
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -18,34 +17,19 @@ type eventFilter struct {
 	kinds        []registry.EventKind
 }
 
-// parseEventFilter returns the filter of a request's parameters. Its errors are for the
+// parseEventFilter returns the filter of a request's arguments. Its errors are for the
 // client.
-func parseEventFilter(query string, now time.Time) (f eventFilter, err error) {
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return f, fmt.Errorf("the parameters are malformed: %s", echo(err.Error()))
-	}
-	for name, all := range values {
-		if len(all) > 1 {
-			return f, fmt.Errorf("the parameter %s is given %d times", echo(name), len(all))
-		}
-		switch value := all[0]; name {
-		case "since":
-			f.since, err = parseSince(value, now)
-		case "proxy":
-			f.proxy = value
-		case "group":
-			f.group = value
-		case "kind":
-			f.kinds, err = parseKinds(value)
-		default:
-			err = fmt.Errorf("no parameter %s: use since, proxy, group or kind", echo(name))
-		}
-		if err != nil {
+func parseEventFilter(given arguments, now time.Time) (f eventFilter, err error) {
+	f.proxy, f.group = given["proxy"], given["group"]
+	if since, has := given["since"]; has {
+		if f.since, err = parseSince(since, now); err != nil {
 			return f, err
 		}
 	}
-	return f, nil
+	if kind, has := given["kind"]; has {
+		f.kinds, err = parseKinds(kind)
+	}
+	return f, err
 }
 
 func parseSince(value string, now time.Time) (time.Time, error) {

@@ -23,10 +23,15 @@ type Events interface {
 const eventsAtOnce = 64
 
 // answerEvents answers /events: with the events up to now, or with a stream of them.
-func (s *Server) answerEvents(w http.ResponseWriter, r *http.Request) {
-	filter, err := parseEventFilter(r.URL.RawQuery, time.Now())
+func (s *Server) answerEvents(w http.ResponseWriter, r request) {
+	if s.events == nil {
+		_, e := s.documents.read()
+		refuse(w, http.StatusNotFound, nothingAt(r.names[0], e))
+		return
+	}
+	filter, err := parseEventFilter(r.arguments, time.Now())
 	if err != nil {
-		refuse(w, http.StatusBadRequest, problem{Error: err.Error()})
+		refuse(w, http.StatusBadRequest, *r.route.wrong("%v", err))
 		return
 	}
 	if unknown := s.unknownNames(&filter); unknown != nil {
@@ -34,7 +39,7 @@ func (s *Server) answerEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if acceptsStream(r.Header) {
-		s.streams.answer(s.events, filter, w, r)
+		s.streams.answer(s.events, filter, w, r.Request)
 		return
 	}
 	w.Header().Set("Content-Type", typeJSON)
@@ -65,7 +70,7 @@ func (s *Server) unknownNames(f *eventFilter) *problem {
 	}
 	_, e := s.documents.read()
 	named := eventFilter{proxy: f.proxy, group: f.group}
-	i, exists := e.index[f.proxy]
+	i, exists := e.places[f.proxy]
 	switch {
 	case exists && (f.group == "" || e.documents[i].has(f.group)):
 		return nil

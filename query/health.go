@@ -117,7 +117,7 @@ type rejected struct {
 // unreachable, that a reload of HAProxy or the configuration failed, or that a group has
 // no instance up, but stays ready: otherwise every load balancer would be taken out of
 // service at once.
-func (s *Server) answerReady(w http.ResponseWriter) {
+func (s *Server) answerReady(w http.ResponseWriter, _ request) {
 	proxies := s.documents.proxies()
 	stopping := s.stopping.Load()
 	ready := len(proxies) > 0 && !stopping

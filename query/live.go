@@ -1,9 +1,7 @@
 package query
 
 import (
-	"errors"
 	"net/http"
-	"net/url"
 	"strconv"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
@@ -16,62 +14,53 @@ const (
 	passingParameter = "passing"
 )
 
-var errBoth = errors.New("use either detail or passing")
-
-// wantsLive reports which of the parameters a query has; empty if none.
-func wantsLive(query url.Values) (parameter string, err error) {
-	switch detail, passing := query.Has(detailParameter), query.Has(passingParameter); {
-	case detail && passing:
-		return "", errBoth
-	case detail:
-		return detailParameter, nil
-	case passing:
-		return passingParameter, nil
-	}
-	return "", nil
+// live reports whether the request asks for what HAProxy's workers report.
+func (r request) live() bool {
+	_, detail := r.arguments[detailParameter]
+	_, passing := r.arguments[passingParameter]
+	return detail || passing
 }
 
-// answerLive answers a request with the parameter `detail` or `passing`, and reports
-// whether it was one: a proxy or a group as HAProxy's workers report it.
-func (s *Server) answerLive(w http.ResponseWriter, r *http.Request, names []string) (answered bool) {
-	if s.statistics == nil || r.URL.RawQuery == "" || len(names) < 1 || len(names) > 2 {
-		return false
-	}
-	parameter, err := wantsLive(r.URL.Query())
-	if err != nil {
-		refuse(w, http.StatusBadRequest, problem{Error: err.Error()})
-		return true
+// answerLive answers a request with the parameter `detail` or `passing`: a proxy or a
+// group as HAProxy's workers report it.
+func (s *Server) answerLive(w http.ResponseWriter, r request) {
+	if len(r.arguments) > 1 {
+		refuse(w, http.StatusBadRequest, *r.route.wrong("%s and %s answer what is the case now: give one of them alone", detailParameter, passingParameter))
+		return
 	}
 	proxies, e := s.documents.read()
-	i, known := e.index[names[0]]
-	if parameter == "" || !known {
-		return false // which answers that there is no such proxy
+	i, known := s.proxy(w, r, e)
+	if !known {
+		return
 	}
 	of, group := e.documents[i].of, ""
-	if len(names) == 2 {
-		group = names[1]
-		if _, known := e.documents[i].groups[group]; !known {
-			return false
+	if len(r.names) == 2 {
+		group = r.names[1]
+		if !e.documents[i].has(group) {
+			refuse(w, http.StatusNotFound, noGroup(group, of))
+			return
 		}
 	}
-	reading, err := s.statistics(r.Context(), of.Proxy)
-	switch {
-	case err != nil:
-		return true // the client is gone
-	case reading == nil || reading.Workers == 0:
+	var reading *stats.Reading
+	if s.statistics != nil {
+		var err error
+		if reading, err = s.statistics(r.Context(), of.Proxy); err != nil {
+			return // the client is gone
+		}
+	}
+	if reading == nil || reading.Workers == 0 {
 		refuse(w, http.StatusServiceUnavailable, problem{Error: "no HAProxy worker answers"})
-		return true
+		return
 	}
 	setFreshness(w.Header(), proxies[i:i+1], group)
 	if n := len(reading.Silent); n > 0 {
 		w.Header().Set("Haproxy-Zk-Silent-Workers", strconv.Itoa(n))
 	}
-	if parameter == detailParameter {
-		reply(w, http.StatusOK, typeJSON, s.details.of(of, reading, group))
-		return true
+	text := passing(of, reading, group)
+	if _, detail := r.arguments[detailParameter]; detail {
+		text = s.details.of(of, reading, group)
 	}
-	reply(w, http.StatusOK, typeJSON, passing(of, reading, group))
-	return true
+	reply(w, http.StatusOK, typeJSON, text)
 }
 
 // pair is a group of a snapshot and what the workers report of it, which may be nothing.

@@ -18,6 +18,8 @@ type problem struct {
 	// Proxies or Groups are the names that exist.
 	Proxies []string `json:"proxies,omitzero"`
 	Groups  []string `json:"groups,omitzero"`
+	// Parameters are those that the path has.
+	Parameters []string `json:"parameters,omitzero"`
 	// More is the number of names omitted.
 	More int `json:"more,omitzero"`
 }
@@ -30,8 +32,22 @@ func nothingAt(name string, e *edition) problem {
 	return withProxies(fmt.Sprintf("nothing at %s", echo(name)), e)
 }
 
-func tooDeep(e *edition) problem {
-	return withProxies("no such path: use /, /{proxy} or /{proxy}/{group}", e)
+// noPath is the answer to a path with more elements than any has.
+func noPath(name, paths string, e *edition) problem {
+	if registry.Reserved(name) {
+		return nothingAt(name, e)
+	}
+	return withProxies("no such path: use "+paths, e)
+}
+
+func unauthorized() problem {
+	return problem{Error: "a token is required: send the header \"Authorization: Bearer TOKEN\" with the content of haproxy-zk's HTTP_TOKEN_FILE"}
+}
+
+// elsewhere says where something is answered without saying at which address, which this
+// client may not be meant to reach.
+func elsewhere() problem {
+	return problem{Error: "not at this address: haproxy-zk answers this at its HTTP_DETAIL_ADDR"}
 }
 
 func noProxy(name string, e *edition) problem {

@@ -23,6 +23,8 @@ type proxy struct {
 	registrations []registry.Registrations
 
 	generations []supervisor.Generation
+
+	configFile string
 }
 
 func (p *proxy) Snapshot() *registry.Snapshot                { return p.snapshot.Load() }
@@ -30,6 +32,8 @@ func (p *proxy) ConnectionStatus() registry.ConnectionStatus { return p.contact 
 func (p *proxy) Ready() error                                { return p.problem }
 
 func (p *proxy) Registrations() []registry.Registrations { return p.registrations }
+
+func (p *proxy) ConfigFile() string { return p.configFile }
 
 func (p *proxy) Generations() []supervisor.Generation { return p.generations }
 
@@ -85,9 +89,12 @@ func newServer(proxies ...Proxy) *Server {
 
 func ask(s *Server, method, target string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	s.route(w, httptest.NewRequest(method, target, nil))
+	all(s).ServeHTTP(w, httptest.NewRequest(method, target, nil))
 	return w
 }
+
+// all answers everything of s, without a connection.
+func all(s *Server) *port { return &port{Server: s, detail: true} }
 
 func get(s *Server, target string) *httptest.ResponseRecorder {
 	return ask(s, http.MethodGet, target)

@@ -3,10 +3,13 @@ package query
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +20,10 @@ import (
 )
 
 const (
+	// maxConnections bounds the clients without a blocked query.
 	maxConnections = 1024
+	maxBlocked     = 1000
+	writeTimeout   = 30 * time.Second
 )
 
 // Proxy is what this package needs of one proxy. Its methods are called from any
@@ -33,6 +39,9 @@ type Proxy interface {
 	Ready() error
 	// Generations returns HAProxy's living generations, the serving one first.
 	Generations() []supervisor.Generation
+	// ConfigFile returns the path of HAProxy's rendered configuration, which need not exist
+	// yet.
+	ConfigFile() string
 }
 
 // Options are the options of a Server. Proxies and Logger are required.
@@ -45,15 +54,22 @@ type Options struct {
 	// empty problem means that it was accepted. It is called at requests for /readyz from
 	// any goroutine and must be cheap. nil means always accepted.
 	Configuration func() (problem string, since time.Time)
+	// Changed receives after Proxies or the snapshot of one of them has changed, so that
+	// blocked queries are answered. One value may stand for many changes. nil never does.
+	Changed <-chan struct{}
+	// Access says who may ask, and how connections are encrypted; nil is everybody, in
+	// clear text.
+	Access *Access
 	// Statistics returns what the workers of a proxy report, at most a second old; nil if it
 	// has not been started yet. It may block for seconds; its error is that of ctx. nil
-	// makes `?detail` and `?passing` unknown.
+	// makes `?detail` and `?passing` a 503.
 	Statistics func(ctx context.Context, proxy string) (*stats.Reading, error)
 	// Metrics answers GET and HEAD of /metrics; nil makes that a 404.
 	Metrics http.Handler
 	// Events answers GET and HEAD of /events; nil makes that a 404.
 	Events Events
-	// Connections limits the number of clients; 0, or more than 1024, is 1024.
+	// Connections limits the number of clients: at most half of it, and 1000, may have
+	// blocked queries, and 1024 may be others. 0 is the sum of both.
 	Connections int
 	// Logger logs, at debug, events of connections, and also queries cut short and clients
 	// that cannot be accepted.
@@ -62,54 +78,95 @@ type Options struct {
 
 // Server answers queries. Create it with [New].
 type Server struct {
-	documents     documents
-	configuration func() (problem string, since time.Time)
-	metrics       http.Handler
-	scrapes       *scrapes
-	events        Events
-	streams       *streams
-	statistics    func(ctx context.Context, proxy string) (*stats.Reading, error)
-	details       details
-	connections   int
-	logger        *slog.Logger
-	stopping      atomic.Bool
+	table          *table
+	documents      documents
+	description    *page
+	configuration  func() (problem string, since time.Time)
+	metrics        http.Handler
+	scrapes        *scrapes
+	watches        *watches
+	configurations *configurations
+	changed        <-chan struct{}
+	access         atomic.Pointer[Access]
+	events         Events
+	streams        *streams
+	statistics     func(ctx context.Context, proxy string) (*stats.Reading, error)
+	details        details
+	limit          connLimit
+	logger         *slog.Logger
+	stopping       atomic.Bool
 }
 
 // New returns a Server that does not listen yet.
 func New(o Options) *Server {
+	connections := cmp.Or(o.Connections, maxConnections+maxBlocked)
+	blocked := min(connections/2, maxBlocked)
 	s := &Server{
-		documents:     documents{proxies: o.Proxies},
-		configuration: o.Configuration,
-		metrics:       o.Metrics,
-		scrapes:       newScrapes(),
-		events:        o.Events,
-		statistics:    o.Statistics,
-		connections:   min(cmp.Or(o.Connections, maxConnections), maxConnections),
-		logger:        o.Logger,
+		table:          newTable(routes()),
+		documents:      documents{proxies: o.Proxies},
+		description:    newPage(typeJSON, 0, func() []byte { return openAPI }),
+		configurations: newConfigurations(),
+		configuration:  o.Configuration,
+		metrics:        o.Metrics,
+		scrapes:        newScrapes(),
+		events:         o.Events,
+		statistics:     o.Statistics,
+		watches:        newWatches(),
+		changed:        o.Changed,
+		limit:          connLimit{maximum: min(connections-blocked, maxConnections), maximumBlocked: blocked},
+		logger:         o.Logger,
 	}
-	s.streams = newStreams(s.connections)
+	s.streams = newStreams(s.limit.maximum)
+	s.SetAccess(cmp.Or(o.Access, new(Access)))
 	return s
 }
 
-// Serve answers on l until ctx is done, then lets running requests finish for at most two
-// seconds, cuts the rest and returns nil. It returns an error only if l fails before
-// that. l is closed in any case. Call Serve once.
-func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	connected := &connLimit{maximum: s.connections}
+// SetAccess changes who may ask and the certificate of new connections. Whether
+// connections are encrypted does not change while the server runs. It may be called from
+// any goroutine.
+func (s *Server) SetAccess(a *Access) { s.access.Store(a) }
+
+// Serve answers on all ports until ctx is done, then lets running requests finish for at
+// most two seconds, cuts the rest and returns nil. Blocked queries are answered at once.
+// It returns an error only if a listener fails before that. All listeners are closed in
+// any case. Call Serve once, with at least one port.
+func (s *Server) Serve(ctx context.Context, ports ...Port) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var running sync.WaitGroup
+	running.Go(func() { s.wakeUp(ctx) })
+	errs := make([]error, len(ports))
+	for i, p := range ports {
+		running.Go(func() {
+			defer cancel()
+			errs[i] = s.serve(ctx, p)
+		})
+	}
+	running.Wait()
+	return errors.Join(errs...)
+}
+
+// serve answers on one port.
+func (s *Server) serve(ctx context.Context, p Port) error {
 	server := &http.Server{
-		Handler:                      http.HandlerFunc(s.route),
-		ConnState:                    connected.note,
+		Handler:                      &port{Server: s, detail: p.Detail, over: ctx.Done()},
+		ConnState:                    s.limit.note,
+		ConnContext:                  withMember,
 		DisableGeneralOptionsHandler: true,
 		ReadHeaderTimeout:            5 * time.Second,
 		ReadTimeout:                  10 * time.Second,
-		WriteTimeout:                 30 * time.Second,
+		WriteTimeout:                 writeTimeout,
 		IdleTimeout:                  60 * time.Second,
 		MaxHeaderBytes:               16 << 10,
 		ErrorLog:                     slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
 	server.RegisterOnShutdown(s.streams.end)
 	defer s.streams.end()
-	cut, err := httpserver.Serve(ctx, server, limitedListener{&acceptLogger{Listener: l, logger: s.logger}, connected})
+	var listener net.Listener = limitedListener{&acceptLogger{Listener: p.Listener, logger: s.logger}, &s.limit}
+	if encryption := s.encryption(); encryption != nil {
+		listener = tls.NewListener(listener, encryption)
+	}
+	cut, err := httpserver.Serve(ctx, server, listener)
 	if err != nil {
 		return fmt.Errorf("serve queries: %w", err)
 	}

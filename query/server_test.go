@@ -20,7 +20,7 @@ func start(t *testing.T, s *Server, l net.Listener) (stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	result := make(chan error, 1)
-	go func() { result <- s.Serve(ctx, l) }()
+	go func() { result <- s.Serve(ctx, Port{Listener: l, Detail: true}) }()
 	return func() error {
 		cancel()
 		return <-result
@@ -239,7 +239,7 @@ func TestServeWithCanceledContext(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := newServer().Serve(ctx, l); err != nil {
+	if err := newServer().Serve(ctx, Port{Listener: l}); err != nil {
 		t.Error(err)
 	}
 	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
@@ -253,7 +253,7 @@ func TestServeReportsFailedListener(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
-	if err := newServer().Serve(t.Context(), l); !errors.Is(err, net.ErrClosed) {
+	if err := newServer().Serve(t.Context(), Port{Listener: l}); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -64,8 +64,9 @@ func newCheck(s *settings) *cobra.Command {
 }
 
 func (s *settings) checkOptions(reaper *supervisor.Reaper, online bool) check.Options {
+	addrs, variables := s.allHTTPAddrs()
 	return check.Options{
-		HTTPAddr: s.HTTPAddr, LogListen: s.LogListen, RunDir: s.RunDir, StateDir: s.StateDir,
+		HTTPAddrs: addrs, HTTPVariables: variables, Access: s.checkAccess, LogListen: s.LogListen, RunDir: s.RunDir, StateDir: s.StateDir,
 		Online: online, Reaper: reaper,
 	}
 }

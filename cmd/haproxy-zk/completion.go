@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/haproxy-zk/haproxy-zk/query"
 )
 
 // completeWithin is how long a shell waits for names.
@@ -40,7 +38,7 @@ func (s *settings) completeGroups(proxies bool) cobra.CompletionFunc {
 func (s *settings) groups(ctx context.Context, proxies bool) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, completeWithin)
 	defer cancel()
-	answer, err := query.NewClient(s.HTTPAddr).Get(ctx, "/")
+	answer, err := s.client().Get(ctx, "/")
 	if err != nil {
 		return nil, err
 	}

@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/haproxy-zk/haproxy-zk/query"
 )
 
 func newGet(s *settings) *cobra.Command {
@@ -29,12 +27,12 @@ Exit codes: 0 printed; 1 no such proxy or group, or no answer.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := query.NewClient(s.HTTPAddr).Get(cmd.Context(), documentPath(strings.Join(args, "")))
+			a, err := s.client().Get(cmd.Context(), documentPath(strings.Join(args, "")))
 			if err != nil {
 				return err
 			}
 			if a.Code != http.StatusOK {
-				return fmt.Errorf("%s answers %d: %s", s.HTTPAddr, a.Code, strings.TrimSpace(string(a.Body)))
+				return fmt.Errorf("%s answers %d: %s", s.httpAddrs()[0], a.Code, strings.TrimSpace(string(a.Body)))
 			}
 			if a.Header.Get("Haproxy-Zk-Stale") != "" {
 				age := ""

@@ -5,8 +5,6 @@ import (
 	"net/http"
 
 	"github.com/spf13/cobra"
-
-	"github.com/haproxy-zk/haproxy-zk/query"
 )
 
 func newHealthcheck(s *settings) *cobra.Command {
@@ -19,7 +17,7 @@ Exit codes: 0 healthy; 1 not healthy, or no answer within 3 s.`,
 		Example: "  haproxy-zk healthcheck --http-addr 127.0.0.1:21000",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := query.NewClient(s.HTTPAddr).Get(cmd.Context(), "/healthz")
+			a, err := s.client().Get(cmd.Context(), "/healthz")
 			if err == nil && a.Code != http.StatusOK {
 				err = fmt.Errorf("/healthz answers %d: %s", a.Code, a.Body)
 			}

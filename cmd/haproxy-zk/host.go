@@ -29,7 +29,7 @@ func (f *hostFlags) declare(cmd *cobra.Command) {
 // host is what the command works on.
 func (f *hostFlags) host(s *settings) (*host.Host, error) {
 	return host.New(host.Options{
-		RunDir: s.RunDir, HTTPAddr: s.HTTPAddr, StartWait: s.StartWait,
+		RunDir: s.RunDir, HTTPAddr: s.httpAddrs()[0], HTTPFiles: s.httpFiles(), StartWait: s.StartWait,
 		PIDFile: f.pidFile, LogFile: f.logFile, Patience: f.patience,
 		Configuration: s.configuration, Logger: s.logger(os.Stderr),
 	})

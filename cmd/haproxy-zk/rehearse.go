@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/haproxy-zk/haproxy-zk/check"
@@ -26,7 +28,7 @@ func newRehearse(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			before := check.Before{Known: known, HTTPAddr: running.HTTPAddr, LogListen: running.LogListen}
+			before := check.Before{Known: known, HTTPAddrs: strings.Split(running.HTTPAddr, ","), LogListen: running.LogListen}
 			for _, p := range running.Proxies {
 				before.PIDFiles = append(before.PIDFiles, p.PIDFile)
 			}

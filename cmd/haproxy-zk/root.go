@@ -55,7 +55,16 @@ expanded in the values of the configuration.
 
 Process settings (flags take precedence over variables):
   CONFIG       configuration file (default ` + defaultConfig + `, if it exists)
-  HTTP_ADDR    address of the query API, /metrics, /healthz and /readyz (default :21000)
+  HTTP_ADDR    addresses of the query API, /metrics, /healthz and /readyz, separated by
+               commas (default :21000)
+  HTTP_DETAIL_ADDR
+               one more address, to which the rest of the query API moves (default none)
+  HTTP_TOKEN_FILE
+               file of a token that clients must send, except for /healthz and /readyz;
+               HUP reads it again (default none)
+  HTTP_TLS_CERT, HTTP_TLS_KEY
+               certificate and private key, in PEM, with which HTTP is encrypted; HUP
+               reads them again (default none)
   RUN_DIR      directory of sockets, pid files and rendered configurations
                (default /run/haproxy-zk)
   STATE_DIR    directory of the events and the registration cache, for a start without

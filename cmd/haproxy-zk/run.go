@@ -35,9 +35,9 @@ func run(ctx context.Context, s settings, stderr io.Writer) error {
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(), out.Counter())
 	return daemon.Run(ctx, daemon.Options{
 		Version: version, Config: s.Config,
-		HTTPAddr: s.HTTPAddr, LogListen: s.LogListen, RunDir: s.RunDir, StateDir: s.StateDir,
+		HTTPAddrs: s.httpAddrs(), HTTPDetailAddr: s.HTTPDetailAddr, LogListen: s.LogListen, RunDir: s.RunDir, StateDir: s.StateDir,
 		StartWait: s.StartWait, PIDFile: pidFile,
-		Configuration: s.configuration, Plans: check.Plans, Accept: check.Accept,
+		Configuration: s.configuration, Access: s.access, Plans: check.Plans, Accept: check.Accept,
 		Logger: logging.New(format, out), HAProxyLogger: logging.New(format, out.LowPriority()).With("component", "haproxy"), Level: level,
 		Metrics: metrics, Systemd: notifier, Parent: parent,
 	})

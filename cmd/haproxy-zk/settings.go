@@ -27,14 +27,18 @@ const defaultConfig = "/etc/haproxy-zk/config.json"
 
 // settings are those of the process, whatever its proxies are.
 type settings struct {
-	Config    string        `env:"CONFIG"`
-	HTTPAddr  string        `env:"HTTP_ADDR" envDefault:":21000"`
-	RunDir    string        `env:"RUN_DIR" envDefault:"/run/haproxy-zk"`
-	StateDir  string        `env:"STATE_DIR" envDefault:"/var/lib/haproxy-zk"`
-	StartWait time.Duration `env:"START_WAIT" envDefault:"5s"`
-	LogLevel  slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
-	LogFormat string        `env:"LOG_FORMAT"`
-	LogListen string        `env:"LOG_LISTEN"`
+	Config         string        `env:"CONFIG"`
+	HTTPAddr       string        `env:"HTTP_ADDR" envDefault:":21000"`
+	HTTPDetailAddr string        `env:"HTTP_DETAIL_ADDR"`
+	HTTPTokenFile  string        `env:"HTTP_TOKEN_FILE"`
+	HTTPTLSCert    string        `env:"HTTP_TLS_CERT"`
+	HTTPTLSKey     string        `env:"HTTP_TLS_KEY"`
+	RunDir         string        `env:"RUN_DIR" envDefault:"/run/haproxy-zk"`
+	StateDir       string        `env:"STATE_DIR" envDefault:"/var/lib/haproxy-zk"`
+	StartWait      time.Duration `env:"START_WAIT" envDefault:"5s"`
+	LogLevel       slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
+	LogFormat      string        `env:"LOG_FORMAT"`
+	LogListen      string        `env:"LOG_LISTEN"`
 
 	environment map[string]string
 	// warnings are of variables that have no effect.
@@ -45,7 +49,11 @@ type settings struct {
 func (s *settings) flags(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
 	f.String("config", "", "configuration file (CONFIG; default "+defaultConfig+")")
-	f.String("http-addr", "", "address of the query API and metrics (HTTP_ADDR; default :21000)")
+	f.String("http-addr", "", "addresses of the query API and metrics, separated by commas (HTTP_ADDR; default :21000)")
+	f.String("http-detail-addr", "", "address that answers everything; HTTP_ADDR then answers less (HTTP_DETAIL_ADDR; default none)")
+	f.String("http-token-file", "", "file of the token that HTTP requires (HTTP_TOKEN_FILE; default none)")
+	f.String("http-tls-cert", "", "certificate with which HTTP is encrypted, in PEM (HTTP_TLS_CERT; default none)")
+	f.String("http-tls-key", "", "private key of the certificate, in PEM (HTTP_TLS_KEY; default none)")
 	f.String("run-dir", "", "directory of sockets, pid files and rendered configurations (RUN_DIR; default /run/haproxy-zk)")
 	f.String("state-dir", "", "directory of the registration cache and the events (STATE_DIR; default /var/lib/haproxy-zk)")
 	f.Duration("start-wait", 0, "how long HAProxy's start waits for ZooKeeper (START_WAIT; default 5s)")

@@ -44,9 +44,7 @@ func (s *settings) validate() error {
 	default:
 		problems = append(problems, fmt.Errorf("%s: %q is not a format: give text or json", spell("LOG_FORMAT"), s.LogFormat))
 	}
-	if err := validateAddress(s.HTTPAddr); err != nil {
-		problems = append(problems, fmt.Errorf("%s: %q is not an address and a port: give one such as :21000 or 127.0.0.1:21000: %w", spell("HTTP_ADDR"), s.HTTPAddr, err))
-	}
+	problems = append(problems, s.validateHTTP(spell)...)
 	if s.LogListen != "" {
 		if err := validateAddress(s.LogListen); err != nil {
 			problems = append(problems, fmt.Errorf("%s: %q is not an address and a port: give one such as 127.0.0.1:514: %w", spell("LOG_LISTEN"), s.LogListen, err))

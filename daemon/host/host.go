@@ -11,6 +11,7 @@ import (
 
 	"github.com/haproxy-zk/haproxy-zk/config"
 	"github.com/haproxy-zk/haproxy-zk/control"
+	"github.com/haproxy-zk/haproxy-zk/query"
 )
 
 // daemonVariable passes the pid file to the process that Start creates.
@@ -31,6 +32,8 @@ type Options struct {
 	// is how long HAProxy's start waits for ZooKeeper.
 	RunDir, HTTPAddr string
 	StartWait        time.Duration
+	// HTTPFiles are those of its HTTP port.
+	HTTPFiles query.AccessFiles
 	// PIDFile and LogFile default to files in RunDir. They are made absolute.
 	PIDFile, LogFile string
 	// Patience is how long a haproxy-zk may take to stop.

@@ -86,7 +86,7 @@ func (h *Host) serving(ctx context.Context, pid int, ended <-chan error) (string
 		// answers on its address.
 		named, err := readPIDFile(h.opts.PIDFile)
 		if err == nil && named.pid == pid && named.alive() {
-			ready, err := query.NewClient(h.opts.HTTPAddr).Get(ctx, "/readyz")
+			ready, err := query.NewClient(h.opts.HTTPAddr, h.opts.HTTPFiles).Get(ctx, "/readyz")
 			switch {
 			case err == nil && ready.Code == http.StatusOK:
 				return fmt.Sprintf("process [%d] is running", pid), nil

@@ -43,7 +43,7 @@ func (h *Host) Status(ctx context.Context, out io.Writer) error {
 		return exitcode.Error{Code: exitStopped}
 	}
 	text := fmt.Sprintf("process [%d] is running\n", running.pid)
-	if ready, err := query.NewClient(h.opts.HTTPAddr).Get(ctx, "/readyz"); err != nil {
+	if ready, err := query.NewClient(h.opts.HTTPAddr, h.opts.HTTPFiles).Get(ctx, "/readyz"); err != nil {
 		text += fmt.Sprintf("it does not respond: %v\n", err)
 	} else {
 		text += strings.TrimSpace(string(ready.Body)) + "\n" + rejection(ready.Body)
