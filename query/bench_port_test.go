@@ -14,8 +14,7 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
-// estate returns a proxy of 200 groups of 10 instances, of which one has a health check
-// that differs: what the documents show is the same.
+// estate returns a proxy of 200 groups of 10 instances.
 func estate() *proxy {
 	var groups []registry.Group
 	for i := range 200 {
