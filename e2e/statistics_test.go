@@ -75,7 +75,7 @@ func (s *stage) counted(when, good, bad string, sent map[int]int) {
 func TestMetricsOfInstances(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) {
-			c.Groups[0].ServerTemplate = "${group_name} 1-${max_server} 0.0.0.0:0 check inter 200 rise 1 fall 1 disabled"
+			c.Groups[0].ServerTemplate = "${group_name} 1-${max_server} 0.0.0.0:0 check inter 1s rise 1 fall 2 disabled"
 		})
 		good, bad := s.app(front), s.failing(front)
 		up := func(want float64, addr string) error {
