@@ -20,9 +20,6 @@ const (
 	maxReply = 64 << 20
 
 	dialTimeout = time.Second
-	// cancelGrace is how long replies that have begun are still read once their request is
-	// canceled.
-	cancelGrace = 500 * time.Millisecond
 )
 
 // ErrOtherProcess means that another process than the expected one answered: an older
@@ -123,14 +120,12 @@ func (c Client) write(ctx context.Context, requests []string) ([]string, error) 
 		return nil, err
 	}
 	// HAProxy 2.6 and 3.0 keep the session of a client that disconnects within a long reply
-	// forever, and with it a worker that is stopping: read to its end what has begun.
+	// forever, and with it a worker that is stopping: what has begun is read to its end.
 	answering := &answering{Conn: conn}
 	stop := context.AfterFunc(ctx, func() {
 		if !answering.begun.Load() {
 			conn.Close()
-			return
 		}
-		_ = conn.SetDeadline(time.Now().Add(cancelGrace))
 	})
 	defer stop()
 	limit := c.MaxReply

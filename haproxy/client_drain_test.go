@@ -75,7 +75,7 @@ func TestCanceledBeforeTheReplyEndsAtOnce(t *testing.T) {
 	if _, err := (Client{Path: hang.path, Timeout: time.Minute}).Ask(ctx, "show info"); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	if took := time.Since(begun); took > cancelGrace {
+	if took := time.Since(begun); took > 10*time.Second {
 		t.Errorf("it took %v", took)
 	}
 }
