@@ -38,7 +38,7 @@ type session struct {
 	calls  *calls
 	stale  chan struct{} // receives a token when no server resumes the session
 
-	absence  *absence // only logLinks uses it
+	absence *absence // only logLinks uses it
 
 	// Only the library's loop uses these.
 	lostAt  time.Time     // zero before the first loss
