@@ -20,50 +20,54 @@ type Event struct {
 type EventKind string
 
 const (
-	// EventStart is the start of haproxy-zk, EventStop its end as requested or by a failure;
-	// a crash has none.
+	// EventStart is the start of haproxy-zk.
 	EventStart EventKind = "start"
-	EventStop  EventKind = "stop"
-	// EventConfigurationAccepted and EventConfigurationRejected are the results of reading
-	// the configuration again.
+	// EventStop is the end of haproxy-zk, as requested or by a failure; a crash has none.
+	EventStop EventKind = "stop"
+	// EventConfigurationAccepted means that the configuration was read again.
 	EventConfigurationAccepted EventKind = "configuration_accepted"
+	// EventConfigurationRejected means that it was read again and nothing has changed.
 	EventConfigurationRejected EventKind = "configuration_rejected"
 
-	// EventZooKeeperLost means that ZooKeeper cannot be reached, EventZooKeeperBack the end
-	// of that.
+	// EventZooKeeperLost means that ZooKeeper cannot be reached.
 	EventZooKeeperLost EventKind = "zookeeper_lost"
+	// EventZooKeeperBack is the end of [EventZooKeeperLost].
 	EventZooKeeperBack EventKind = "zookeeper_back"
-	// EventReload is a start, reload or adoption of HAProxy, EventReloadFailed one that
-	// changed nothing. A retry that fails for the same reason is none.
-	EventReload       EventKind = "reload"
+	// EventReload is a start, reload or adoption of HAProxy.
+	EventReload EventKind = "reload"
+	// EventReloadFailed is a reload that changed nothing. A retry that fails for the same
+	// reason is none.
 	EventReloadFailed EventKind = "reload_failed"
 	// EventWorkerExit is the end of an HAProxy process: drained, killed or died.
 	EventWorkerExit EventKind = "worker_exit"
 
-	// EventHeld means that the loss guard holds deregistered instances of a group,
-	// EventReleased that it does so no longer.
-	EventHeld     EventKind = "held"
+	// EventHeld means that the loss guard holds deregistered instances of a group.
+	EventHeld EventKind = "held"
+	// EventReleased is the end of [EventHeld].
 	EventReleased EventKind = "released"
-	// EventOutage means that the requests of a group fail for lack of an instance,
-	// EventOutageOver that they are served again.
-	EventOutage     EventKind = "outage"
+	// EventOutage means that the requests of a group fail for lack of an instance.
+	EventOutage EventKind = "outage"
+	// EventOutageOver is the end of [EventOutage].
 	EventOutageOver EventKind = "outage_over"
 
-	// EventRegistered and EventDeregistered are changes in ZooKeeper. The first list of a
-	// group is none.
-	EventRegistered   EventKind = "registered"
+	// EventRegistered is a new instance in ZooKeeper. Those of the first list of a group
+	// are none.
+	EventRegistered EventKind = "registered"
+	// EventDeregistered is an instance that has left ZooKeeper.
 	EventDeregistered EventKind = "deregistered"
-	// EventServing means that every worker has an instance in service, EventDraining that
-	// every worker sends it only requests of known clients, EventRemoved that none sends it
-	// new requests. One EventServing without an instance stands for all instances of a
-	// start.
-	EventServing  EventKind = "serving"
+	// EventServing means that every worker has an instance in service. One without an
+	// instance stands for all instances of a start.
+	EventServing EventKind = "serving"
+	// EventDraining means that every worker sends an instance only requests of known
+	// clients.
 	EventDraining EventKind = "draining"
-	EventRemoved  EventKind = "removed"
-	// EventDown means that the health checks of every worker find an instance down, EventUp
-	// that those of one find it up again, or for the first time.
+	// EventRemoved means that no worker sends an instance new requests.
+	EventRemoved EventKind = "removed"
+	// EventDown means that the health checks of every worker find an instance down.
 	EventDown EventKind = "down"
-	EventUp   EventKind = "up"
+	// EventUp means that the health checks of a worker find an instance up again, or for
+	// the first time.
+	EventUp EventKind = "up"
 	// EventDamped means that the return of a flapping instance is delayed.
 	EventDamped EventKind = "damped"
 	// EventOperator is a change by an operator, or by an agent check, on a stats socket.

@@ -18,7 +18,7 @@ func TestEveryKindOfEventIsDocumented(t *testing.T) {
 	}
 	_, table, _ := strings.Cut(read(t, "docs/operations.md"), "| kind | what happened |")
 	table, _, _ = strings.Cut(table, "\n\n")
-	for _, match := range regexp.MustCompile("(?m)^\\| ([^|]+) \\|").FindAllStringSubmatch(table, -1) {
+	for _, match := range regexp.MustCompile(`(?m)^\| ([^|]+) \|`).FindAllStringSubmatch(table, -1) {
 		for _, kind := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(match[1], -1) {
 			documented = append(documented, kind[1])
 		}
