@@ -213,7 +213,7 @@ func nextField(line string) (field, rest string, err error) {
 func (p *statsParser) set(s *Stats, what int, field string) (err error) {
 	switch what {
 	case colProxy:
-		if field != p.proxy { // else it was checked
+		if field != p.proxy || field == "" { // else it was checked
 			if !validName(field) {
 				return fmt.Errorf("the name %.80q", field)
 			}
