@@ -208,7 +208,11 @@ func TestThousandBlockedQueries(t *testing.T) {
 			answered, failures = new(sync.WaitGroup), make(chan error, most)
 			for range most {
 				answered.Go(func() {
-					if now, _, err := ask(ctx, "?wait=10m&index="+index); err != nil || now == index {
+					now, _, err := ask(ctx, "?wait=10m&index="+index)
+					for err != nil && strings.Contains(err.Error(), "too many blocked queries") {
+						now, _, err = ask(ctx, "?wait=10m&index="+index) // the one below had its place
+					}
+					if err != nil || now == index {
 						failures <- fmt.Errorf("index %s after %s: %w", now, index, err)
 					}
 				})
