@@ -13,7 +13,7 @@ import (
 )
 
 // orphaned is how many orphans each call of HAProxy leaves behind.
-const orphaned = 500
+const orphaned = 250
 
 // leavesOrphans is a wrapper that does so and counts its calls.
 var leavesOrphans = fmt.Sprintf(`echo x >>$home/calls
