@@ -28,9 +28,9 @@ func (s *stage) calls() int {
 	return strings.Count(string(text), "x")
 }
 
-// HAProxy's version makes no difference to its orphans, so that the gate takes one.
+// HAProxy's version makes no difference to its orphans, so that the gate takes one. It
+// runs alone: thousands of forks take too long beside other tests.
 func TestOrphansAreReaped(t *testing.T) {
-	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		alone bool
@@ -39,7 +39,7 @@ func TestOrphansAreReaped(t *testing.T) {
 			if tt.alone {
 				needs.Namespaces(t)
 			}
-			onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+			someInTurn(t, func(t *testing.T, h rig.HAProxy) {
 				s := newStage(t, h, nil)
 				s.wrap(leavesOrphans)
 				s.connect()
