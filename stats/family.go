@@ -1,7 +1,9 @@
 package stats
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
 )
@@ -12,6 +14,15 @@ type family struct {
 	name, help string
 	counter    bool
 	series     []series
+}
+
+// base returns the name that OpenMetrics gives a counter.
+func (f *family) base() string { return strings.TrimSuffix(f.name, "_total") }
+
+// clashes reports whether OpenMetrics would give the family, a counter, the name of a
+// gauge, which it forbids: sessions and sessions_total.
+func (f *family) clashes(families []family) bool {
+	return f.counter && slices.ContainsFunc(families, func(g family) bool { return g.name == f.base() })
 }
 
 // series is a value of a family; append appends it to text, or returns nil if there is

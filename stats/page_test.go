@@ -89,6 +89,25 @@ func TestPageIsParsed(t *testing.T) {
 	}
 }
 
+// OpenMetrics forbids two metrics of one name, and counters have none of their own there:
+// a gauge may have it already.
+func TestNoOpenMetricsNameIsUsedTwice(t *testing.T) {
+	t.Parallel()
+	names := make(map[string]bool)
+	for line := range strings.Lines(get(t, "Accept", "application/openmetrics-text;version=1.0.0").Body.String()) {
+		if name, typed := strings.CutPrefix(line, "# TYPE "); typed {
+			name, _, _ = strings.Cut(name, " ")
+			if names[name] {
+				t.Errorf("%s is there twice", name)
+			}
+			names[name] = true
+		}
+	}
+	if len(names) < 30 {
+		t.Errorf("only %d metrics", len(names))
+	}
+}
+
 func TestPageIsCompressed(t *testing.T) {
 	t.Parallel()
 	for encoding, want := range map[string]bool{"gzip": true, "deflate, gzip;q=0.8": true, "identity": false, "": false, "gzip;q=0": false} {

@@ -31,7 +31,7 @@ func writeText(w io.Writer, readings []*Reading, openMetrics bool) error {
 		all      []labeled
 	}{{instanceFamilies(), instances}, {groupFamilies(), groups}, {frontendFamilies(), frontends}} {
 		for _, f := range kind.families {
-			if err := out.family(f, kind.all); err != nil {
+			if err := out.family(f, kind.all, f.clashes(kind.families)); err != nil {
 				return err
 			}
 		}
@@ -51,17 +51,19 @@ type writer struct {
 	line        []byte
 }
 
-// family writes the series of a metric; there may be none.
-func (w *writer) family(f family, all []labeled) error {
+// family writes the series of a metric; there may be none. clashes is that of the family.
+func (w *writer) family(f family, all []labeled, clashes bool) error {
 	if len(all) == 0 {
 		return nil
 	}
 	kind, name := "gauge", f.name
-	if f.counter {
+	switch {
+	case f.counter && w.openMetrics && clashes:
+		kind = "unknown"
+	case f.counter && w.openMetrics:
+		kind, name = "counter", f.base()
+	case f.counter:
 		kind = "counter"
-		if w.openMetrics {
-			name = strings.TrimSuffix(name, "_total")
-		}
 	}
 	if _, err := w.WriteString("# HELP " + name + " " + f.help + "\n# TYPE " + name + " " + kind + "\n"); err != nil {
 		return err
