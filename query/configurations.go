@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
@@ -76,12 +77,7 @@ func (s *Server) answerConfig(w http.ResponseWriter, r request) {
 	ctx, cancel := context.WithTimeout(r.Context(), configurationWait)
 	defer cancel()
 	p, err := s.configurations.read(ctx, proxies[i].ConfigFile(), func(path string) bool {
-		for _, p := range proxies {
-			if p.ConfigFile() == path {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(proxies, func(p Proxy) bool { return p.ConfigFile() == path })
 	})
 	if err != nil {
 		s.logger.Debug("cannot read the configuration of HAProxy", "error", err)

@@ -56,11 +56,11 @@ func (s *Server) answerLive(w http.ResponseWriter, r request) {
 	if n := len(reading.Silent); n > 0 {
 		w.Header().Set("Haproxy-Zk-Silent-Workers", strconv.Itoa(n))
 	}
-	text := passing(of, reading, group)
 	if _, detail := r.arguments[detailParameter]; detail {
-		text = s.details.of(of, reading, group)
+		reply(w, http.StatusOK, typeJSON, s.details.of(of, reading, group))
+		return
 	}
-	reply(w, http.StatusOK, typeJSON, text)
+	reply(w, http.StatusOK, typeJSON, passing(of, reading, group))
 }
 
 // pair is a group of a snapshot and what the workers report of it, which may be nothing.
