@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+
+	"github.com/haproxy-zk/haproxy-zk/httpserver"
 )
 
 // minCompressed is the length of the shortest text that is compressed: anything shorter
@@ -86,7 +88,7 @@ func (p *page) answer(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	if accepted := r.Header["Accept-Encoding"]; f.vary != nil && accepted != nil && acceptsGzip(accepted) {
+	if accepted := r.Header["Accept-Encoding"]; f.vary != nil && accepted != nil && httpserver.AcceptsGzip(accepted) {
 		f = p.zipped()
 		h["Content-Encoding"] = f.encoding
 	}

@@ -6,12 +6,13 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
+
+	"github.com/haproxy-zk/haproxy-zk/httpserver"
 )
 
 // Page answers requests for metrics: those of a registry, then HAProxy's own figures.
@@ -46,7 +47,7 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", string(format))
 	w.Header().Set("Vary", "Accept, Accept-Encoding")
 	var out io.Writer = w
-	if acceptsGzip(r.Header) {
+	if httpserver.AcceptsGzip(r.Header["Accept-Encoding"]) {
 		w.Header().Set("Content-Encoding", "gzip")
 		compressed := p.writers.Get().(*gzip.Writer)
 		defer p.writers.Put(compressed)
@@ -83,17 +84,4 @@ func read(ctx context.Context, collectors []*Collector) []*Reading {
 // negotiate returns the format that a client prefers.
 func negotiate(h http.Header) expfmt.Format {
 	return expfmt.NegotiateAccept(h, expfmt.FmtText, expfmt.FmtOpenMetrics_1_0_0)
-}
-
-// acceptsGzip reports whether a client can decompress gzip.
-func acceptsGzip(h http.Header) bool {
-	for _, value := range h.Values("Accept-Encoding") {
-		for coding := range strings.SplitSeq(value, ",") {
-			name, quality, _ := strings.Cut(coding, ";")
-			if strings.TrimSpace(name) == "gzip" && strings.ReplaceAll(quality, " ", "") != "q=0" {
-				return true
-			}
-		}
-	}
-	return false
 }
