@@ -101,15 +101,10 @@ func detail(s *registry.Snapshot, r *stats.Reading, only string) []byte {
 		}
 		remarks[remark.Group][remark.Instance.Addr] = remark
 	}
-	text := append(appendString([]byte{'{'}, s.Proxy), ":{"...)
-	for i, p := range pairs(s, r, only) {
-		if i > 0 {
-			text = append(text, ',')
-		}
+	return render(s, r, only, func(text []byte, p pair) []byte {
 		text = append(appendString(text, p.of.Name), `:{"instances":`...)
-		text = append(appendJSON(text, p.details(remarks[p.of.Name], r.Workers)), '}')
-	}
-	return append(text, "}}\n"...)
+		return append(appendJSON(text, p.details(remarks[p.of.Name], r.Workers)), '}')
+	})
 }
 
 // details returns the instances of a group that are meant to serve or that a worker has,

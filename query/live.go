@@ -63,6 +63,18 @@ func (s *Server) answerLive(w http.ResponseWriter, r request) {
 	reply(w, http.StatusOK, typeJSON, passing(of, reading, group))
 }
 
+// render returns a document of a proxy, or of one group of it: appendGroup appends a group.
+func render(s *registry.Snapshot, r *stats.Reading, only string, appendGroup func([]byte, pair) []byte) []byte {
+	text := append(appendString([]byte{'{'}, s.Proxy), ":{"...)
+	for i, p := range pairs(s, r, only) {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = appendGroup(text, p)
+	}
+	return append(text, "}}\n"...)
+}
+
 // pair is a group of a snapshot and what the workers report of it, which may be nothing.
 type pair struct {
 	of  registry.Group

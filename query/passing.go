@@ -10,14 +10,9 @@ import (
 // passing returns the document of a proxy, or of one group of it, with the instances that
 // are up in every worker that answered.
 func passing(s *registry.Snapshot, r *stats.Reading, only string) []byte {
-	text := append(appendString([]byte{'{'}, s.Proxy), ":{"...)
-	for i, p := range pairs(s, r, only) {
-		if i > 0 {
-			text = append(text, ',')
-		}
-		text = appendGroup(text, registry.Group{Name: p.of.Name, Instances: p.passing()})
-	}
-	return append(text, "}}\n"...)
+	return render(s, r, only, func(text []byte, p pair) []byte {
+		return appendGroup(text, registry.Group{Name: p.of.Name, Instances: p.passing()})
+	})
 }
 
 // passing returns the instances that are meant to serve and are up in every worker.
