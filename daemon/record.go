@@ -35,7 +35,7 @@ func newRecord(o Options) *record {
 // anything is reported.
 func (r *record) loaded() { r.loading.Wait() }
 
-// run writes the events until ctx is done, and then those that are still unwritten.
+// run writes events until ctx is done, then the rest.
 func (r *record) run(ctx context.Context) { r.journal.Run(ctx) }
 
 func (r *record) report(e registry.Event) { r.ring.Append(e) }

@@ -33,7 +33,7 @@ type rereading struct {
 	failed atomic.Pointer[failure]
 }
 
-// take applies the plans, and lets those ask the HTTP port whom the files name.
+// take applies the plans, and the access to the HTTP port that the files describe.
 type take func(context.Context, []*plan.Plan, *query.Access) (supervisor.Changes, error)
 
 // outcome is the result of one reading.
