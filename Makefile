@@ -1,9 +1,10 @@
-VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 export VERSION
-FUZZTIME ?= 20s
-SECONDS  ?= 60
-PARALLEL ?= 5
-GOLANGCI  = go tool -modfile=build/tools/go.mod golangci-lint
+FUZZTIME  ?= 20s
+FUZZSHORT ?= 60
+SECONDS   ?= 60
+PARALLEL  ?= 6
+GOLANGCI   = go tool -modfile=build/tools/go.mod golangci-lint
 
 PLATFORMS = amd64 arm64 ppc64le
 
@@ -28,12 +29,12 @@ demo: ## Show a rolling replacement under load, with a real ZooKeeper and HAProx
 
 .PHONY: test
 test: setup ## Run all tests with the race detector
-	@echo 'test: half an hour on two cores, and some minutes more when everything is compiled for the first time'
-	@CHAOS_SECONDS=120 CHAOS_SEED=1 go run ./e2e/testrun -race -parallel $(PARALLEL) -timeout 40m ./...
+	@echo 'test: 30 minutes on two cores, and some more when everything is compiled for the first time'
+	@CHAOS_SECONDS=120 CHAOS_SEED=1 go run ./e2e/testrun -race -p 3 -parallel $(PARALLEL) -timeout 40m ./...
 
 .PHONY: test-all
-test-all: setup image-test-all release-check ## Run all tests, the long ones in full, and those of images and release
-	@E2E_LONG=1 CHAOS_SECONDS=600 go run ./e2e/testrun -race -parallel $(PARALLEL) -timeout 2h ./...
+test-all: setup image-test-all release-check deploy-test ## Run all tests, the long ones in full, and those of images, release and deployment
+	@E2E_LONG=1 CHAOS_SECONDS=600 go run ./e2e/testrun -race -p 3 -parallel $(PARALLEL) -timeout 2h ./...
 
 .PHONY: chaos
 chaos: setup ## Let much go wrong under load for SECONDS (60), drawn from SEED (at random)
@@ -55,10 +56,23 @@ image-test: ## Test the image of this machine's architecture, in containers
 	@build/setup image nbproc
 	@build/image/test
 
+.PHONY: image-fixtures
+image-fixtures: ## Build what image-test needs, and test nothing
+	@build/setup image nbproc
+	@build/image/test --prepare
+
 .PHONY: image-test-all
 image-test-all: ## Test the images of all architectures, those of others emulated
 	@build/setup image nbproc platforms
 	@build/image/test arm64 ppc64le
+
+.PHONY: deploy-test
+deploy-test: ## Test build/deploy: VRRP, anycast, a stack in a Docker Swarm, chart and manifests on a node of Kubernetes
+	@build/setup tests image deploy
+	@build/image/fixtures zookeeper app
+	@VERSION=test build/image/image haproxy-2.6 haproxy-zk-test:2.6-$$(go env GOARCH)
+	@tools=$$(build/tools/tool etcd kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl) && helm=$$(build/tools/tool helm) && \
+		KUBERNETES_TOOLS=$$tools HELM=$$helm/helm E2E_LONG=1 go run ./e2e/testrun -race -tags deploy -count 1 -timeout 40m ./e2e/deploy
 
 .PHONY: release-check
 release-check: ## Make a release without publishing it, and look at it
@@ -83,8 +97,8 @@ fuzz: ## Run every fuzz target for FUZZTIME (20s), and keep what it finds
 	@build/fuzz $(FUZZTIME)
 
 .PHONY: fuzz-short
-fuzz-short: ## Run all fuzz targets for a minute together, and keep nothing
-	@build/fuzz --short 60
+fuzz-short: ## Run all fuzz targets for FUZZSHORT seconds (60) together, and keep nothing
+	@build/fuzz --short $(FUZZSHORT)
 
 .PHONY: lint
 lint: ## Check style, imports and modules

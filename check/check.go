@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,10 +21,12 @@ type Options struct {
 	HTTPAddrs, HTTPVariables []string
 	LogListen                string
 	RunDir, StateDir         string
+	AccessLog                string
 	// Access returns what is wrong with the files of the HTTP port; nil if nothing is. It
 	// may block.
 	Access func() error
-	// Online also checks against ZooKeeper, which takes a few seconds per proxy.
+	// Online also checks what ZooKeeper and the directory have, which takes a few seconds
+	// per proxy.
 	Online bool
 	Reaper *supervisor.Reaper
 }
@@ -43,13 +46,14 @@ func Run(ctx context.Context, o Options, read func() (*config.Config, []config.P
 	found.add(checkFolder("", "RUN_DIR", o.RunDir)...)
 	for _, f := range checkFolder("", "STATE_DIR", o.StateDir) {
 		f.Severity = isWarning
-		f.Text += ": a start without ZooKeeper will serve nothing"
+		f.Text += ": " + withoutState(cfg)
 		found.add(f)
 	}
 	if err := o.Access(); err != nil {
 		variable, text, _ := strings.Cut(err.Error(), ": ")
 		found.add(finding{Severity: isError, Where: variable, Text: text})
 	}
+	found.add(checkAccessLog(o.AccessLog)...)
 	queries := o.httpListens()
 	ours := false
 	var listens []listening
@@ -93,10 +97,26 @@ func Run(ctx context.Context, o Options, read func() (*config.Config, []config.P
 	return found
 }
 
+// withoutState returns what is missing at a start without files of an earlier process.
+func withoutState(cfg *config.Config) string {
+	var sources []string
+	if slices.ContainsFunc(cfg.Proxies, func(p config.Proxy) bool { return len(p.ZooKeeper.Servers) > 0 }) {
+		sources = append(sources, "ZooKeeper")
+	}
+	if slices.ContainsFunc(cfg.Proxies, func(p config.Proxy) bool { return p.Dir != "" }) {
+		sources = append(sources, "the directory")
+	}
+	if len(sources) == 0 {
+		return "events are lost with the process"
+	}
+	return "a start without " + strings.Join(sources, " or ") + " will serve nothing"
+}
+
 // checkProxy checks one proxy. It returns the addresses that the proxy would listen on,
 // and its plan if that is valid.
 func checkProxy(ctx context.Context, o Options, p config.Proxy, now running, found *Findings) ([]listening, *plan.Plan) {
 	found.add(checkFiles(p)...)
+	found.add(checkDirectory(p)...)
 	found.add(now.note(p)...)
 	pl, err := plan.New(ctx, o.plans(), p)
 	if err != nil {
@@ -105,6 +125,7 @@ func checkProxy(ctx context.Context, o Options, p config.Proxy, now running, fou
 		found.add(judgePlan(p, parseTemplate(p))...)
 		return configuredListens(p), nil
 	}
+	pl = pl.Ahead()
 	rendered := pl.Render()
 	slots := pl.Slots()
 	wanted, needed := haproxy.Files(rendered, slots, 0)
@@ -125,6 +146,9 @@ func checkProxy(ctx context.Context, o Options, p config.Proxy, now running, fou
 		})
 	}
 	groups := plural(len(p.Groups), "group")
+	if n := pl.CarriedByServers(); n > 0 {
+		groups += fmt.Sprintf(" (%d carried by servers)", n)
+	}
 	if p.Discover != nil {
 		groups += " and discovered groups"
 	}

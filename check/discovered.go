@@ -43,7 +43,8 @@ func checkDiscovered(ctx context.Context, reaper *supervisor.Reaper, pl *plan.Pl
 		g, err := pl.Discover.Group(name)
 		var b haproxy.Backend
 		if err == nil {
-			if b, err = plan.NewBackend(g); err != nil {
+			b, err = plan.NewBackend(g)
+			if b.Discovered = true; err != nil {
 				return append(found, finding{Proxy: pl.Name, Severity: isError, Where: at.key("server-template"), Text: at.redact(err.Error())})
 			}
 			err = pl.Parsed.Validate(pl.Frame, []haproxy.Backend{b})

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/haproxy-zk/haproxy-zk/accesslog"
 	"github.com/haproxy-zk/haproxy-zk/config"
 	"github.com/haproxy-zk/haproxy-zk/plan"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
@@ -49,6 +50,21 @@ func checkFolder(proxy, where, dir string) []finding {
 		Text:   fmt.Sprintf("user %d cannot write to the folder %s: %v", os.Geteuid(), dir, err),
 		Remedy: plan.FolderRemedy(where, dir, err),
 	}}
+}
+
+// checkAccessLog checks whether ACCESS_LOG can be written.
+func checkAccessLog(where string) []finding {
+	if where == "" || where == accesslog.Off || where == accesslog.Stdout {
+		return nil
+	}
+	if err := accesslog.Check(where); err != nil {
+		return []finding{{
+			Severity: isError, Where: "ACCESS_LOG",
+			Text:   fmt.Sprintf("user %d cannot write the access log: %v", os.Geteuid(), err),
+			Remedy: "name a file of this user in a directory that it can write to, or a FIFO",
+		}}
+	}
+	return nil
 }
 
 // checkLimit checks the limit of open files.

@@ -57,6 +57,7 @@ func judgeAnswer(pl subject, rendered []byte, output string, err error) []findin
 // line per reason, as check reports them, and is an [exitcode.UsageError] unless the
 // cause may be temporary.
 func Accept(ctx context.Context, reaper *supervisor.Reaper, pl *plan.Plan) error {
+	pl = pl.Ahead()
 	rendered := pl.Render()
 	output, err := askHAProxy(ctx, reaper, pl)
 	if err == nil {
@@ -224,7 +225,7 @@ func traps(pl subject) []located {
 		all = append(all, located{trap, templateName(pl.Plan)})
 	}
 	for _, b := range pl.Backends {
-		for _, trap := range append(pl.Parsed.GroupTraps(b, pl.Frame.Version), pl.Parsed.RenewalTraps(pl.Frame, b)...) {
+		for _, trap := range slices.Concat(pl.Parsed.GroupTraps(b, pl.Frame.Version), pl.Parsed.RenewalTraps(pl.Frame, b), pl.Parsed.CarryTraps(b, pl.Frame.Version)) {
 			where := templateName(pl.Plan)
 			switch {
 			case trap.Line > 0:

@@ -25,16 +25,31 @@ const (
 // prober connects to a ZooKeeper server and disconnects.
 type prober func(ctx context.Context, server string) error
 
-// checkOnline checks a proxy's ZooKeeper: first each server, then all groups. own are
-// the listeners of all proxies. It also returns the names of the discovered groups.
+// checkOnline checks what a proxy's sources have. own are the listeners of all proxies. It
+// also returns the names of the discovered groups.
 func checkOnline(ctx context.Context, p config.Proxy, own *syncer.Listeners) (found []finding, groups []string) {
+	if len(p.ZooKeeper.Servers) > 0 {
+		found, groups = checkZooKeeper(ctx, p, own)
+	}
+	if p.Dir != "" {
+		more, names := readDirectory(ctx, p, own)
+		found, groups = append(found, more...), append(groups, names...)
+		slices.Sort(groups)
+		groups = slices.Compact(groups)
+	}
+	return found, groups
+}
+
+// checkZooKeeper checks a proxy's ZooKeeper: first each server, then all groups. It also
+// returns the names of the discovered groups.
+func checkZooKeeper(ctx context.Context, p config.Proxy, own *syncer.Listeners) (found []finding, groups []string) {
 	pl := &plan.Plan{Proxy: p}
 	unreachable := probeServers(ctx, p.ZooKeeper.Servers, dial(plan.Secure(p.ZooKeeper.TLS)))
 	found = judgeServers(p, unreachable)
 	if len(unreachable) == len(p.ZooKeeper.Servers) {
 		return found, nil
 	}
-	refused := &refusals{check: pl.Admission(own).Check}
+	refused := &refusals{check: pl.Admission(own).Check, key: ".zk.path"}
 	read, contact := readGroups(ctx, p, refused.admit)
 	return slices.Concat(found, judgeGroups(p, read, contact), judgeDiscovered(p, read, contact), refused.judge(p)), read.names
 }
@@ -98,15 +113,15 @@ func readGroups(ctx context.Context, p config.Proxy, admit func(registry.Instanc
 		Chroot:         p.ZooKeeper.Chroot,
 		SessionTimeout: p.SessionTimeout,
 		Auth:           p.ZooKeeper.Auth.Reveal(),
+		SASL:           p.ZooKeeper.SASL.Reveal(),
 		Secure:         plan.Secure(p.ZooKeeper.TLS),
+		Groups:         (&plan.Plan{Proxy: p}).SyncedGroups(),
 		Discover:       (&plan.Plan{Proxy: p}).Discovery(),
 		Admit:          admit,
+		ExamineFast:    true,
 		Sink:           sink,
 		Metrics:        syncer.NewMetrics(prometheus.NewRegistry()),
 		Logger:         slog.New(slog.DiscardHandler),
-	}
-	for _, g := range p.Groups {
-		o.Groups = append(o.Groups, syncer.Group{Name: g.Name, Path: g.Path})
 	}
 	zk := syncer.New(o)
 	ended := make(chan error, 1)
@@ -246,6 +261,7 @@ func judgeGroups(p config.Proxy, read reading, contact registry.ConnectionStatus
 	for _, g := range p.Groups {
 		f := finding{Proxy: p.Name, Severity: isWarning, Where: p.Name + ".groups." + g.Name + ".zk.path"}
 		path := p.ZooKeeper.Chroot + g.Path
+		found = append(found, noteFormats(p, ".groups."+g.Name, path, read.registrations[g.Name])...)
 		switch group, isRead := read.groups[g.Name]; {
 		case !isRead:
 			f.Severity = isError

@@ -3,6 +3,7 @@ package check
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/haproxy-zk/haproxy-zk/config"
@@ -22,6 +23,17 @@ func judgeRegistrations(p config.Proxy, group, path string, r registry.Registrat
 		found = append(found, finding{
 			Proxy: p.Name, Severity: isWarning, Where: p.Name + group + ".zk.path",
 			Text: registrationText(path, r, f), Remedy: f.Remedy,
+		})
+	}
+	return found
+}
+
+// noteFormats says how the registrations of a group were read, unless by `ip:port`.
+func noteFormats(p config.Proxy, group, path string, r registry.Registrations) (found []finding) {
+	for _, format := range slices.Sorted(maps.Keys(r.Formats)) {
+		found = append(found, finding{
+			Proxy: p.Name, Severity: isNote, Where: p.Name + group + ".format",
+			Text: fmt.Sprintf("%s: %s read as %s", path, plural(r.Formats[format], "registration"), format),
 		})
 	}
 	return found
@@ -54,14 +66,15 @@ func judgeDiscovered(p config.Proxy, read reading, contact registry.ConnectionSt
 	reported, more := 0, 0
 	for _, name := range slices.Sorted(slices.Values(read.names)) {
 		r := read.registrations[name]
-		if len(r.Findings) == 0 {
+		if len(r.Findings) == 0 && len(r.Formats) == 0 {
 			continue
 		}
 		if reported++; reported > maxDiscovered {
 			more++
 			continue
 		}
-		found = append(found, judgeRegistrations(p, ".groups.*", p.ZooKeeper.Chroot+p.Discover.Path(name), r)...)
+		path := p.ZooKeeper.Chroot + p.Discover.Path(name)
+		found = slices.Concat(found, noteFormats(p, ".groups.*", path, r), judgeRegistrations(p, ".groups.*", path, r))
 	}
 	summary := finding{Proxy: p.Name, Severity: isWarning, Where: p.Name + ".groups.*.zk.path"}
 	if more > 0 {

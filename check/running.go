@@ -15,8 +15,8 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/ownfile"
 )
 
-// files opens files of a haproxy-zk of any user that this process may read.
-func files() ownfile.Opener { return ownfile.Opener{RootReads: true} }
+// opener opens files of a haproxy-zk of any user that this process may read.
+func opener() ownfile.Opener { return ownfile.Opener{RootReads: true} }
 
 // running is what is already running of a proxy.
 type running struct {
@@ -34,7 +34,7 @@ const maxHAProxyPIDs = 16 << 10
 // livingHAProxy returns the pids in the pid file whose processes were started with this
 // proxy's files: pids are reused.
 func livingHAProxy(p config.Proxy) []int {
-	text, err := files().Read(p.PIDFile, maxHAProxyPIDs)
+	text, err := opener().Read(p.PIDFile, maxHAProxyPIDs)
 	if err != nil {
 		return nil
 	}
@@ -58,7 +58,7 @@ func livingHAProxy(p config.Proxy) []int {
 // isLocked reports whether another process holds the lock of a file, by trying to take
 // it and releasing it at once. It creates no file.
 func isLocked(path string) bool {
-	f, err := files().Open(path, os.O_RDONLY, 0)
+	f, err := opener().Open(path, os.O_RDONLY, 0)
 	if err != nil {
 		return false
 	}

@@ -1,15 +1,14 @@
 package config
 
-import "errors"
+import (
+	"errors"
+)
 
 // Config is the content of a file or the environment.
 type Config struct {
 	// Proxies are in the file's order. There is at least one, and exactly one from the
 	// environment.
 	Proxies []Proxy
-	// SecretVariables are the environment variables used in secrets of a file; they must
-	// not be passed on.
-	SecretVariables []string
 	// Variables are the variables that stand for keys, by key; nil for a file.
 	Variables map[string]string
 }
@@ -28,6 +27,10 @@ type Environment struct {
 	// CheckLine returns why a line of HAProxy's configuration cannot be one of a group's
 	// own, with the remedy. It may be nil: then every line is valid.
 	CheckLine func(Group, string) error
+	// Forget is called with each variable that a secret of the file uses, and with both
+	// names of each variable that always holds a secret: HAProxy must not inherit them. It
+	// may be nil.
+	Forget func(variable string)
 }
 
 // complete replaces nil functions.
@@ -40,6 +43,9 @@ func (e *Environment) complete() {
 	}
 	if e.CheckLine == nil {
 		e.CheckLine = func(Group, string) error { return nil }
+	}
+	if e.Forget == nil {
+		e.Forget = func(string) {}
 	}
 }
 
@@ -67,6 +73,9 @@ type loader struct {
 
 // result returns the results of Load and FromEnvironment.
 func (l *loader) result(cfg *Config) (*Config, []Problem, error) {
+	for _, variable := range append(l.secrets, environmentSecrets()...) {
+		l.env.Forget(variable)
+	}
 	warnings, problems := sorted(l.warnings), sorted(l.errors)
 	if len(problems) > 0 {
 		return nil, warnings, &problems
@@ -101,7 +110,6 @@ func (l *loader) parseProxies(data []byte) *Config {
 		}
 	}
 	l.settle()
-	cfg.SecretVariables = l.secrets
 	return cfg
 }
 

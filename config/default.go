@@ -14,11 +14,13 @@ const (
 	defaultHardStopHTTP   = "30m"
 	defaultHardStopTCP    = "0s"
 	defaultListenerHold   = "2s"
+	defaultStopDelay      = "0s"
 	defaultStopGrace      = "8s"
 
 	defaultMode         = "http"
 	defaultMaxServer    = "10"
 	defaultDrainTimeout = "0s"
+	defaultCarry        = "slots"
 	defaultLossGuard    = "100%"
 	defaultFlag         = "false"
 

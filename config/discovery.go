@@ -19,7 +19,7 @@ type Discovery struct {
 	// without a trailing slash unless it is "/".
 	Parent string
 	// Entry is the common configuration of the groups. Its Name is empty; ${group} stands
-	// for the name in Path, ACLs, HTTPCheck and Lines. It is not a default backend and has
+	// for the name in Path, ACLs, HTTPCheck, Lines and TLS. It is not a default backend and has
 	// no port of its own.
 	Entry Group
 	// DefaultBackend is the name of the group that receives requests matched by no ACL, once
@@ -33,7 +33,7 @@ func (d *Discovery) Path(group string) string {
 }
 
 // Group returns the group of a discovered name. It shares no mutable data with other
-// calls, except the value of ServerClose. The error says why the name is unsafe; it is
+// calls, except the value of ServerClose and Decoding. The error says why the name is unsafe; it is
 // one line whatever the name's length and bytes.
 func (d *Discovery) Group(name string) (Group, error) {
 	if err := checkDiscoveredName(name); err != nil {
@@ -46,6 +46,11 @@ func (d *Discovery) Group(name string) (Group, error) {
 	g.Name = name
 	g.Path = d.Path(name)
 	g.HTTPCheck = strings.ReplaceAll(g.HTTPCheck, anyGroup, name)
+	if g.TLS != nil {
+		own := *g.TLS
+		own.ServerName = strings.ReplaceAll(own.ServerName, anyGroup, name)
+		g.TLS = &own
+	}
 	g.Lines = slices.Clone(g.Lines)
 	for i, line := range g.Lines {
 		if strings.HasPrefix(name, "-") && slices.ContainsFunc(strings.Fields(line), func(word string) bool { return strings.HasPrefix(word, anyGroup) }) {
@@ -71,12 +76,15 @@ func defaultACLs() []string {
 }
 
 // readDiscovery reads the entry "*" of the proxy o, like readGroup.
-func (o *object) readDiscovery(entry *object, pattern string, histogram bool) *Discovery {
-	d := &Discovery{Entry: entry.readGroup(anyGroup, pattern, histogram)}
+func (o *object) readDiscovery(entry *object, in inherited) *Discovery {
+	d := &Discovery{Entry: entry.readGroup(anyGroup, in)}
 	d.Entry.Name = ""
 	if d.Entry.DefaultBackend {
 		v := entry.get("default_backend", "")
 		o.errorf(v.at, v.key, "the discovered groups cannot all be the default backend: configure that group by name, beside \"*\"")
+	}
+	if v := entry.get("instances", ""); !v.missing() {
+		o.errorf(v.at, v.key, "the discovered groups cannot share instances: configure the group that has them by name, beside \"*\"")
 	}
 	if v := entry.get("listener_port", ""); !v.missing() {
 		o.errorf(v.at, v.key, "the discovered groups cannot share a port: configure the group that has it by name, beside \"*\"")

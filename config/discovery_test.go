@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/haproxy-zk/haproxy-zk/decode"
+
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
 )
 
@@ -41,7 +43,8 @@ func TestDiscovery(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			test.want.Name, test.want.MaxServer, test.want.LossGuard = "web-a", 10, 100
+			test.want.Name, test.want.MaxServer, test.want.LossGuard, test.want.Carry = "web-a", 10, 100, "slots"
+			test.want.Decoding.Format = decode.Auto
 			test.want.ServerTemplate = haproxy.DefaultServerTemplate
 			if diff := cmp.Diff(test.want, g); diff != "" {
 				t.Errorf("group (-want +got):\n%s", diff)

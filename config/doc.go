@@ -1,6 +1,6 @@
 // Package config turns the user's JSON file, and the environment variables it references,
 // into a [Config] that is validated, complete and in the file's order. Without a file,
-// variables describe one proxy. The package reads no file and no environment by itself,
+// variables describe one proxy. [Process] has the settings beside the proxies. The package reads no file and no environment by itself,
 // starts nothing and uses no network.
 //
 // A file is an object of proxies; a proxy has an object of groups. Each key is read by one

@@ -17,7 +17,7 @@ func FromEnvironment(env Environment, variables map[string]string) (*Config, []P
 	env.Lookup = func(name string) (string, bool) {
 		text, set := variables[name]
 		// Otherwise a message could quote the secret as part of another variable.
-		return text, set && !slices.Contains(EnvironmentSecrets(), name)
+		return text, set && !slices.Contains(environmentSecrets(), name)
 	}
 	env.complete()
 	e := &envReader{
@@ -108,23 +108,37 @@ func (e *envReader) rejectUnused() {
 
 // members returns the keys whose variables are set.
 func (e *envReader) members(settings []setting) (members []namedNode) {
-	tls := node{kind: isObject}
+	objects := make(map[string]int) // their places in members
 	for _, s := range settings {
 		v := e.get(s.variable, "")
 		if s.variable == "" || v.missing() {
 			continue
 		}
-		if name, nested := strings.CutPrefix(s.key, tlsPrefix); nested {
-			tls.at = v.at
-			tls.members = append(tls.members, namedNode{name: name, node: v.node})
+		object, name, nested := cutObject(s.key)
+		if !nested {
+			members = append(members, namedNode{name: s.key, node: v.node})
 			continue
 		}
-		members = append(members, namedNode{name: s.key, node: v.node})
-	}
-	if len(tls.members) > 0 {
-		members = append(members, namedNode{name: "zk.tls", node: tls})
+		i, begun := objects[object]
+		if !begun {
+			i = len(members)
+			objects[object] = i
+			members = append(members, namedNode{name: object, node: node{kind: isObject}})
+		}
+		members[i].node.at = v.at
+		members[i].node.members = append(members[i].node.members, namedNode{name: name, node: v.node})
 	}
 	return members
+}
+
+// cutObject splits the name of a key in the reference that belongs into an object.
+func cutObject(key string) (object, name string, nested bool) {
+	for _, prefix := range []string{tlsPrefix, serverTLSPrefix} {
+		if name, nested := strings.CutPrefix(key, prefix); nested {
+			return strings.TrimSuffix(prefix, "."), name, true
+		}
+	}
+	return "", key, false
 }
 
 func (e *envReader) sockets(name string, workers int) node {

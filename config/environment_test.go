@@ -54,6 +54,7 @@ func TestSameAsFile(t *testing.T) {
 				SESSION_TIMEOUT=30
 				HARD_STOP_AFTER=0
 				LISTENER_HOLD=0
+				STOP_DELAY=3s
 				STOP_GRACE=1m
 				BALANCE=leastconn
 				HTTPCHK=GET /${group}
@@ -83,6 +84,7 @@ func TestSameAsFile(t *testing.T) {
 				"session_timeout": "30s",
 				"hard_stop_after": 0,
 				"listener_hold": 0,
+				"stop_delay": "3s",
 				"stop_grace": "1m",
 				"create_paths": true,
 				"groups": {"a": {

@@ -63,7 +63,9 @@ func checkProxy(t *testing.T, p Proxy) {
 		[]string{p.Name, p.Exec, p.ConfFile, p.PIDFile, p.ZooKeeper.Chroot + "/"},
 		p.SocketFiles, p.ZooKeeper.Servers,
 	)
-	if len(p.SocketFiles) == 0 || len(p.ZooKeeper.Servers) == 0 || p.ListenerPort == 0 || p.AdminPort == 0 || p.SessionTimeout <= 0 {
+	registers := func(g Group) bool { return len(g.Instances) == 0 }
+	sourceless := len(p.ZooKeeper.Servers) == 0 && p.Dir == "" && (p.Discover != nil || slices.ContainsFunc(p.Groups, registers))
+	if len(p.SocketFiles) == 0 || sourceless || p.ListenerPort == 0 || p.AdminPort == 0 || p.SessionTimeout <= 0 {
 		t.Fatalf("incomplete proxy: %+v", p)
 	}
 	groups := slices.Clone(p.Groups)

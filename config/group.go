@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/haproxy-zk/haproxy-zk/decode"
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
+	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
 // Group is one application: a backend of HAProxy and a path in ZooKeeper.
@@ -17,6 +19,10 @@ type Group struct {
 	// Path is where the instances are registered, without the chroot: absolute, without a
 	// trailing slash.
 	Path string
+	// Instances are static, in addition to the registered ones; sorted and unique.
+	Instances []registry.Instance
+	// Decoding is how the instances are registered.
+	Decoding decode.Options
 	// ACLs are conditions in HAProxy's language, as after `acl NAME`; one match is enough.
 	// There may be none.
 	ACLs []string
@@ -50,17 +56,39 @@ type Group struct {
 	// LatencyHistogram is true if the durations of the group's requests are measured, from
 	// HAProxy's log.
 	LatencyHistogram bool
+	// Carry is how the instances get servers.
+	Carry haproxy.Carry
 	// LossGuard is the percentage of the group's instances, 1 to 100, that must deregister
 	// at once to be held.
 	LossGuard int
+	// TLS is how HAProxy speaks TLS to the instances; nil leaves it to ServerTemplate.
+	TLS *ServerTLS
 	// ServerClose is `option http-server-close`; nil lets HAProxy's version and the
 	// template decide.
 	ServerClose *bool
 }
 
-// readGroups reads the groups of a proxy, named and "*"; pattern is the proxy's zk.path,
-// empty if it is invalid, and histogram its latency_histogram.
-func (o *object) readGroups(pattern string, histogram bool) (groups []Group, discovery *Discovery) {
+// inherited are settings of a proxy that its groups have unless they say otherwise.
+type inherited struct {
+	pattern   string // zk.path, empty if it is invalid
+	histogram bool   // latency_histogram
+	format    decode.Format
+}
+
+// of returns the default format of a group. Applications of any framework may have
+// registered the discovered groups.
+func (in inherited) of(name string) decode.Format {
+	switch {
+	case in.format != "":
+		return in.format
+	case name == anyGroup:
+		return decode.Auto
+	}
+	return decode.IPPort
+}
+
+// readGroups reads the groups of a proxy, named and "*".
+func (o *object) readGroups(in inherited) (groups []Group, discovery *Discovery) {
 	const give = "an object whose keys are the names of the groups"
 	o.require("groups", give)
 	v := o.get("groups", "")
@@ -84,33 +112,32 @@ func (o *object) readGroups(pattern string, histogram bool) (groups []Group, dis
 			continue
 		}
 		if m.name == "*" {
-			discovery = o.readDiscovery(g, pattern, histogram)
+			discovery = o.readDiscovery(g, in)
 			continue
 		}
-		if g.get("zk.path", "").missing() {
+		if g.get("zk.path", "").missing() && g.get("match", "").missing() {
 			inheriting++
 		}
-		written := g.readGroup(m.name, pattern, histogram)
+		written := g.readGroup(m.name, in)
 		if err := checkConditionName(m.name); err != nil && (len(written.ACLs) > 0 || written.Route != "") {
 			o.errorf(m.value.at, m.value.key, "%v", err)
 		}
-		g.claimFor(written, pattern, o.key)
+		g.claimFor(written, in.pattern, o.key)
 		groups = append(groups, written)
 	}
-	if inheriting > 1 && pattern != "" && !namesGroup(pattern) {
+	if inheriting > 1 && in.pattern != "" && !namesGroup(in.pattern) {
 		shared := o.get("zk.path", "")
-		o.errorf(shared.at, shared.key, "%d groups would have the same instances in %q: put ${group} into it", inheriting, pattern)
+		o.errorf(shared.at, shared.key, "%d groups would have the same instances in %q: put ${group} into it", inheriting, in.pattern)
 	}
 	return groups, discovery
 }
 
-// readGroup reads one group, or with the name anyGroup the entry "*"; pattern and
-// histogram are the proxy's.
-func (o *object) readGroup(name, pattern string, histogram bool) Group {
+// readGroup reads one group, or with the name anyGroup the entry "*".
+func (o *object) readGroup(name string, in inherited) Group {
 	ours := strings.NewReplacer("${group}", name, "${app}", name)
 	g := Group{
 		Name:           name,
-		Path:           ours.Replace(read(o, "zk.path", zkPath(), pattern)),
+		Path:           ours.Replace(read(o, "zk.path", zkPath(), in.pattern)),
 		Mode:           read(o, "mode", oneOf(modes()...), defaultMode),
 		Balance:        read(o, "balance", balance(), ""),
 		Route:          read(o, "route", route(), ""),
@@ -120,10 +147,13 @@ func (o *object) readGroup(name, pattern string, histogram bool) Group {
 		WaitCheck:      read(o, "wait_check", boolean(), defaultFlag),
 		ListenerPort:   o.ownPort("listener_port", ""),
 		DrainTimeout:   read(o, "drain_timeout", duration(0), defaultDrainTimeout),
+		Carry:          read(o, "carry", carry(), defaultCarry),
 		LossGuard:      read(o, "loss_guard", percentage(), defaultLossGuard),
 		ServerClose:    read(o, "server_close", optional(boolean()), ""),
+		Instances:      o.instances(),
 	}
-	g.LatencyHistogram = read(o, "latency_histogram", boolean(), strconv.FormatBool(histogram))
+	g.LatencyHistogram = read(o, "latency_histogram", boolean(), strconv.FormatBool(in.histogram))
+	g.Decoding = o.readDecoding(in.of(name))
 	g.ServerTemplate = read(o, "server-template", serverTemplate(name, g.MaxServer), haproxy.DefaultServerTemplate)
 	for _, v := range o.list("acls", "") {
 		if condition, ok := interpret(o.loader, v, acl()); ok {
@@ -132,6 +162,7 @@ func (o *object) readGroup(name, pattern string, histogram bool) Group {
 		}
 	}
 	g.Lines = o.ownLines(g)
+	o.readTransport(&g)
 	o.checkRoute(g)
 	if g.ServerTemplate != "" && !slices.Contains(strings.Fields(g.ServerTemplate), "disabled") {
 		v := o.get("server-template", "")
@@ -170,7 +201,7 @@ func (o *object) claimFor(g Group, pattern, proxy string) {
 	// In the environment all groups share one zk.path, which is checked separately.
 	if g.Path != "" && o.variables == nil {
 		o.claim(claim{
-			what: fmt.Sprintf("the path %q of %s", g.Path, proxy), by: o.get("zk.path", pattern),
+			what: fmt.Sprintf("the path %q%s of %s", g.Path, matchWords(g.Decoding.Match), proxy), by: o.get("zk.path", pattern),
 			advice: "both groups have the same instances", harmless: true,
 		})
 	}
@@ -189,6 +220,14 @@ func (o *object) claimFor(g Group, pattern, proxy string) {
 }
 
 func modes() []string { return []string{"http", "tcp"} }
+
+func carry() form[haproxy.Carry] {
+	f := oneOf(string(haproxy.CarrySlots), string(haproxy.CarryServers), string(haproxy.CarryBackends), string(haproxy.CarryAuto))
+	return form[haproxy.Carry]{give: f.give, parse: func(text string) (haproxy.Carry, error) {
+		way, err := f.parse(text)
+		return haproxy.Carry(way), err
+	}}
+}
 
 func balance() form[string] {
 	return anyText("one of HAProxy's algorithms, as in roundrobin")

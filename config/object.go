@@ -57,7 +57,10 @@ func (l *loader) object(v value, give string) (*object, bool) {
 // group name is a problem of the variable that contains it.
 func (l *loader) join(path, name string) string {
 	if l.variables != nil {
-		return cmp.Or(l.variables[name], path)
+		if _, _, opens := cutObject(name + "."); opens {
+			return name // which begins the names of its keys
+		}
+		return cmp.Or(l.variables[path+"."+name], l.variables[name], path)
 	}
 	if checkName(name) != nil {
 		name = strconv.Quote(name)
@@ -131,7 +134,7 @@ func (o *object) finish() {
 		if known[m.name] {
 			continue
 		}
-		if near, ok := nearest(m.name, o.asked); ok {
+		if near, ok := Nearest(m.name, o.asked); ok {
 			o.warnf(m.value.at, m.value.key, "unknown key, ignored: did you mean %q?", near)
 		} else {
 			o.warnf(m.value.at, m.value.key, "unknown key, ignored")

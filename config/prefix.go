@@ -50,7 +50,7 @@ func Resolve(environment map[string]string, settings ...string) (map[string]stri
 		if !ours || slices.Contains(known, short) || serviceName.MatchString(short) || serviceAddress.MatchString(environment[name]) {
 			continue
 		}
-		if word, ok := nearest(short, lower(known)); ok {
+		if word, ok := Nearest(short, lower(known)); ok {
 			warn(name, "unknown variable, ignored: did you mean %s?", Prefix+strings.ToUpper(word))
 		} else {
 			warn(name, "unknown variable, ignored")
@@ -78,10 +78,10 @@ func environmentNames() []string {
 	return names
 }
 
-// EnvironmentSecrets returns the variables of [FromEnvironment] that hold secrets, by both
+// environmentSecrets returns the variables of [FromEnvironment] that hold secrets, by both
 // of their names.
-func EnvironmentSecrets() []string {
-	return []string{"ADMIN_PASSWORD", Prefix + "ADMIN_PASSWORD", "ZK_AUTH", Prefix + "ZK_AUTH"}
+func environmentSecrets() []string {
+	return []string{"ADMIN_PASSWORD", Prefix + "ADMIN_PASSWORD", "ZK_AUTH", Prefix + "ZK_AUTH", "ZK_SASL", Prefix + "ZK_SASL"}
 }
 
 // Spell returns the name, short or full, under which a variable of a resolved environment

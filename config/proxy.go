@@ -11,8 +11,11 @@ import (
 // Proxy is one HAProxy: its listener, its files, and the applications behind it.
 type Proxy struct {
 	// Name is a word for HAProxy and an element of the query API's paths.
-	Name      string
+	Name string
+	// ZooKeeper has no servers if instances are not registered there.
 	ZooKeeper ZooKeeper
+	// Dir is the directory of the instances; empty if there is none.
+	Dir string
 	// Groups are in the file's order, in which HAProxy tries their ACLs.
 	// There may be none.
 	Groups []Group
@@ -47,16 +50,21 @@ type Proxy struct {
 	// ListenerHold is how long the listening sockets stay open while no process of HAProxy
 	// serves; 0 closes them with the last process.
 	ListenerHold time.Duration
-	// StopGrace is how long connections may continue after a stop.
-	StopGrace time.Duration
+	// StopDelay is how long the listeners stay open after a stop was requested; StopGrace is
+	// how long connections may continue after that.
+	StopDelay, StopGrace time.Duration
 }
 
 func (o *object) readProxy(name string) Proxy {
-	o.require("zk.addr", zkAddr().give)
-	groups, discovery := o.readGroups(read(o, "zk.path", zkPath(), defaultZKPath), read(o, "latency_histogram", boolean(), defaultFlag))
+	groups, discovery := o.readGroups(inherited{
+		pattern:   read(o, "zk.path", zkPath(), defaultZKPath),
+		histogram: read(o, "latency_histogram", boolean(), defaultFlag),
+		format:    read(o, "zk.format", zkFormat(), ""),
+	})
 	p := Proxy{
 		Name:           name,
 		ZooKeeper:      read(o, "zk.addr", zkAddr(), ""),
+		Dir:            read(o, "dir", plainDir(), ""),
 		Groups:         groups,
 		Discover:       discovery,
 		Exec:           read(o, "exec", executable(), DefaultExec),
@@ -71,11 +79,14 @@ func (o *object) readProxy(name string) Proxy {
 		DenyNetworks:   o.networks("deny_networks"),
 		SessionTimeout: read(o, "session_timeout", duration(minSessionTimeout), defaultSessionTimeout),
 		ListenerHold:   read(o, "listener_hold", duration(0), defaultListenerHold),
+		StopDelay:      read(o, "stop_delay", duration(0), defaultStopDelay),
 		StopGrace:      read(o, "stop_grace", duration(0), defaultStopGrace),
 	}
 	p.HardStopAfter = read(o, "hard_stop_after", duration(0), defaultHardStop(groups, discovery))
 	p.ZooKeeper.Auth, _ = o.readSecret(o.get("zk.auth", ""), o.get("zk.auth_file", ""), zkAuth())
+	p.ZooKeeper.SASL, _ = o.readSecret(o.get("zk.sasl", ""), o.get("zk.sasl_file", ""), zkSASL())
 	p.ZooKeeper.TLS = o.readTLS()
+	o.checkSources(p)
 	o.checkMapFiles(p)
 	o.finish()
 	return p

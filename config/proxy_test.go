@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/haproxy-zk/haproxy-zk/decode"
 )
 
 // must loads a valid text.
@@ -30,6 +32,8 @@ func TestDefaults(t *testing.T) {
 			ServerTemplate: "${group_name} 1-${max_server} ${ip_port} check inter 2000 rise 1 fall 2 disabled",
 			MaxServer:      10,
 			LossGuard:      100,
+			Carry:          "slots",
+			Decoding:       decode.Options{Format: decode.IPPort},
 		}},
 		Exec:           "haproxy",
 		ConfFile:       "/run/haproxy-zk/web.cfg",
@@ -65,6 +69,7 @@ func TestEveryKey(t *testing.T) {
 				"wait_check": true,
 				"drain_timeout": "1m",
 				"loss_guard": "70%",
+				"carry": "auto",
 				"listener_port": "${PORT}",
 				"server_close": "false"
 			},
@@ -80,6 +85,7 @@ func TestEveryKey(t *testing.T) {
 		"session_timeout": 30,
 		"hard_stop_after": "0",
 		"listener_hold": "500ms",
+		"stop_delay": "5s",
 		"stop_grace": 1.5,
 		"create_paths": "true"
 	}}`)
@@ -101,6 +107,8 @@ func TestEveryKey(t *testing.T) {
 				ListenerPort:   8443,
 				DrainTimeout:   time.Minute,
 				LossGuard:      70,
+				Carry:          "auto",
+				Decoding:       decode.Options{Format: decode.IPPort},
 				ServerClose:    new(false),
 			},
 			{
@@ -110,6 +118,8 @@ func TestEveryKey(t *testing.T) {
 				ServerTemplate: "s 20 free.example:1 disabled",
 				MaxServer:      10,
 				LossGuard:      100,
+				Carry:          "slots",
+				Decoding:       decode.Options{Format: decode.IPPort},
 				ServerClose:    new(true),
 			},
 		},
@@ -122,6 +132,7 @@ func TestEveryKey(t *testing.T) {
 		AdminPort:      20002,
 		SessionTimeout: 30 * time.Second,
 		ListenerHold:   500 * time.Millisecond,
+		StopDelay:      5 * time.Second,
 		StopGrace:      1500 * time.Millisecond,
 		CreatePaths:    true,
 	}}
@@ -184,5 +195,31 @@ func TestLatencyHistogramIsInherited(t *testing.T) {
 	}
 	if p := describe(t, "ZK_ADDR=zk:2181\nZK_GROUPS=a\nLATENCY_HISTOGRAM=true"); !p.Groups[0].LatencyHistogram {
 		t.Error("LATENCY_HISTOGRAM has no effect")
+	}
+}
+
+func TestSources(t *testing.T) {
+	const text = `{
+  "files": {"dir": "/srv/services/", "groups": {"web": {"instances": ["10.0.0.2:80", "10.0.0.1:80", "10.0.0.2:80"]}}},
+  "both": {"zk.addr": "zk:2181", "dir": "/srv", "groups": {"*": {}}, "listener_port": 1, "admin_port": 2},
+  "written": {"groups": {"web": {"instances": ["[fd00::1]:80"]}}, "listener_port": 3, "admin_port": 4}
+}`
+	cfg, warnings, err := Load("c.json", []byte(text), environment())
+	if err != nil || len(warnings) > 0 {
+		t.Fatal(err, warnings)
+	}
+	files, both, written := cfg.Proxies[0], cfg.Proxies[1], cfg.Proxies[2]
+	if files.Dir != "/srv/services" || len(files.ZooKeeper.Servers) > 0 || len(files.Groups[0].Instances) != 2 || files.Groups[0].Instances[0].String() != "10.0.0.1:80" {
+		t.Errorf("%+v", files)
+	}
+	if both.Dir != "/srv" || len(both.ZooKeeper.Servers) != 1 || both.Discover == nil {
+		t.Errorf("%+v", both)
+	}
+	if written.Dir != "" || len(written.ZooKeeper.Servers) > 0 || written.Groups[0].Instances[0].String() != "[fd00::1]:80" {
+		t.Errorf("%+v", written)
+	}
+	fromEnvironment, _, err := FromEnvironment(Environment{RunDir: "/run"}, map[string]string{"SERVICES_DIR": "/srv/services"})
+	if err != nil || fromEnvironment.Proxies[0].Dir != "/srv/services" || fromEnvironment.Proxies[0].Discover == nil {
+		t.Errorf("%+v %v", fromEnvironment, err)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/haproxy-zk/haproxy-zk/decode"
 )
 
 // The example in the product's original specification.
@@ -26,6 +28,8 @@ func TestSeedFile(t *testing.T) {
 				ServerTemplate: "${group_name} 1-${max_server} ${ip_port} check inter 2000 rise 1 fall 2 disabled",
 				MaxServer:      10,
 				LossGuard:      100,
+				Carry:          "slots",
+				Decoding:       decode.Options{Format: decode.IPPort},
 				DefaultBackend: true,
 			},
 			{
@@ -38,6 +42,8 @@ func TestSeedFile(t *testing.T) {
 				ServerTemplate: "${group_name} 1-${max_server} 0.0.0.0:0 check inter 2000 rise 1 fall 2 disabled",
 				MaxServer:      20,
 				LossGuard:      100,
+				Carry:          "slots",
+				Decoding:       decode.Options{Format: decode.IPPort},
 			},
 		},
 		Exec:     "/home/proxy/sbin/haproxy",

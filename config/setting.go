@@ -1,8 +1,6 @@
 package config
 
 import (
-	"strings"
-
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
 )
 
@@ -25,12 +23,20 @@ type setting struct {
 func proxySettings() []setting {
 	return []setting{
 		{
-			key: "zk.addr", variable: "ZK_ADDR", otherwise: "required", allowed: zkAddr().give,
+			key: "zk.addr", variable: "ZK_ADDR", otherwise: "required without `dir`", allowed: zkAddr().give,
 			does: "ZooKeeper servers; all paths are relative to the chroot",
+		},
+		{
+			key: "dir", variable: "SERVICES_DIR", otherwise: "none", allowed: plainDir().give,
+			does: "directory of the instances, in place of ZooKeeper or beside it: `DIR/GROUP/instances/IP:PORT` or lines in `DIR/GROUP.instances`; see [Instances in a directory](directory.md)",
 		},
 		{
 			key: "zk.path", variable: "ZK_PATH", fallback: defaultZKPath, allowed: zkPath().give,
 			does: "path of a group's instances; `${group}` or `${app}` is the group's name",
+		},
+		{
+			key: "zk.format", variable: "ZK_FORMAT", otherwise: "`ip:port`; discovered groups: `auto`", allowed: zkFormat().give,
+			does: "how instances are registered; see [Formats](registrations.md)",
 		},
 		{
 			key: "groups", otherwise: "required", allowed: "an object of groups, which may be empty",
@@ -93,8 +99,12 @@ func proxySettings() []setting {
 			does: "how long new connections wait for a replacement when no HAProxy process is alive, before they are refused; 0s refuses them at once",
 		},
 		{
+			key: "stop_delay", variable: "STOP_DELAY", fallback: defaultStopDelay, allowed: duration(0).give,
+			does: "how long HAProxy accepts connections after SIGTERM, while `/readyz` is 503 already; the longest of all proxies applies; see [Stopping behind another load balancer](operations.md#stopping-behind-another-load-balancer)",
+		},
+		{
 			key: "stop_grace", variable: "STOP_GRACE", fallback: defaultStopGrace, allowed: duration(0).give,
-			does: "how long running requests may continue after SIGTERM",
+			does: "how long running requests may continue after SIGTERM and `stop_delay`",
 		},
 		{
 			key: "zk.auth", variable: "ZK_AUTH", otherwise: "none", allowed: zkAuth().give,
@@ -103,6 +113,14 @@ func proxySettings() []setting {
 		{
 			key: "zk.auth_file", variable: "ZK_AUTH_FILE", otherwise: "none", allowed: plainFile().give,
 			does: "file that contains `zk.auth`; a trailing newline is ignored",
+		},
+		{
+			key: "zk.sasl", variable: "ZK_SASL", otherwise: "none", allowed: zkSASL().give,
+			does: "credentials for SASL with DIGEST-MD5, for servers that require it; the password is not sent",
+		},
+		{
+			key: "zk.sasl_file", variable: "ZK_SASL_FILE", otherwise: "none", allowed: plainFile().give,
+			does: "file that contains `zk.sasl`; a trailing newline is ignored",
 		},
 		{
 			key: "zk.tls", otherwise: "none: no TLS", allowed: "an object of the four keys below, which may be empty",
@@ -133,6 +151,30 @@ func groupSettings() []setting {
 		{
 			key: "zk.path", otherwise: "the proxy's", allowed: zkPath().give,
 			does: "path of this group's instances",
+		},
+		{
+			key: "instances", otherwise: "none", allowed: "an array; each is " + giveInstance,
+			does: "static instances, in addition to the registered ones; a proxy whose groups all have some needs neither `zk.addr` nor `dir`",
+		},
+		{
+			key: "format", otherwise: "the proxy's `zk.format`", allowed: zkFormat().give,
+			does: "how this group's instances are registered",
+		},
+		{
+			key: "regex", variable: "REGEX", otherwise: "none", allowed: zkRegex().give,
+			does: "expression of the format `regex`, which is applied to the names of znodes; a group weight (100 is full) is optional",
+		},
+		{
+			key: "port_name", variable: "PORT_NAME", otherwise: "the instance's port", allowed: portName().give,
+			does: "port to use when instances register several: of `additionalEndpoints` (`serverset`), `ports` (`nerve`), `sslPort` or a number in the metadata (`curator`)",
+		},
+		{
+			key: "protocol", variable: "PROTOCOL", otherwise: "one that is HTTP (`tri`, `rest`, `http`, `h2`, `h2c`, `grpc`); tcp: any", allowed: protocol().give,
+			does: "protocol to use when instances register several (`url`, `curator`); `https` takes Curator's sslPort only, with `server_tls`",
+		},
+		{
+			key: "match", variable: "MATCH", otherwise: "none", allowed: giveMatch,
+			does: "metadata that an instance must have to be in this group, so that several groups can split one path",
 		},
 		{
 			key: "acls", otherwise: "none", allowed: "an array; each is " + acl().give,
@@ -167,8 +209,32 @@ func groupSettings() []setting {
 			does: "name prefix, slots and options of the group's servers",
 		},
 		{
+			key: "server_tls", otherwise: "none: no TLS", allowed: "an object of the four keys below",
+			does: "HAProxy connects to all instances of the group over TLS, and so do its health checks; of instances that register a port for TLS (`curator`), that one is used; see [TLS to instances](registrations.md#tls-to-instances)",
+		},
+		{
+			key: "server_tls.ca", variable: "SERVER_TLS_CA", otherwise: "required unless `verify` is none", allowed: wordFile().give,
+			does: "CA certificates that the instances' certificates must chain to, in PEM",
+		},
+		{
+			key: "server_tls.server_name", variable: "SERVER_TLS_SERVER_NAME", otherwise: "none: any name is accepted", allowed: instanceName().give,
+			does: "name sent to the instances (SNI) and expected in their certificates; `${group}` or `${app}` is the group's name",
+		},
+		{
+			key: "server_tls.cert", variable: "SERVER_TLS_CERT", otherwise: "none", allowed: wordFile().give,
+			does: "HAProxy's own certificate with its intermediates and its unencrypted key, for instances that require one, in PEM",
+		},
+		{
+			key: "server_tls.verify", variable: "SERVER_TLS_VERIFY", otherwise: "`required`", allowed: serverVerify().give,
+			does: "with none, certificates are not verified: the connection is encrypted, but anyone may answer",
+		},
+		{
 			key: "max_server", variable: "MAX_SERVER", fallback: defaultMaxServer, allowed: count(haproxy.MaxSlots).give,
 			does: "initial number of slots; when more instances register, a reload adds slots",
+		},
+		{
+			key: "carry", variable: "CARRY", fallback: defaultCarry, allowed: carry().give,
+			does: "how instances get servers: `slots` are rendered ahead of need; `servers` adds a server for each instance and deletes it afterwards, without `max_server` and reloads, from HAProxy 3.0 on; `backends` also adds and deletes discovered groups, from 3.4 on; `auto` is the last of these that is possible; see [Servers without slots](#servers-without-slots)",
 		},
 		{
 			key: "default_backend", fallback: defaultFlag, allowed: boolean().give,
@@ -251,7 +317,6 @@ func variableNames() map[string]string {
 		for _, s := range settings {
 			if s.variable != "" {
 				names[s.key] = s.variable
-				names[strings.TrimPrefix(s.key, tlsPrefix)] = s.variable
 			}
 		}
 	}

@@ -23,7 +23,7 @@ func TestEveryKeyIsASetting(t *testing.T) {
 	}
 	proxy, group := open(), open()
 	proxy.readProxy("web")
-	group.readGroup("a", defaultZKPath, false)
+	group.readGroup("a", inherited{pattern: defaultZKPath})
 	for name, test := range map[string]struct {
 		settings []setting
 		asked    []string

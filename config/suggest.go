@@ -2,8 +2,8 @@ package config
 
 import "strings"
 
-// nearest returns the known word for which name is probably a typing error.
-func nearest(name string, known []string) (word string, ok bool) {
+// Nearest returns the known word, in lower case, for which name is probably a typing error.
+func Nearest(name string, known []string) (word string, ok bool) {
 	best := 1 + len(name)/4
 	for _, candidate := range known {
 		// Typing errors hardly change the length.

@@ -17,9 +17,9 @@ func TestNearest(t *testing.T) {
 		"x":               "",
 		"":                "",
 	} {
-		got, ok := nearest(name, known)
+		got, ok := Nearest(name, known)
 		if got != want || ok != (want != "") {
-			t.Errorf("nearest(%q) = %q, %v, want %q", name, got, ok, want)
+			t.Errorf("Nearest(%q) = %q, %v, want %q", name, got, ok, want)
 		}
 	}
 }

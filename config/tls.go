@@ -87,12 +87,7 @@ func serverName() form[string] {
 
 // readTLS reads zk.tls; nil means no TLS.
 func (o *object) readTLS() *TLS {
-	for _, name := range []string{"ca", "cert", "key", "server_name"} {
-		// Ignoring it like an unknown key would leave the connection without TLS.
-		if flat := o.get(tlsPrefix+name, ""); !flat.missing() {
-			o.errorf(flat.at, flat.key, "it is a key of the object zk.tls: write \"zk.tls\": {%q: …}", name)
-		}
-	}
+	o.rejectFlat("zk.tls", "ca", "cert", "key", "server_name")
 	v := o.get("zk.tls", "")
 	if v.missing() {
 		return nil

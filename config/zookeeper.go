@@ -20,6 +20,8 @@ type ZooKeeper struct {
 	Chroot string
 	// Auth is "USER:PASSWORD" of ZooKeeper's digest scheme; empty means none.
 	Auth Secret
+	// SASL is "USER:PASSWORD" of SASL with DIGEST-MD5; empty means none.
+	SASL Secret
 	// TLS configures TLS; nil means no TLS.
 	TLS *TLS
 }
@@ -80,6 +82,21 @@ func zkAuth() form[Secret] {
 			return "", errNoDigest
 		}
 		return short(credentials)
+	}
+	return f
+}
+
+var errNoSASL = errors.New("the secret has the wrong form")
+
+func zkSASL() form[Secret] {
+	f := secretForm()
+	short := f.parse
+	f.give = "USER:PASSWORD, " + f.give
+	f.parse = func(text string) (Secret, error) {
+		if user, password, _ := strings.Cut(text, ":"); user == "" || password == "" {
+			return "", errNoSASL
+		}
+		return short(text)
 	}
 	return f
 }

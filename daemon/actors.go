@@ -34,6 +34,7 @@ type ports struct {
 //	control   ─┤
 //	systemd   ─┤
 //	events    ─┤
+//	memory    ─┤
 //	log       ─┘
 //
 // If any of these actors ends, the proxies end, and after them the others: until then
@@ -43,10 +44,16 @@ type ports struct {
 func (o Options) serve(ctx context.Context, reaper *supervisor.Reaper, arriving arriving, at ports, access *query.Access, plans []*plan.Plan, record *record) error {
 	log := o.Logger
 	stop := newStopping()
+	// ready is done when a stop begins.
+	ready, leave := context.WithCancel(ctx)
+	defer leave()
 	factory := newFactory(o, reaper, stop, record)
 	proxies := supervisor.NewProxies(log.With("component", "proxies"), factory.arrange(plans))
 	var queries *query.Server
 	rereading := newRereading(o, reaper, record.report, func(ctx context.Context, plans []*plan.Plan, access *query.Access) (supervisor.Changes, error) {
+		if ready.Err() != nil {
+			return supervisor.Changes{}, supervisor.ErrEnded
+		}
 		changes, err := proxies.Set(ctx, factory.arrange(plans))
 		if err == nil {
 			queries.SetAccess(access)
@@ -60,24 +67,31 @@ func (o Options) serve(ctx context.Context, reaper *supervisor.Reaper, arriving 
 	defer stopProxies()
 	over, proxiesEnded := context.WithCancel(context.Background())
 	defer proxiesEnded()
+	withdraw := func() { queries.Stop(); leave() }
 	// end ends the proxies; once these have ended, everything that runs until over ends.
-	end := func() { queries.Stop(); stopProxies() }
+	end := func() { withdraw(); stopProxies() }
 
 	signals := &signals{
 		log: log, arriving: arriving, stopping: stop,
-		stop:   func() { _ = o.Systemd.Stopping(); end() },
-		reload: func() { factory.directory.reloadAll("signal") },
-		reread: rereading.ask,
+		delay:    factory.stopDelay,
+		withdraw: func() { _ = o.Systemd.Stopping(); withdraw() },
+		stop:     end,
+		reload:   func() { factory.directory.reloadAll("signal") },
+		reread:   rereading.ask,
 	}
-	commands := o.newCommands(factory, rereading, func() { stop.detach(); end() })
+	commands := o.newCommands(factory, rereading, func() {
+		if stop.detach() {
+			end()
+		}
+	})
 	serves := func() error {
-		if running.Err() != nil {
+		if ready.Err() != nil {
 			return errors.New("stopping, HAProxy is draining its connections")
 		}
 		return factory.directory.serves()
 	}
 
-	o.Metrics.MustRegister(newReadiness(factory.directory.proxies, func() bool { return running.Err() != nil }))
+	o.Metrics.MustRegister(newReadiness(factory.directory.proxies, func() bool { return ready.Err() != nil }))
 
 	var g oklog.Group
 	// failed is the error of the proxies. When they end, the other actors end too,
@@ -96,15 +110,17 @@ func (o Options) serve(ctx context.Context, reaper *supervisor.Reaper, arriving 
 	g.Add(func() error { return ended(log, "control", commands.Serve(over, retryListener{at.control})) }, endProxies)
 	g.Add(func() error { return ended(log, "systemd", o.Systemd.Run(over, serves, queries.Answers)) }, endProxies)
 	g.Add(func() error { record.run(over); return ended(log, "events", nil) }, endProxies)
+	g.Add(func() error { keepMemorySmall(over); return ended(log, "memory", nil) }, endProxies)
 	if o.LogListen != "" {
 		lines, err := supervisor.ListenLogUDP(o.LogListen, o.HAProxyLogger)
 		if err != nil {
 			return exitcode.ClassifyListen(fmt.Errorf("LOG_LISTEN: %w", err))
 		}
+		lines.Take = func(l supervisor.LogLine) bool { return o.takeRequest("", l) }
 		g.Add(func() error { return ended(log, "log", lines.Run(over)) }, endProxies)
 	}
 
-	log.Info("haproxy-zk is starting", "version", o.Version, "config", o.Config, "proxies", len(plans), "http", strings.Join(o.HTTPAddrs, ","), "http_detail", o.HTTPDetailAddr, "pid", os.Getpid())
+	log.Info("haproxy-zk is starting", "version", o.Version, "config", o.Config, "proxies", len(plans), "http", strings.Join(o.HTTPAddrs, ","), "http_detail", o.HTTPDetailAddr, "pid", os.Getpid(), "node", o.Place.Node, "zone", o.Place.Zone)
 	record.report(registry.Event{Kind: registry.EventStart, Detail: fmt.Sprintf("version %s, process %d", o.Version, os.Getpid())})
 	err := g.Run()
 	if err == nil {
@@ -120,6 +136,7 @@ func (o Options) serve(ctx context.Context, reaper *supervisor.Reaper, arriving 
 func (o Options) newQueries(f *factory, r *rereading, access *query.Access, record *record) *query.Server {
 	return query.New(query.Options{
 		Proxies:       f.directory.proxies,
+		Place:         o.Place,
 		Changed:       f.directory.changed,
 		Access:        access,
 		Configuration: r.problem,

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/haproxy-zk/haproxy-zk/hactl"
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
 	"github.com/haproxy-zk/haproxy-zk/plan"
 	"github.com/haproxy-zk/haproxy-zk/query"
 	"github.com/haproxy-zk/haproxy-zk/registry"
@@ -62,7 +63,7 @@ func newEntry(pl *plan.Plan) *entry {
 		s.Groups = append(s.Groups, registry.Group{Name: g.Name})
 		s.Waiting = append(s.Waiting, g.Name)
 	}
-	return &entry{name: pl.Name, pending: pending{s, pl.ConfFile}}
+	return &entry{name: pl.Name, pending: pending{s, pl.ConfFile, pl.Frame.Version}}
 }
 
 // entry returns the entry of a proxy; nil if there is none.
@@ -115,14 +116,21 @@ func (d *directory) collectors() (all []*stats.Collector) {
 	return all
 }
 
-// statistics returns what the workers of a proxy report; nil if it is not running.
-func (d *directory) statistics(ctx context.Context, proxy string) (*stats.Reading, error) {
-	if p := d.entry(proxy); p != nil {
-		if now := p.now.Load(); now != nil {
-			return now.figures.Read(ctx)
-		}
+// statistics returns what the workers of a proxy report, of one group or of all if its name
+// is empty; nil if the proxy is not running.
+func (d *directory) statistics(ctx context.Context, proxy, group string) (*stats.Reading, error) {
+	p := d.entry(proxy)
+	if p == nil {
+		return nil, nil
 	}
-	return nil, nil
+	now := p.now.Load()
+	switch {
+	case now == nil:
+		return nil, nil
+	case group == "":
+		return now.figures.Read(ctx)
+	}
+	return now.figures.ReadGroup(ctx, group)
 }
 
 // reloadAll requests a reload of every running proxy.
@@ -149,10 +157,10 @@ func (d *directory) releaseHeld(proxy, group string) (held int, err error) {
 
 func (p *entry) put(now *live) { p.now.Store(now) }
 
-// follow sets the syncer of the running proxy.
-func (p *entry) follow(zk *following) {
+// follow sets the sources of the running proxy.
+func (p *entry) follow(sources *following) {
 	now := *p.now.Load()
-	now.zk = zk
+	now.sources = sources
 	p.put(&now)
 }
 
@@ -160,7 +168,7 @@ func (p *entry) follow(zk *following) {
 type live struct {
 	*hactl.Controller
 	haproxy *supervisor.HAProxy
-	zk      *following
+	sources *following
 	figures *stats.Collector
 }
 
@@ -168,15 +176,20 @@ func (p *live) Generations() []supervisor.Generation { return p.haproxy.Generati
 
 func (p *live) ConfigFile() string { return p.haproxy.ConfFile }
 
-func (p *live) ConnectionStatus() registry.ConnectionStatus { return p.zk.ConnectionStatus() }
+func (p *live) ConnectionStatus() registry.ConnectionStatus { return p.sources.ConnectionStatus() }
 
-func (p *live) Registrations() []registry.Registrations { return p.zk.Registrations() }
+func (p *live) Registrations() []registry.Registrations { return p.sources.Registrations() }
 
 // pending is a proxy that has not been started yet.
 type pending struct {
 	snapshot   *registry.Snapshot
 	configFile string
+	version    haproxy.Version
 }
+
+func (p pending) Version() haproxy.Version { return p.version }
+
+func (p pending) Launched() registry.Launched { return registry.Launched{} }
 
 func (p pending) ConfigFile() string { return p.configFile }
 

@@ -1,4 +1,4 @@
-// Package daemon runs haproxy-zk: it connects HAProxy, controller and syncer of each
+// Package daemon runs haproxy-zk: it connects HAProxy, controller and sources of each
 // proxy and serves the query API and the control socket beside them, until it is
 // stopped. It handles signals, reloads the configuration and reports its status to
 // systemd.

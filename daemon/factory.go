@@ -7,9 +7,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/daemon/host"
+	"github.com/haproxy-zk/haproxy-zk/files"
 	"github.com/haproxy-zk/haproxy-zk/hactl"
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
 	"github.com/haproxy-zk/haproxy-zk/plan"
@@ -33,7 +35,7 @@ const (
 // finds the kept listening sockets. It is as long as that of the log socket.
 const handoverSuffix = ".fds.sock"
 
-// factory creates the parts of each proxy: HAProxy, controller and syncer.
+// factory creates the parts of each proxy: HAProxy, controller and sources.
 type factory struct {
 	opts       Options
 	log        *slog.Logger
@@ -44,6 +46,7 @@ type factory struct {
 	supervisor *supervisor.Metrics
 	hactl      *hactl.Metrics
 	syncer     *syncer.Metrics
+	services   *files.Metrics
 	state      *state.Metrics
 	stats      *stats.Metrics
 
@@ -52,6 +55,8 @@ type factory struct {
 
 	// kept are the proxies of the last accepted configuration.
 	kept map[string]*proxy
+	// delay is the longest stop_delay of that configuration, a [time.Duration].
+	delay atomic.Int64
 }
 
 func newFactory(o Options, reaper *supervisor.Reaper, stopping *stopping, record *record) *factory {
@@ -65,6 +70,7 @@ func newFactory(o Options, reaper *supervisor.Reaper, stopping *stopping, record
 		supervisor: supervisor.NewMetrics(o.Metrics),
 		hactl:      hactl.NewMetrics(o.Metrics),
 		syncer:     syncer.NewMetrics(o.Metrics),
+		services:   files.NewMetrics(o.Metrics),
 		state:      state.NewMetrics(o.Metrics),
 		stats:      stats.NewMetrics(o.Metrics),
 		listeners:  syncer.NewListeners(),
@@ -82,9 +88,9 @@ func (r *factory) arrange(plans []*plan.Plan) []supervisor.Proxy {
 	before := r.kept
 	r.kept = make(map[string]*proxy, len(plans))
 	var set []supervisor.Proxy
-	var grace time.Duration
+	var delay, grace time.Duration
 	for _, pl := range plans {
-		grace = max(grace, pl.StopGrace)
+		delay, grace = max(delay, pl.StopDelay), max(grace, pl.StopGrace)
 		proxy := supervisor.Proxy{Name: pl.Name, Fingerprint: pl.Fingerprint()}
 		m := before[pl.Name]
 		if m != nil && m.plan.Load().Fits(pl) {
@@ -105,9 +111,14 @@ func (r *factory) arrange(plans []*plan.Plan) []supervisor.Proxy {
 		r.kept[pl.Name] = m
 		set = append(set, proxy)
 	}
-	r.opts.Parent.Grace(grace)
+	r.delay.Store(int64(delay))
+	r.opts.Parent.Grace(delay + grace)
 	return set
 }
+
+// stopDelay returns how long the proxies serve on once a stop has begun. It may be called
+// from any goroutine.
+func (r *factory) stopDelay() time.Duration { return time.Duration(r.delay.Load()) }
 
 // recordOf returns the record of a haproxy-zk with these options and plans.
 func recordOf(o Options, plans []*plan.Plan) host.Record {
@@ -132,7 +143,7 @@ func listenersOf(httpAddrs []string, plans []*plan.Plan) []netip.AddrPort {
 	return plan.Addresses(all)
 }
 
-// collector, haproxy and controller are created once per proxy, a syncer once per plan.
+// collector, haproxy and controller are created once per proxy, sources once per plan.
 func (r *factory) collector(proxy string, log *slog.Logger) *stats.Collector {
 	return stats.New(stats.Options{Proxy: proxy, Timeout: socketTimeout, Logger: log.With("component", "stats"), Metrics: r.stats})
 }
@@ -163,6 +174,7 @@ func (r *factory) haproxy(pl *plan.Plan, figures *stats.Collector, log *slog.Log
 		HandoverSocket: filepath.Join(r.opts.RunDir, pl.Name+handoverSuffix),
 		Reaper:         r.reaper,
 		Prober:         haproxy.Prober{Sockets: pl.SocketFiles, Timeout: socketTimeout},
+		Vacant:         plan.Vacant,
 		Releasing:      figures.ReadLast,
 		Said:           (&haproxyMessages{log: log.With("component", "supervisor")}).said,
 		Report:         r.record.of(pl.Name),
@@ -189,6 +201,7 @@ func (r *factory) controller(pl *plan.Plan, haproxy hactl.Reloader, figures *sta
 		Logger:    log.With("component", "hactl"),
 		Metrics:   r.hactl,
 		Settle:    figures.Settle,
+		Removed:   figures.Removed,
 		Published: r.directory.noteChange,
 	})
 }

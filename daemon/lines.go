@@ -10,9 +10,9 @@ import (
 // haproxyLines receives HAProxy's log. Its methods belong to one goroutine at a time.
 type haproxyLines struct {
 	log     *slog.Logger
-	foreign func() // counts lines that are not HAProxy's
-	line    func(text string, severity int)
-	cancel  context.CancelFunc // nil while it does not listen
+	foreign func()                        // counts lines that are not HAProxy's
+	take    func(supervisor.LogLine) bool // see [supervisor.LogSocket]
+	cancel  context.CancelFunc            // nil while it does not listen
 	ended   chan error
 	uid     int // user of the workers
 }
@@ -29,7 +29,7 @@ func (h *haproxyLines) listen(path string, uid int) error {
 	if err != nil {
 		return err
 	}
-	socket.Line = h.line
+	socket.Take = h.take
 	var ctx context.Context
 	ctx, h.cancel = context.WithCancel(context.Background())
 	h.ended = make(chan error, 1)

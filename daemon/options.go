@@ -8,15 +8,17 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/haproxy-zk/haproxy-zk/accesslog"
 	"github.com/haproxy-zk/haproxy-zk/config"
 	"github.com/haproxy-zk/haproxy-zk/plan"
 	"github.com/haproxy-zk/haproxy-zk/query"
+	"github.com/haproxy-zk/haproxy-zk/registry"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 	"github.com/haproxy-zk/haproxy-zk/systemd"
 )
 
 // Options of the daemon. All are required except Config, HTTPDetailAddr, LogListen, PIDFile,
-// Parent and Systemd. They must not be modified.
+// Place, Parent and Systemd. They must not be modified.
 type Options struct {
 	// Version and Config, the configuration file, are logged.
 	Version, Config string
@@ -26,6 +28,8 @@ type Options struct {
 	HTTPAddrs                 []string
 	HTTPDetailAddr, LogListen string
 	RunDir, StateDir          string
+	// Place is logged and reported by the HTTP port.
+	Place registry.Place
 	// StartWait is how long the start of HAProxy waits for ZooKeeper.
 	StartWait time.Duration
 	// PIDFile is written at the start and removed at the end; empty disables it.
@@ -43,10 +47,12 @@ type Options struct {
 	// reason; nil if it accepts it.
 	Accept func(context.Context, *supervisor.Reaper, *plan.Plan) error
 
-	// Logger is for the daemon's log, HAProxyLogger for HAProxy's own log lines. Level
-	// is the level of both, which the control socket can change.
+	// Logger is for the daemon's log, HAProxyLogger for HAProxy's own log lines except those
+	// of requests, which go to AccessLog. Level is the level of both, which the control
+	// socket can change.
 	Logger, HAProxyLogger *slog.Logger
 	Level                 *slog.LevelVar
+	AccessLog             *accesslog.Log
 	// Metrics is the registry for all metrics, served at /metrics.
 	Metrics *prometheus.Registry
 	Systemd systemd.Notifier

@@ -10,6 +10,7 @@ import (
 
 	"github.com/haproxy-zk/haproxy-zk/hactl"
 	"github.com/haproxy-zk/haproxy-zk/plan"
+	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
 // proxy is one proxy. Its plan may change while it runs, provided that HAProxy's
@@ -38,9 +39,9 @@ func (p *proxy) change(pl *plan.Plan) {
 
 // run serves the proxy until ctx is done:
 //
-//	syncer ──▶ controller ──▶ haproxy
+//	sources ──▶ controller ──▶ haproxy
 //
-// Each change of the plan replaces the syncer.
+// Each change of the plan replaces the sources.
 func (p *proxy) run(ctx context.Context, started func()) error {
 	select {
 	case <-p.changed:
@@ -59,7 +60,10 @@ func (p *proxy) run(ctx context.Context, started func()) error {
 	collector.Follow(controller)
 	defer p.stats.Forget(pl.Name)
 	lines := &haproxyLines{
-		log: p.opts.HAProxyLogger.With("proxy", pl.Name), line: controller.LogLine,
+		log: p.opts.HAProxyLogger.With("proxy", pl.Name), take: func(l supervisor.LogLine) bool {
+			controller.LogLine(l.Text, l.Severity)
+			return p.opts.takeRequest(pl.Name, l)
+		},
 		foreign: func() { p.supervisor.ForeignLog(pl.Name) },
 	}
 	defer lines.close()
@@ -90,8 +94,8 @@ func (p *proxy) run(ctx context.Context, started func()) error {
 	return g.Run()
 }
 
-// followPlan keeps the syncer in line with the plan: a new one replaces the old one
-// once it has read everything. prepare is called with each new plan.
+// followPlan keeps the sources in line with the plan: new ones replace the old ones
+// once they have read everything. prepare is called with each new plan.
 func (p *proxy) followPlan(ctx context.Context, now *following, controller *hactl.Controller, log *slog.Logger, prepare func(*plan.Plan)) (err error) {
 	var next *following
 	var in <-chan struct{}
@@ -104,7 +108,7 @@ func (p *proxy) followPlan(ctx context.Context, now *following, controller *hact
 	take := func() {
 		log.Info("registrations were read for the new configuration")
 		if err := now.stop(); err != nil {
-			log.Warn("syncer of the old configuration did not stop cleanly", "error", err)
+			log.Warn("sources of the old configuration did not stop cleanly", "error", err)
 		}
 		now, next, in = next, nil, nil
 		now.keep()

@@ -50,8 +50,9 @@ func newRereading(o Options, reaper *supervisor.Reaper, report func(registry.Eve
 }
 
 // ask requests a reading. It does not block; requests during another reading are
-// merged.
+// merged. The access log is opened again at once.
 func (r *rereading) ask() {
+	r.opts.AccessLog.Reopen()
 	select {
 	case r.wanted <- struct{}{}:
 	default:
@@ -63,6 +64,7 @@ func (r *rereading) ask() {
 // error is a [*failure] with all reasons, [supervisor.ErrEnded], or that of ctx, which
 // does not cancel a reading that has begun. It may be called from any goroutine.
 func (r *rereading) readAndWait(ctx context.Context) (summary string, err error) {
+	r.opts.AccessLog.Reopen()
 	reply := make(chan outcome, 1)
 	select {
 	case r.asked <- reply:

@@ -16,6 +16,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/haproxy-zk/haproxy-zk/accesslog"
 	"github.com/haproxy-zk/haproxy-zk/check"
 	"github.com/haproxy-zk/haproxy-zk/config"
 	"github.com/haproxy-zk/haproxy-zk/control"
@@ -74,7 +75,8 @@ func newRereads(t *testing.T) *rereads {
 	}
 	t.Cleanup(stop)
 	r.rereading = newRereading(Options{
-		Config: r.file, RunDir: dir, Configuration: r.read, Plans: check.Plans, Accept: check.Accept,
+		AccessLog: accesslog.New(accesslog.Options{Where: accesslog.Off}),
+		Config:    r.file, RunDir: dir, Configuration: r.read, Plans: check.Plans, Accept: check.Accept,
 		Access: func() (*query.Access, error) { return query.AccessFiles{Token: r.token}.Load() },
 		Logger: log, Metrics: r.registry,
 	}, reaper, func(e registry.Event) { r.reported = append(r.reported, e) }, func(_ context.Context, plans []*plan.Plan, _ *query.Access) (supervisor.Changes, error) {

@@ -75,13 +75,22 @@ func (a arriving) unlessStopped(ctx context.Context, do func(context.Context) er
 //	USR2       reload HAProxy
 //	HUP        read the configuration again
 //
+// A stop that is not to be immediate has two parts: at once, load balancers in front are
+// asked to send no more requests, and after stop_delay the listeners close.
+//
 // Only its own goroutine reads them.
 type signals struct {
 	log      *slog.Logger
 	arriving arriving
 	stopping *stopping
-	// stop begins a stop; it is called once. None of these functions blocks.
-	stop, reload, reread func()
+	// delay returns stop_delay.
+	delay func() time.Duration
+	// withdraw makes haproxy-zk not ready, then stop ends the proxies; each is called once.
+	// None of these functions blocks.
+	withdraw, stop, reload, reread func()
+
+	// due receives when stop is to be called; nil before and after.
+	due <-chan time.Time
 }
 
 // run handles signals until ctx is done; stop is expected to end it.
@@ -98,6 +107,10 @@ func (s *signals) run(ctx context.Context) {
 			s.handle(sig)
 		case sig := <-s.arriving.reread:
 			s.handle(sig)
+		case <-s.due:
+			s.log.Info("stop_delay is over, HAProxy accepts no more connections")
+			s.due = nil
+			s.stop()
 		}
 	}
 }
@@ -105,9 +118,6 @@ func (s *signals) run(ctx context.Context) {
 func (s *signals) handle(sig os.Signal) {
 	log := s.log.With("signal", sig.String())
 	before, now := s.stopping.advance(sig)
-	if before == running && now != running {
-		defer s.stop()
-	}
 	switch {
 	case now != before && now == soft:
 		log.Info("stopping once HAProxy has finished all connections")
@@ -123,5 +133,18 @@ func (s *signals) handle(sig os.Signal) {
 	case sig == unix.SIGHUP:
 		log.Info("reading the configuration again")
 		s.reread()
+	}
+	switch delay := s.delay(); {
+	case before == running && now != running:
+		s.withdraw()
+		if now == immediate || delay == 0 {
+			s.stop()
+			return
+		}
+		log.Info("not ready from now on, HAProxy accepts connections until stop_delay is over", "stop_delay", delay)
+		s.due = time.After(delay)
+	case now == immediate && s.due != nil:
+		s.due = nil
+		s.stop()
 	}
 }

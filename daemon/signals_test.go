@@ -5,7 +5,9 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -48,6 +50,7 @@ func TestSignals(t *testing.T) {
 			does := func(what string) func() { return func() { did = append(did, what) } }
 			s := &signals{
 				log: slog.New(slog.DiscardHandler), stopping: newStopping(),
+				delay: func() time.Duration { return 0 }, withdraw: func() {},
 				stop: does("stop"), reload: does("reload"), reread: does("reread"),
 			}
 			for _, sig := range tt.signals {
@@ -69,6 +72,71 @@ func TestSignals(t *testing.T) {
 				t.Errorf("a stop that begins now waits for its grace: %t", got)
 			}
 		})
+	}
+}
+
+// With stop_delay, readiness goes at once and the listeners later, unless a signal asks for
+// an immediate stop.
+func TestListenersCloseAfterStopDelay(t *testing.T) {
+	const delay = 10 * time.Second
+	for _, tt := range []struct {
+		name   string
+		first  unix.Signal
+		second unix.Signal // 3 s after the first; 0 for none
+		want   time.Duration
+	}{
+		{"a stop", unix.SIGTERM, 0, delay},
+		{"a soft stop", unix.SIGUSR1, 0, delay},
+		{"the grace after a soft stop begins later", unix.SIGUSR1, unix.SIGTERM, delay},
+		{"a reload has no effect", unix.SIGTERM, unix.SIGHUP, delay},
+		{"at once", unix.SIGQUIT, 0, 0},
+		{"a second stop", unix.SIGTERM, unix.SIGTERM, 3 * time.Second},
+		{"at once after a soft stop", unix.SIGUSR1, unix.SIGQUIT, 3 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				a := arriving{make(chan os.Signal, 1), make(chan os.Signal, 1), make(chan os.Signal, 1), make(chan os.Signal, 1)}
+				kinds := map[unix.Signal]chan os.Signal{unix.SIGTERM: a.stop, unix.SIGQUIT: a.stop, unix.SIGUSR1: a.soft, unix.SIGHUP: a.reread}
+				begun := time.Now()
+				var withdrawn, stopped []time.Duration
+				s := &signals{
+					log: slog.New(slog.DiscardHandler), stopping: newStopping(), arriving: a,
+					delay:    func() time.Duration { return delay },
+					withdraw: func() { withdrawn = append(withdrawn, time.Since(begun)) },
+					stop:     func() { stopped = append(stopped, time.Since(begun)) },
+					reload:   func() { t.Error("it reloads") },
+					reread:   func() { t.Error("it reads the configuration") },
+				}
+				var running sync.WaitGroup
+				running.Go(func() { s.run(ctx) })
+				kinds[tt.first] <- tt.first
+				if tt.second != 0 {
+					time.AfterFunc(3*time.Second, func() { kinds[tt.second] <- tt.second })
+				}
+				<-time.After(time.Minute)
+				cancel()
+				running.Wait()
+				if !slices.Equal(withdrawn, []time.Duration{0}) || !slices.Equal(stopped, []time.Duration{tt.want}) {
+					t.Errorf("not ready after %v, stopped after %v, not %s", withdrawn, stopped, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// A stop that was requested by a signal ends HAProxy, whatever is requested later.
+func TestDetachAfterSignalHasNoEffect(t *testing.T) {
+	s := newStopping()
+	s.advance(unix.SIGTERM)
+	if s.detach() || closed(s.detached) {
+		t.Error("HAProxy is left running")
+	}
+	s = newStopping()
+	for range 2 {
+		if !s.detach() || !closed(s.detached) {
+			t.Error("HAProxy is stopped")
+		}
 	}
 }
 
@@ -99,6 +167,7 @@ func TestSIGTERMIsNotLostInAFloodOfSignals(t *testing.T) {
 	var did []string
 	s := &signals{
 		log: slog.New(slog.DiscardHandler), stopping: newStopping(), arriving: arriving,
+		delay: func() time.Duration { return 0 }, withdraw: func() {},
 		stop: func() { did = append(did, "stop"); cancel() }, reload: func() {}, reread: func() {},
 	}
 	s.run(ctx)

@@ -64,8 +64,17 @@ func (s *stopping) advance(sig os.Signal) (before, now mode) {
 	return before, now
 }
 
-// detach makes the next stop leave HAProxy running. It may be called more than once.
-func (s *stopping) detach() { s.once.Do(func() { close(s.detached) }) }
+// detach makes the next stop leave HAProxy running and reports whether it does: a stop that
+// a signal has begun continues as requested. It may be called more than once.
+func (s *stopping) detach() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mode != running {
+		return false
+	}
+	s.once.Do(func() { close(s.detached) })
+	return true
+}
 
 // graceStarts returns a channel that is closed when the grace period of a stop begins; nil
 // means that it begins at once.

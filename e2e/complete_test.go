@@ -33,6 +33,7 @@ func behindACLs() []string {
 }
 
 func TestCompleteExampleOfTheSeed(t *testing.T) {
+	t.Parallel()
 	inTurn(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, nil)
 		s.config.ZKPath = "/wade-web/${group}/instances" // as in the file

@@ -120,7 +120,7 @@ func TestKilledWorkerCostsItsOwnConnections(t *testing.T) {
 // A worker may die before its first query. Its socket may still accept and then hang,
 // which must not delay anything.
 func TestWorkerKilledAtStartIsReplaced(t *testing.T) {
-	eachSet(t, func(t *testing.T, h rig.HAProxy) {
+	bothKindsInTurn(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -154,7 +154,7 @@ func TestWorkerKilledAtStartIsReplaced(t *testing.T) {
 // Each short-lived generation is replaced later than the one before; until then the
 // proxy is not ready.
 func TestRepeatedlyDyingWorkersAreReplacedWithBackoff(t *testing.T) {
-	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+	onBothKinds(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -191,7 +191,7 @@ func TestRepeatedlyDyingWorkersAreReplacedWithBackoff(t *testing.T) {
 }
 
 func TestHungWorkerIsReplaced(t *testing.T) {
-	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+	onBothKinds(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -211,7 +211,7 @@ func TestHungWorkerIsReplaced(t *testing.T) {
 
 // TestHeartbeatFindsHungWorker hangs a worker that gets no updates.
 func TestHeartbeatFindsHungWorker(t *testing.T) {
-	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+	onBothKinds(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)

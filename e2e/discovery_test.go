@@ -98,6 +98,8 @@ func TestRejectedDiscoveredGroupIsQuarantined(t *testing.T) {
 		a, web := s.app(front), s.app("web")
 		s.serves(front, a)
 		s.serves("web", web)
+		// The previous generation does not know the group, and may still accept.
+		s.settled()
 		load := s.load(rig.Target{Path: "/", App: front}, rig.Target{Path: "/web/x", App: "web"})
 		bad := s.app("bad")
 		s.says("HAProxy rejected discovered groups")

@@ -81,7 +81,7 @@ func TestDiskOfTheConfigurationIsFull(t *testing.T) {
 	t.Parallel()
 	for name, fill := range full {
 		t.Run(name, func(t *testing.T) {
-			onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+			onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 				s := newStage(t, h, func(c *rig.SeedConfig) { c.Groups[0].MaxServer = 4 })
 				d := s.disk("etc")
 				s.connect()
@@ -198,7 +198,7 @@ func TestDiskOfTheStateIsFull(t *testing.T) {
 	t.Parallel()
 	for name, fill := range full {
 		t.Run(name, func(t *testing.T) {
-			onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+			onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 				s := newStage(t, h, nil)
 				d := s.disk("state")
 				s.connect()

@@ -112,7 +112,7 @@ func TestStartStatusRestartStop(t *testing.T) {
 		s.serves(front, a)
 		s.commands(0, `"ready":true`, "status")
 		s.commands(0, a.Addr(), "get", s.proxy()+"/"+front)
-		s.commands(1, "404", "get", "nothing")
+		s.commands(1, `there is no proxy "nothing"`, "get", "nothing")
 		s.commands(0, "", "healthcheck")
 		first, workers := s.pid(), s.pids()
 		s.commands(0, fmt.Sprintf("process [%d] is running already", first), "start")

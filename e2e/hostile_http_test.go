@@ -163,7 +163,7 @@ func TestHostileLogLines(t *testing.T) {
 		s.cleanLog()
 		for line := range strings.Lines(s.daemon.Output()) {
 			hostile := strings.Contains(line, "forged") || strings.Contains(line, "/through") || strings.Contains(line, "directly")
-			if hostile && (!strings.Contains(line, `"component":"haproxy"`) || !strings.Contains(line, `"msg":"haproxy","`)) {
+			if hostile && !strings.Contains(line, `"msg":"access","component":"access",`) && (!strings.Contains(line, `"component":"haproxy"`) || !strings.Contains(line, `"msg":"haproxy","`)) {
 				t.Errorf("it is not marked as HAProxy's: %s", line)
 			}
 		}

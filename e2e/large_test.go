@@ -1,11 +1,8 @@
 package e2e
 
 import (
-	"fmt"
 	"testing"
 	"time"
-
-	"github.com/go-zookeeper/zk"
 
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
@@ -13,24 +10,9 @@ import (
 // instances registers n instances that do not exist, for the duration of the test.
 func (s *stage) instances(node string, n int) {
 	s.t.Helper()
-	transact := func(request func(path string) any) {
-		s.t.Helper()
-		const batch = 1000
-		for from := 0; from < n; from += batch {
-			var requests []any
-			for i := from; i < min(n, from+batch); i++ {
-				requests = append(requests, request(fmt.Sprintf("%s/10.%d.%d.%d:80", node, i>>16, i>>8&0xff, i&0xff)))
-			}
-			if _, err := s.registry.Conn().Multi(requests...); err != nil {
-				s.t.Fatal(err)
-			}
-		}
-	}
-	if err := s.registry.Ensure(node); err != nil {
-		s.t.Fatal(err)
-	}
-	transact(func(path string) any { return &zk.CreateRequest{Path: path, Acl: zk.WorldACL(zk.PermAll)} })
-	s.t.Cleanup(func() { transact(func(path string) any { return &zk.DeleteRequest{Path: path, Version: -1} }) })
+	empty, err := s.registry.Fill(node, n)
+	s.must(err)
+	s.t.Cleanup(func() { s.must(empty()) })
 }
 
 // worked returns the CPU time used by the daemon.

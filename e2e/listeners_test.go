@@ -225,7 +225,7 @@ func (s *stage) refuses(addr string) {
 // If no replacement starts, waiting clients are cut and others refused when the hold is
 // over. A later replacement serves.
 func TestHoldEndsWithoutReplacement(t *testing.T) {
-	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+	onBothKinds(t, func(t *testing.T, h rig.HAProxy) {
 		const hold = 1500 * time.Millisecond
 		s := newStage(t, h, func(c *rig.SeedConfig) { c.Extra = map[string]any{"listener_hold": hold.String()} })
 		s.wrap(`if [ "$mode $1" = "broken -D" ]; then echo it is broken >&2; exit 1; fi`)
@@ -273,7 +273,7 @@ func TestHoldEndsWithoutReplacement(t *testing.T) {
 
 // With a hold of zero nothing is kept.
 func TestListenersAreNotKeptWithoutHold(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) { c.Extra = map[string]any{"listener_hold": "0s"} })
 		a := s.app(front)
 		s.serves(front, a)
@@ -389,7 +389,7 @@ func TestRemovedListenerIsClosed(t *testing.T) {
 // A stats socket without `expose-fd listeners`, here because of a script around HAProxy,
 // is reported, and a crash costs what it would without a hold.
 func TestHAProxyThatHandsOverNothingIsReported(t *testing.T) {
-	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+	onBothKinds(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, nil)
 		s.wrap(`[ "$1" = -D ] && sed -i 's| expose-fd listeners||' "$3"`)
 		s.connect()

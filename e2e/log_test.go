@@ -54,8 +54,8 @@ func TestHAProxyLogIsForwarded(t *testing.T) {
 		s.says("GET /who-asks HTTP/1.1")
 		s.stopped()
 		for line := range strings.Lines(s.daemon.Output()) {
-			if strings.Contains(line, "/who-asks") && !strings.Contains(line, `"component":"haproxy"`) {
-				t.Errorf("it is not marked as HAProxy's: %s", line)
+			if strings.Contains(line, "/who-asks") && !strings.Contains(line, `"component":"access"`) {
+				t.Errorf("it is not marked as an access line: %s", line)
 			}
 		}
 	})
@@ -124,7 +124,7 @@ func (s *stage) flood(port int) {
 // The last lines of a stop are logged.
 func TestStopLogsCutConnections(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
-		s := begin(t, h, func(c *rig.SeedConfig) { c.Extra = map[string]any{"stop_grace": "1s"} })
+		s := begin(t, h, func(c *rig.SeedConfig) { c.Extra = map[string]any{"stop_grace": "3s"} })
 		a := s.app(front)
 		s.serves(front, a)
 		var slow []<-chan error

@@ -210,7 +210,7 @@ func TestOversizedMapIsReplacedByReload(t *testing.T) {
 
 // The file is HAProxy's only when it starts.
 func TestMapFileIsRewrittenAtReload(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := routing(t, h, "api", "web")
 		s.settled()
 		load := s.fresh(rig.Target{Path: "/api/x", App: "api"}, rig.Target{Path: "/web/x", App: "web"})
@@ -302,7 +302,7 @@ func TestRejectedGroupIsInNoMap(t *testing.T) {
 
 // A reload that fails leaves the maps of the running generation in their files.
 func TestFailedReloadKeepsMaps(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := routing(t, h, "web")
 		s.settled()
 		load := s.fresh(rig.Target{Path: "/web/x", App: "web"}, rig.Target{Path: "/api/x", App: front})

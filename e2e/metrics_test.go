@@ -2,14 +2,18 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 )
 
 // metric returns the sum of a metric's series that have all these labels, each written
-// as name="value".
+// as name="value"; -1 if there is no answer.
 func (s *stage) metric(name string, labels ...string) float64 {
 	s.t.Helper()
-	_, metrics := s.get("/metrics")
+	code, metrics := s.get("/metrics")
+	if code != http.StatusOK {
+		return -1
+	}
 	sum := 0.0
 lines:
 	for line := range strings.Lines(metrics) {

@@ -16,16 +16,7 @@ import (
 // find returns the server of a group with an instance's address, from the worker behind
 // a socket.
 func (s *stage) find(socket, group string, a *rig.App) (rig.Server, error) {
-	servers, err := rig.ServersState(socket)
-	if err != nil {
-		return rig.Server{}, err
-	}
-	for _, server := range servers {
-		if server.Backend == group && server.Endpoint() == a.Addr() {
-			return server, nil
-		}
-	}
-	return rig.Server{}, fmt.Errorf("no server of %s has %s behind %s", group, a.Addr(), socket)
+	return rig.FindServer(socket, group, a.Addr())
 }
 
 // operate changes an instance's server on one worker only, like an operator; worker 0

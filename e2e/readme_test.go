@@ -50,7 +50,7 @@ func TestConfigurationOfTheREADME(t *testing.T) {
 	section := readme(t, "## A configuration")
 	block := jsonBlock.FindStringSubmatch(section)
 	shown := commands(section, "haproxy-zk")
-	if block == nil || len(shown) != 3 {
+	if block == nil || len(shown) != 4 {
 		t.Fatalf("the README shows the configuration %q and the commands %q", block, shown)
 	}
 	s := newStage(t, shared.haproxies[0], nil)
@@ -100,11 +100,17 @@ func TestConfigurationOfTheREADME(t *testing.T) {
 	if code, body := s.get("/"); code != http.StatusOK || !strings.Contains(body, a.Addr()) {
 		t.Errorf("%d %s", code, body)
 	}
+	explain := exec.CommandContext(t.Context(), s.binary, strings.Fields(shown[3])...)
+	explain.Env = append(os.Environ(), environment...)
+	if output, err := explain.CombinedOutput(); err != nil || !strings.HasPrefix(string(output), "ngboss/web-ngboss serves with ") {
+		t.Errorf("haproxy-zk %s: %v\n%s", shown[3], err, output)
+	}
 	s.stopped()
 }
 
 // `make demo` is likely the first command run in a checkout.
 func TestDemoOfTheREADME(t *testing.T) {
+	t.Parallel()
 	shown := commands(readme(t, "### Without Docker"), "make")
 	if len(shown) != 1 || shown[0] != "demo" {
 		t.Fatalf("the README shows make %q", shown)

@@ -85,7 +85,9 @@ esac`, taken.Addr()))
 				t.Errorf("the previous generation is not reported as serving: %d %s", code, body)
 			}
 			apps = append(apps, s.app(front))
-			s.serves(front, apps...)
+			if tt.mode != "hangs" { // what registers during an attempt enters once that has ended
+				s.serves(front, apps...)
+			}
 			s.keepsPIDs(before)
 			s.mode("")
 			s.reaches(done+1, "haproxyzk_reloads_total", `result="ok"`)

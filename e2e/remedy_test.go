@@ -148,10 +148,8 @@ func TestPeersKeepAStickTableOverReloads(t *testing.T) {
 }
 
 func TestHashKeyKeepsKeysOverRestarts(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
-		if h.Major < 3 {
-			return // without hash-key
-		}
+	hashKey := func(h rig.HAProxy) bool { return h.Major >= 3 }
+	onHAProxiesThat(t, hashKey, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, func(c *rig.SeedConfig) {
 			c.Workers, c.Template = 1, httpTemplate("")
 			c.Groups[0].Balance = "hdr(X-Client)"

@@ -10,7 +10,13 @@ import (
 // starting waits until every worker ramps up the traffic of an instance.
 func (s *stage) starting(group string, app *rig.App) {
 	s.t.Helper()
-	s.eventually(app.Addr()+" is in its slow start", func() error {
+	s.operates(group, app, 1)
+}
+
+// operates waits until an instance has an operational state in every worker.
+func (s *stage) operates(group string, app *rig.App, state int) {
+	s.t.Helper()
+	s.eventually(fmt.Sprintf("%s has operational state %d", app.Addr(), state), func() error {
 		for _, socket := range s.config.Sockets() {
 			servers, err := rig.ServersState(socket)
 			if err != nil {
@@ -19,7 +25,7 @@ func (s *stage) starting(group string, app *rig.App) {
 			found := false
 			for _, server := range servers {
 				if server.Backend == group && server.Endpoint() == app.Addr() {
-					if found = true; server.OpState != 1 {
+					if found = true; server.OpState != state {
 						return fmt.Errorf("%s: operational state %d", socket, server.OpState)
 					}
 				}
@@ -37,13 +43,15 @@ func (s *stage) starting(group string, app *rig.App) {
 func TestReloadsKeepSlowStarts(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := newStage(t, h, func(c *rig.SeedConfig) {
-			c.Groups[0].ServerTemplate = "${group_name} 1-2 ${ip_port} check inter 300 rise 1 fall 2 slowstart 60s disabled"
+			// A check that fails on a busy machine would begin a slow start of its own.
+			c.Groups[0].ServerTemplate = "${group_name} 1-2 ${ip_port} check inter 300 rise 1 fall 20 slowstart 60s disabled"
 		})
 		s.connect()
 		a := s.app(front) // HAProxy has no slow start at its own start
 		s.start()
 		s.ready()
 		s.serves(front, a)
+		s.operates(front, a, 2)
 		load := s.load(rig.Target{Path: "/", App: front})
 		b := s.app(front)
 		s.serves(front, a, b)

@@ -50,6 +50,17 @@ func onEveryHAProxy(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 	})
 }
 
+// onHAProxiesThat is onEveryHAProxy for those of which has is true.
+func onHAProxiesThat(t *testing.T, has func(rig.HAProxy) bool, test func(*testing.T, rig.HAProxy)) {
+	t.Helper()
+	t.Parallel()
+	haproxies := slices.DeleteFunc(slices.Clone(shared.haproxies), func(h rig.HAProxy) bool { return !has(h) })
+	onEach(t, haproxies, func(t *testing.T, h rig.HAProxy) {
+		t.Parallel()
+		test(t, h)
+	})
+}
+
 // onSomeHAProxy is onEveryHAProxy for tests of a minute and more, and of what haproxy-zk
 // does whatever its HAProxy is: with one HAProxy, and with E2E_LONG with every one.
 func onSomeHAProxy(t *testing.T, test func(*testing.T, rig.HAProxy)) {
@@ -61,18 +72,27 @@ func onSomeHAProxy(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 	})
 }
 
-// someInTurn is inTurn with the HAProxies of onSomeHAProxy. The test's name decides which
-// one, so that every version has its share of them.
+// someInTurn is inTurn with the HAProxies of onSomeHAProxy. Every version has its share of
+// them.
 func someInTurn(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 	t.Helper()
 	haproxies := shared.haproxies
-	if os.Getenv("E2E_LONG") == "" && len(haproxies) > 0 {
-		name := fnv.New32a()
-		_, _ = name.Write([]byte(t.Name()))
-		i := int(name.Sum32() % uint32(len(haproxies)))
-		haproxies = haproxies[i : i+1]
+	if os.Getenv("E2E_LONG") == "" {
+		haproxies = chosen(t, haproxies)
 	}
 	onEach(t, haproxies, test)
+}
+
+// chosen returns the one of the HAProxies that the test's name decides on; none of none.
+func chosen(t *testing.T, haproxies []rig.HAProxy) []rig.HAProxy {
+	t.Helper()
+	if len(haproxies) == 0 {
+		return nil
+	}
+	name := fnv.New32a()
+	_, _ = name.Write([]byte(t.Name()))
+	i := int(name.Sum32() % uint32(len(haproxies)))
+	return haproxies[i : i+1]
 }
 
 // inTurn is onEveryHAProxy for tests that measure durations or would disturb others:
@@ -116,6 +136,31 @@ func eachSet(t *testing.T, test func(*testing.T, rig.HAProxy)) {
 			}
 		}
 	}
+}
+
+// onBothKinds is onEverySet for what haproxy-zk does whatever the version of its HAProxy is,
+// but not whatever a worker is: with one HAProxy whose workers are processes and one whose
+// workers are threads, and with E2E_LONG with every set.
+func onBothKinds(t *testing.T, test func(*testing.T, rig.HAProxy)) {
+	t.Helper()
+	t.Parallel()
+	bothKindsInTurn(t, func(t *testing.T, h rig.HAProxy) {
+		t.Parallel()
+		test(t, h)
+	})
+}
+
+// bothKindsInTurn is onBothKinds for tests that measure durations: nothing else runs in
+// parallel.
+func bothKindsInTurn(t *testing.T, test func(*testing.T, rig.HAProxy)) {
+	t.Helper()
+	if os.Getenv("E2E_LONG") != "" {
+		eachSet(t, test)
+		return
+	}
+	processes := slices.DeleteFunc(slices.Clone(shared.haproxies), func(h rig.HAProxy) bool { return !h.Nbproc })
+	threads := slices.DeleteFunc(slices.Clone(shared.haproxies), func(h rig.HAProxy) bool { return h.Nbproc })
+	onEach(t, slices.Concat(chosen(t, processes), chosen(t, threads)), test)
 }
 
 // newStage prepares the seed's configuration, modified by change, with its own home and

@@ -149,7 +149,7 @@ func TestCachedListsAreNotServedWhenZooKeeperAnswers(t *testing.T) {
 		s.start()
 		s.ready()
 		s.compareNow(front, c)
-		if strings.Contains(s.daemon.Output(), "serving cached registrations") {
+		if strings.Contains(s.daemon.Output(), "serving cached ones") {
 			t.Error("old lists were served")
 		}
 	})

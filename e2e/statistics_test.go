@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,20 +13,12 @@ import (
 )
 
 // failing starts and registers an instance that answers health checks, and everything else
-// with 500. It returns its address.
-func (s *stage) failing(group string) string {
+// with 500.
+func (s *stage) failing(group string) *rig.App {
 	s.t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasSuffix(r.URL.Path, "/probe.jsp") {
-			http.Error(w, "broken", http.StatusInternalServerError)
-		}
-	}))
-	s.t.Cleanup(server.Close)
-	addr := server.Listener.Addr().String()
-	if err := s.registry.Register(s.node(group), addr); err != nil {
-		s.t.Fatal(err)
-	}
-	return addr
+	a := s.app(group)
+	a.SetBroken(true)
+	return a
 }
 
 // requests sends requests to the listener, each on a connection of its own, and adds the
@@ -78,7 +69,7 @@ func TestMetricsOfInstances(t *testing.T) {
 		s := begin(t, h, func(c *rig.SeedConfig) {
 			c.Groups[0].ServerTemplate = "${group_name} 1-${max_server} 0.0.0.0:0 check inter 1s rise 1 fall 2 disabled"
 		})
-		good, bad := s.app(front), s.failing(front)
+		good, bad := s.app(front), s.failing(front).Addr()
 		up := func(want float64, addr string) error {
 			return s.counts(want, "haproxyzk_instance_up", `address="`+addr+`"`)
 		}

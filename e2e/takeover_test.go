@@ -138,7 +138,7 @@ func TestCrashedDaemonTakesOver(t *testing.T) {
 // Adopted workers are not children of the daemon: it still stops them, and replaces one
 // that dies.
 func TestAdoptedHAProxyIsSupervised(t *testing.T) {
-	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+	onBothKinds(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -224,7 +224,7 @@ func TestRestartAfterCrashReloadsChangedConfiguration(t *testing.T) {
 
 // If a worker died without a daemon, its generation is replaced.
 func TestRestartAfterCrashReplacesDeadWorker(t *testing.T) {
-	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+	onBothKinds(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)
@@ -298,7 +298,7 @@ func TestTakeoverKeepsDiscoveredGroups(t *testing.T) {
 
 // The workers of a generation that still drains are in no pid file.
 func TestTakeoverFindsDrainingGenerations(t *testing.T) {
-	onEverySet(t, func(t *testing.T, h rig.HAProxy) {
+	onBothKinds(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a := s.app(front)
 		s.serves(front, a)

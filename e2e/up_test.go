@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
 )
@@ -72,7 +71,7 @@ func TestGroupWithAllInstancesDownIsReported(t *testing.T) {
 }
 
 func TestEveryChangeOfAnInstanceIsLogged(t *testing.T) {
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s := begin(t, h, nil)
 		a, b := s.app(front), s.app(front)
 		s.serves(front, a, b)
@@ -87,12 +86,10 @@ func TestEveryChangeOfAnInstanceIsLogged(t *testing.T) {
 			if out[0]["instance"] != a.Addr() || out[0]["group"] != front || out[0]["reason"] != "deregistered" || out[0]["server"] == "" {
 				return fmt.Errorf("%v", out)
 			}
-			written, _ := out[0]["took"].(string)
-			took, err := time.ParseDuration(written)
-			if took <= 0 || took > time.Second {
-				err = errors.Join(err, fmt.Errorf("it took %q", written))
+			if took, isNumber := out[0]["took_seconds"].(float64); !isNumber || took <= 0 || took > 1 {
+				return fmt.Errorf("it took %v", out[0]["took_seconds"])
 			}
-			return err
+			return nil
 		})
 		s.stopped()
 	})

@@ -71,7 +71,7 @@ func TestStartupErrorsNameTheReason(t *testing.T) {
 		{
 			name:   "a port is in use",
 			change: func(c *rig.SeedConfig) { c.ListenerPort = port },
-			exit:   1, says: []string{"cannot bind socket", strconv.Itoa(port)},
+			exit:   1, says: []string{"cannot listen on", strconv.Itoa(port) + ": address in use"},
 		},
 		{
 			name: "the configuration is not JSON",

@@ -62,12 +62,13 @@ func refusing(t *testing.T) string {
 // An instance that dies without deregistering, before a health check fails, fails no
 // request and delays requests by at most a second.
 func TestVanishedInstanceCostsLittle(t *testing.T) {
-	for name, vanished := range map[string]func() string{
-		"its host does not answer": func() string { return hole(t) },
-		"its port refuses":         func() string { return refusing(t) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			inTurn(t, func(t *testing.T, h rig.HAProxy) {
+	inTurn(t, func(t *testing.T, h rig.HAProxy) {
+		for name, vanished := range map[string]func() string{
+			"its host does not answer": func() string { return hole(t) },
+			"its port refuses":         func() string { return refusing(t) },
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
 				s := newStage(t, h, nil)
 				s.connect()
 				listener := s.port()
@@ -102,6 +103,6 @@ func TestVanishedInstanceCostsLittle(t *testing.T) {
 				t.Logf("%s", result)
 				s.stopped()
 			})
-		})
-	}
+		}
+	})
 }

@@ -298,7 +298,7 @@ func TestAllZooKeeperServersUnavailable(t *testing.T) {
 	if os.Getenv("E2E_LONG") != "" {
 		absence = time.Minute
 	}
-	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
+	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		s, w := wired(t, h, "4s")
 		s.start()
 		s.ready()

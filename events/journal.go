@@ -13,6 +13,7 @@ import (
 
 	"github.com/haproxy-zk/haproxy-zk/ownfile"
 	"github.com/haproxy-zk/haproxy-zk/retry"
+	"github.com/haproxy-zk/haproxy-zk/streak"
 )
 
 const (
@@ -83,7 +84,7 @@ func (j *Journal) Load() {
 // Run writes events, at most once a second, until ctx is done; then it writes those that
 // are still unwritten and returns.
 func (j *Journal) Run(ctx context.Context) {
-	failed := false
+	var failing streak.Streak
 	pause := retry.Backoff(retryFirst, retryEvery)
 	for ctx.Err() == nil {
 		select {
@@ -92,9 +93,9 @@ func (j *Journal) Run(ctx context.Context) {
 			continue
 		}
 		began := time.Now()
-		failed = j.write(failed)
+		j.write(&failing)
 		wait := max(writeEvery, restPart*time.Since(began))
-		if failed {
+		if failing.Failing() {
 			wait = pause.NextBackOff()
 		} else {
 			pause.Reset()
@@ -106,14 +107,14 @@ func (j *Journal) Run(ctx context.Context) {
 		}
 		rest.Stop()
 	}
-	j.write(failed)
+	j.write(&failing)
 }
 
-// write writes what is unwritten, and logs when writes begin and cease to fail.
-func (j *Journal) write(failed bool) (fails bool) {
+// write writes what is unwritten, and logs failures and their end.
+func (j *Journal) write(failing *streak.Streak) {
 	events, last := j.unwritten(j.written)
 	if len(events) == 0 {
-		return failed
+		return
 	}
 	err := j.append(events)
 	if err != nil {
@@ -121,16 +122,16 @@ func (j *Journal) write(failed bool) (fails bool) {
 		last, err = j.rewrite()
 	}
 	j.Metrics.count(err)
-	switch {
-	case err != nil && !failed:
-		j.Logger.Warn("cannot write the recorded events; they would be lost at the next restart", "file", j.path(), "error", err, "remedy", j.Remedy(err))
-	case err == nil && failed:
-		j.Logger.Info("recorded events are written again", "file", j.path())
+	if err != nil {
+		if attrs, due := failing.Failed(time.Now(), err.Error()); due {
+			j.Logger.With(attrs...).Warn("cannot write the recorded events; they would be lost at the next restart", "file", j.path(), "error", err, "remedy", j.Remedy(err))
+		}
+		return
 	}
-	if err == nil {
-		j.written = last
+	j.written = last
+	if attrs, ended := failing.Over(time.Now()); ended {
+		j.Logger.With(attrs...).Info("recorded events are written again", "file", j.path())
 	}
-	return err != nil
 }
 
 // unwritten returns the kept events with numbers above seq, and the number up to which

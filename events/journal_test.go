@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
+	"github.com/haproxy-zk/haproxy-zk/streak"
 )
 
 // process is one process of haproxy-zk that records events in a directory.
@@ -43,7 +44,8 @@ func (p *process) records(t *testing.T, events ...registry.Event) {
 	for _, e := range events {
 		p.Ring.Append(e)
 	}
-	if p.write(false) {
+	var failing streak.Streak
+	if p.write(&failing); failing.Failing() {
 		t.Errorf("nothing was written: %s", p.log.String())
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/haproxy-zk/haproxy-zk/hactl/slots"
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
 )
 
@@ -55,31 +54,18 @@ func (f *fleet) newWorker(life context.Context, pid int, socket string, r rendit
 		keeps:  make(map[*group]bool),
 		equal:  make(map[*group]uint64),
 	}
+	w.published, w.refusedBackends = make(map[*group]bool), make(map[*group]string)
 	renews := r.layout.Template.Renews(r.layout.Frame)
 	for _, g := range r.groups {
-		agent := haproxy.NoAgent
-		if r.layout.Template.ChecksAgents(g.backend) {
-			agent = haproxy.AgentOn
+		if g.live() {
+			w.published[g] = true
 		}
 		if renews(g.backend) {
 			w.keeps[g] = true
 		}
-		w.have[g], w.agents[g], w.byName[g.backend.Name] = initialServers(g.table, agent), agent, g
+		w.have[g], w.agents[g], w.byName[g.backend.Name] = g.carrier.Started(g.table, g.agent), g.agent, g
 	}
 	return w
-}
-
-// initialServers returns the servers of a worker that was just started from a table.
-func initialServers(t *slots.Table, agent haproxy.Agent) []haproxy.Server {
-	have := make([]haproxy.Server, len(t.Slots))
-	for i, s := range t.Slots {
-		row := s.Row()
-		have[i] = haproxy.Server{Addr: row.Addr, Admin: haproxy.Maint, Agent: agent}
-		if row.Addr.IsValid() && !row.Disabled {
-			have[i].Admin = haproxy.Ready
-		}
-	}
-	return have
 }
 
 // probe is [haproxy.Prober.Probe], except that it ends early when one of the processes

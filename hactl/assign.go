@@ -10,20 +10,27 @@ import (
 )
 
 // assign assigns slots to the meant instances. It returns how many wait for a reload
-// that adds slots, and whether an operator's override was restored.
-func (d *desired) assign() (unplaced int, restored bool) {
+// that adds slots, and whether the snapshot changes: an operator's override was restored,
+// or a group began or ceased to be full.
+func (d *desired) assign() (unplaced int, changed bool) {
 	waiting, freeSlots, now := 0, d.freeSlots(), d.opts.clock()
 	for _, g := range d.rendered() {
+		g.agree()
 		g.table.Limit(freeSlots)
 		unplaced += g.table.Assign(g.members.Meant(), now)
+		if g.live() || g.dynamic() && g.state == accepted {
+			g.running = len(g.table.Slots) // no reload is needed
+		}
 		d.logBeyond(g)
+		changed = changed || g.beyond != (g.table.Beyond > 0)
+		g.beyond = g.table.Beyond > 0
 		if !g.full() {
 			waiting += g.table.Beyond
 		}
 	}
 	d.logFull(waiting)
 	d.settle()
-	return unplaced, d.remember()
+	return unplaced, d.remember() || changed
 }
 
 // grow assigns slots to all meant instances, growing the tables as far as allowed. Only
@@ -31,6 +38,7 @@ func (d *desired) assign() (unplaced int, restored bool) {
 func (d *desired) grow() (restored bool) {
 	freeSlots, now := d.freeSlots(), d.opts.clock()
 	for _, g := range d.rendered() {
+		g.agree()
 		before := len(g.table.Slots)
 		g.table.Limit(freeSlots)
 		// Slots that still have sessions cannot be reused, so one pass may not be

@@ -14,6 +14,9 @@ const (
 	CauseGroups Cause = "groups"
 	// CauseMaps means that a worker's map differs from its file and cannot be repaired.
 	CauseMaps Cause = "maps"
+	// CauseCarry means that a group is to get its servers in another way, or that a backend
+	// has servers that only a reload removes.
+	CauseCarry Cause = "carry"
 	// CauseConfiguration means that another layout was staged.
 	CauseConfiguration Cause = "configuration"
 	// CauseDied means that a worker of the running generation has died.

@@ -130,6 +130,8 @@ func (g *group) reason(i registry.Instance, before, now served) string {
 		return "registered"
 	case now.admin == haproxy.Ready:
 		return "held"
+	case registered && now.admin == haproxy.Drain:
+		return "registered to drain"
 	case !registered && before.admin == haproxy.Drain && before.by == "":
 		return "drained"
 	case !registered:
@@ -152,7 +154,7 @@ func (l *changeLog) one(g *group, ch change, now time.Time) {
 		return
 	}
 	l.logged++
-	log := l.opts.Logger.With("group", g.backend.Name, "instance", ch.instance.String(), "server", g.backend.Servers.Name(ch.slot), "reason", ch.reason)
+	log := l.opts.Logger.With("group", g.backend.Name, "instance", ch.instance.String(), "server", g.carrier.Name(ch.slot, slots.Slot{Addr: ch.instance.Addr}), "reason", ch.reason)
 	if !g.heard.IsZero() && (ch.reason == "registered" || ch.reason == "deregistered") {
 		log = log.With("took", now.Sub(g.heard))
 	}
@@ -204,6 +206,14 @@ func (d *desired) servedBefore(states []haproxy.ServersState) (found bool) {
 	}
 	for _, g := range d.groups {
 		servers := states[i][g.backend.Name]
+		if g.dynamic() {
+			for _, has := range servers {
+				if has.Addr.IsValid() && has.Admin != haproxy.Maint {
+					g.served[has.Addr], found = served{admin: has.Admin}, true
+				}
+			}
+			continue
+		}
 		for slot := range len(servers) {
 			if has := servers[g.backend.Servers.Name(slot)]; has.Addr.IsValid() && has.Admin != haproxy.Maint {
 				g.served[has.Addr] = served{slot: slot, admin: has.Admin}

@@ -16,6 +16,8 @@ type Controller struct {
 	opts   Options // never changes
 	in     *inbox
 	status atomic.Pointer[status]
+	// launched is never nil.
+	launched atomic.Pointer[launched]
 
 	// Owned by Run.
 
@@ -35,6 +37,7 @@ func New(o Options) *Controller {
 	}
 	c := &Controller{opts: o, in: newInbox(o.clock), reloads: newSchedule()}
 	c.desired, c.fleet = newDesired(&c.opts), newFleet(&c.opts)
+	c.launched.Store(&launched{version: o.Frame.Version})
 	c.status.Store(&status{problem: "the instances have not been read yet"})
 	c.publish()
 	return c
@@ -160,7 +163,7 @@ func (c *Controller) next() time.Time {
 func (c *Controller) step(ctx context.Context) {
 	now := c.opts.clock()
 	if !c.fleet.resyncAt.After(now) {
-		cost := c.resync(ctx) + c.repairMaps(ctx)
+		cost := min(c.resync(ctx)+c.lookAtBackends(ctx)+c.repairMaps(ctx), c.fleet.mostOfResync())
 		c.fleet.resyncAt = c.opts.clock().Add(c.fleet.cadence.next(cost, c.opts.Resync))
 	}
 	if !c.fleet.heartbeatAt.After(now) {
@@ -172,6 +175,10 @@ func (c *Controller) step(ctx context.Context) {
 	}
 	if at := c.fleet.countAt; !at.IsZero() && !at.After(now) {
 		c.fleet.freeSlots(ctx, c.desired.groups)
+	}
+	if at := c.fleet.deleteAt; !at.IsZero() && !at.After(now) {
+		c.fleet.deleteServers(ctx, c.desired.groups)
+		c.fleet.deleteBackends(ctx, c.desired.groups)
 	}
 	c.absorb(ctx)
 	c.retire()
@@ -190,10 +197,15 @@ func (c *Controller) report() {
 	}
 }
 
-// retire requests a reload without the discovered groups that are gone.
+// retire removes the discovered groups that are gone, by a reload if necessary.
 func (c *Controller) retire() {
-	if c.desired.retire() && len(c.fleet.workers) > 0 {
+	readmitted := c.desired.dropRetired(c.fleet)
+	retired, reload := c.desired.retire()
+	if (reload || readmitted) && len(c.fleet.workers) > 0 {
 		c.reloads.ask(CauseGroups, c.opts.clock())
+	}
+	if retired {
+		c.publish()
 	}
 }
 
@@ -212,7 +224,11 @@ func (c *Controller) absorb(ctx context.Context) {
 }
 
 func (c *Controller) read(mail mail) {
+	before := c.desired.births
 	added := c.desired.read(mail)
+	if born := c.desired.births - before; born > added && len(c.fleet.workers) > 0 {
+		c.opts.Logger.Info("groups discovered, adding their backends without a reload", "groups", born-added)
+	}
 	if len(c.fleet.workers) > 0 && added > 0 {
 		c.opts.Logger.Info("groups discovered, reloading HAProxy to add their backends", "groups", added)
 		c.reloads.ask(CauseGroups, c.opts.clock())
@@ -240,8 +256,8 @@ func (c *Controller) assign(ctx context.Context) {
 }
 
 func (c *Controller) assignAll() (unplaced int) {
-	unplaced, recalled := c.desired.assign()
-	if recalled {
+	unplaced, changed := c.desired.assign()
+	if changed {
 		c.publish()
 	}
 	return unplaced

@@ -41,6 +41,9 @@ func each(workers []*worker, do func(*worker) error) []error {
 func (c *Controller) apply(ctx context.Context) {
 	c.fleet.vacate(ctx, c.desired.groups)
 	errs := c.fleet.converge(ctx, c.desired.groups)
+	c.applyRefusals()
+	c.noteBackends()
+	c.adoptForeign()
 	if c.fleet.applyNoticed() {
 		c.publish()
 	}
@@ -107,6 +110,7 @@ func (f *fleet) judge(errs []error, over bool) (silent, judged bool) {
 			continue
 		case errs[i] == nil:
 			w.failures = 0
+			f.logAccepted(w)
 			continue
 		case over:
 			return silent, false
@@ -126,7 +130,9 @@ func (f *fleet) judge(errs []error, over bool) (silent, judged bool) {
 		if !errors.Is(errs[i], haproxy.ErrOtherProcess) {
 			w.failures++
 		}
-		f.opts.Logger.Warn("worker rejected server updates; it may still route to deregistered instances", "pid", w.pid, "error", errs[i], "failures", w.failures)
+		if attrs, due := w.rejecting.Failed(f.opts.clock(), errs[i].Error()); due {
+			f.opts.Logger.With(attrs...).Warn("worker rejected server updates; it may still route to deregistered instances", "pid", w.pid, "error", errs[i])
+		}
 		silent = silent || w.failures >= maxFailures
 	}
 	f.logShort(short)
@@ -138,15 +144,23 @@ func (f *fleet) confirmed() bool {
 	return len(f.workers) > 0 && !slices.ContainsFunc(f.workers, func(w *worker) bool { return w.failures > 0 })
 }
 
-// logShort logs when the process starts and stops being out of file descriptors.
+// logShort logs that the process is out of file descriptors, and the end of that.
 func (f *fleet) logShort(err error) {
-	switch {
-	case err != nil && !f.short:
-		f.opts.Logger.Error("out of file descriptors: cannot update workers, traffic may reach deregistered instances; raise the open-file limit", "error", err)
-	case err == nil && f.short:
-		f.opts.Logger.Info("file descriptors are available again, updating workers")
+	if err != nil {
+		if attrs, due := f.short.Failed(f.opts.clock(), err.Error()); due {
+			f.opts.Logger.With(attrs...).Error("out of file descriptors: cannot update workers, traffic may reach deregistered instances; raise the open-file limit", "error", err)
+		}
+		return
 	}
-	f.short = err != nil
+	if attrs, ended := f.short.Over(f.opts.clock()); ended {
+		f.opts.Logger.With(attrs...).Info("file descriptors are available again, updating workers")
+	}
+}
+
+func (f *fleet) logAccepted(w *worker) {
+	if attrs, ended := w.rejecting.Over(f.opts.clock()); ended {
+		f.opts.Logger.With(attrs...).Info("worker accepts server updates again", "pid", w.pid)
+	}
 }
 
 // vacate removes addresses that move between groups from the old group in every worker
@@ -182,8 +196,8 @@ func (f *fleet) vacate(ctx context.Context, groups []*group) {
 	f.each(func(w *worker) error {
 		var off []slots.Operation
 		for _, p := range left {
-			if have := w.have[p.group]; p.slot < len(have) && have[p.slot].Admin != haproxy.Maint && !w.stale {
-				off = append(off, slots.Vacate(&p.group.backend, p.slot, have[p.slot]))
+			if have := w.have[p.group]; p.slot < len(have) && !slots.Away(have[p.slot]) && !w.stale {
+				off = append(off, slots.Vacate(p.group.carrier, p.slot, p.group.table.Slots[p.slot], have[p.slot]))
 			}
 		}
 		if len(off) == 0 {

@@ -63,7 +63,7 @@ func TestLateCommandsAreUndoneForEveryReloadCause(t *testing.T) {
 			staged := s.Stage(Layout{Template: s.options.Template, Frame: s.options.Frame, Backends: []haproxy.Backend{backendOf("web", 5)}})
 			staged.SetGroup(registry.Group{Name: "web", Instances: instances(1, 2, 3)})
 			s.takeRequests()
-			s.convert(t.Context())
+			s.convert(t.Context(), s.desired.change, CauseConfiguration)
 		},
 		"worker died": func(t *testing.T, s *story) {
 			s.replaceDead(s.fleet.workers[0].pid)

@@ -140,19 +140,25 @@ func (w *worker) departing(ctx context.Context, left map[*group]departure, heard
 			serving[g] = true
 		}
 	}
-	var state haproxy.ServersState
+	state := make(map[*group]map[int]haproxy.Server)
 	if len(serving) > 0 {
-		if state, err = w.state(ctx, slices.Collect(maps.Keys(serving))...); err != nil {
+		err := w.eachServer(ctx, func(g *group, slot int, actual haproxy.Server) {
+			if state[g] == nil {
+				state[g] = make(map[int]haproxy.Server)
+			}
+			state[g][slot] = actual
+		}, slices.Collect(maps.Keys(serving))...)
+		if err != nil {
 			return nil, err
 		}
 	}
 	for g, d := range left {
-		if serving[g] && !g.anyServes(state[g.backend.Name], d.stay) {
+		if serving[g] && !g.anyServes(state[g], d.stay) {
 			continue
 		}
 		for _, i := range d.gone {
 			if w.has(g, i) && (w.have[g][i].Admin == haproxy.Ready || !heard[g.server(i)]) {
-				off = append(off, g.table.Depart(&g.backend, i, w.agents[g], now))
+				off = append(off, g.table.Depart(g.carrier, i, w.agents[g], now))
 			}
 		}
 	}
@@ -165,9 +171,9 @@ func (w *worker) has(g *group, slot int) bool {
 }
 
 // anyServes reports whether servers at any of the slots take requests by a worker's state.
-func (g *group) anyServes(state map[string]haproxy.Server, at []int) bool {
+func (g *group) anyServes(state map[int]haproxy.Server, at []int) bool {
 	return slices.ContainsFunc(at, func(i int) bool {
-		s := state[g.backend.Servers.Name(i)]
+		s := state[i]
 		return s.Addr == g.table.Slots[i].Addr && s.Admin == haproxy.Ready && !s.Down && s.Weight != haproxy.NoWeight
 	})
 }

@@ -27,6 +27,10 @@ type desired struct {
 	full      bool
 	// births counts the groups ever discovered.
 	births int
+	// refusals has the replies of HAProxy that refused to add servers, by group.
+	refusals map[string]string
+	// refusedBackends has those that refused to add or delete the group itself.
+	refusedBackends map[string]string
 	// change is the staged layout; nil if there is none.
 	change *Source
 	// noticedVersion is the version of the executable.
@@ -65,7 +69,7 @@ func newDesired(o *Options) *desired {
 func (d *desired) arrange(l Layout) {
 	d.arrangement = arrangement{layout: l, places: make(slots.Places), listed: l.Discover == nil}
 	for _, b := range l.Backends {
-		d.groups = append(d.groups, newGroup(l.Template, b, false, b.Servers.Size(), d.places))
+		d.groups = append(d.groups, d.newGroup(b, false, b.Servers.Size()))
 	}
 }
 
@@ -84,7 +88,7 @@ func (d *desired) rendered() []*group {
 	return slices.DeleteFunc(slices.Clone(d.groups), (*group).leftOut)
 }
 
-// read applies lists. It returns how many groups need a backend that HAProxy lacks.
+// read applies lists. It returns how many groups need a reload, which adds their backends.
 func (d *desired) read(mail mail) (added int) {
 	if d.change != nil {
 		d.change.absorb(mail)

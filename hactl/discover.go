@@ -24,8 +24,8 @@ func (d *desired) unlisted() bool {
 	return !d.listed && !slices.ContainsFunc(d.groups, func(g *group) bool { return g.discovered && g.members.Read() })
 }
 
-// setDiscovered sets the discovered groups. It returns how many need a backend that HAProxy
-// lacks. Names of configured groups are ignored.
+// setDiscovered sets the discovered groups. It returns how many need a reload, which adds
+// their backends. Names of configured groups are ignored.
 func (d *desired) setDiscovered(names []string) (added int) {
 	d.listed = true
 	there := make(map[string]bool, len(names))
@@ -41,6 +41,9 @@ func (d *desired) setDiscovered(names []string) (added int) {
 		if listed && !g.listed && g.state == quarantined {
 			g.reset() // recreated
 			added++
+		}
+		if listed && g.retired {
+			g.retirement = retirement{} // recreated
 		}
 		g.listed = listed
 		if !g.listed {
@@ -65,7 +68,7 @@ func (d *desired) setDiscovered(names []string) (added int) {
 		added++
 	}
 	for _, g := range made {
-		if !g.shadowed {
+		if !g.shadowed && !g.live() {
 			added++
 		}
 	}
@@ -78,7 +81,7 @@ func (d *desired) setDiscovered(names []string) (added int) {
 // newDiscovered returns a group with its configured number of slots, but at most room
 // and at least one.
 func (d *desired) newDiscovered(b haproxy.Backend, freeSlots int) *group {
-	g := newGroup(d.layout.Template, b, true, min(b.Servers.Size(), max(1, freeSlots)), d.places)
+	g := d.newGroup(b, true, min(b.Servers.Size(), max(1, freeSlots)))
 	d.births++
 	g.born, g.emptied = d.births, d.opts.clock()
 	return g
@@ -110,20 +113,25 @@ func (d *desired) refuse(name string, why error) {
 	d.opts.Logger.Warn("discovered name cannot be a group name, not serving it", "name", strconv.QuoteToASCII(name[:min(len(name), 100)]), "reason", why)
 }
 
-// retire reports whether any discovered group has been gone long enough to be dropped.
-func (d *desired) retire() (due bool) {
+// retire retires the live groups that have been gone long enough, and reports whether there
+// were any; reload is whether there are others, which a reload drops.
+func (d *desired) retire() (retired, reload bool) {
 	d.retireAt = time.Time{}
 	for _, g := range d.groups {
-		if !g.gone() {
+		if !g.gone() || g.retired {
 			continue
 		}
-		if end := g.emptied.Add(emptyFor); end.After(d.opts.clock()) {
+		switch end := g.emptied.Add(emptyFor); {
+		case end.After(d.opts.clock()):
 			d.retireAt = earliest(d.retireAt, end)
-		} else {
-			due = true
+		case g.live():
+			d.retireBackend(g)
+			retired = true
+		default:
+			reload = true
 		}
 	}
-	return due
+	return retired, reload
 }
 
 // gone reports whether a discovered group was deleted and serves nothing, not even
@@ -140,8 +148,12 @@ func (d *desired) dropEmptied() bool {
 		drop := g.gone() && d.opts.clock().Sub(g.emptied) >= emptyFor
 		if drop {
 			g.table.Assign(nil, d.opts.clock()) // of a group left out of the configuration
-			d.opts.Logger.Info("discovered group was deleted, removing its backend", "group", g.backend.Name)
-			d.opts.Metrics.forgetGroup(d.opts.Proxy, g.backend.Name)
+			if !g.retired {
+				d.opts.Logger.Info("discovered group was deleted, removing its backend", "group", g.backend.Name)
+				d.opts.Metrics.groups.forget(d.opts.Proxy, g.backend.Name)
+			}
+			delete(d.refusals, g.backend.Name)
+			delete(d.refusedBackends, g.backend.Name)
 		}
 		return drop
 	})

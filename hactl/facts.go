@@ -51,7 +51,12 @@ func (f *facts) Elsewhere(i registry.Instance) bool {
 	return in > 1 || in == 1 && !f.members.Registers(i)
 }
 
-func (f *facts) FreeServers() int { return f.table.AtRest(f.running) }
+func (f *facts) FreeServers() int {
+	if f.dynamic() {
+		return haproxy.MaxSlots
+	}
+	return f.table.AtRest(f.running)
+}
 
 // inService reports whether an instance occupies a slot.
 func (g *group) inService(i registry.Instance) bool { return g.table.Find(i) != nil }

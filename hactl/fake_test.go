@@ -90,6 +90,7 @@ type fakeWorker struct {
 	names    []string // backend/server, in the order of the configuration
 	servers  map[string]*fakeServer
 	backends map[string]bool
+	dynamic  fakeBackends
 	maps     fakeMaps
 	clients  fakeClients
 	writes   [][]string // requests received, one entry per connection
@@ -134,6 +135,8 @@ func newFakeWorker(pid int, config []byte) *fakeWorker {
 		case len(words) > 1 && words[0] == "backend":
 			backend = words[1]
 			w.backends[backend] = true
+		case len(words) > 1 && words[0] == "defaults":
+			w.dynamic.from(words[1])
 		case len(words) > 2 && words[0] == "server":
 			w.add(backend, words[1], words[2], words)
 		case len(words) > 3 && words[0] == "server-template":
@@ -247,14 +250,81 @@ func (w *fakeWorker) run(request string) string {
 			return "No such table"
 		}
 		return w.clients.run(words)
+	case request == haproxy.ShowBackends:
+		return w.listBackends()
+	case len(words) > 2 && words[1] == "backend", len(words) > 3 && words[2] == "be-removable":
+		return w.changeBackend(words)
 	case len(words) > 4 && strings.HasPrefix(request, "set server "):
 		return w.set(words[2], words[3], words[4:])
 	case len(words) > 2 && words[1] == "map":
 		return w.maps.run(words)
+	case len(words) == 3 && request == "del server "+words[2]:
+		return w.remove(words[2])
+	case len(words) > 3 && strings.HasPrefix(request, "add server "):
+		return w.create(words[2], words[3], words)
+	case len(words) == 4 && words[0] == "wait" && words[2] == "srv-removable":
+		return w.wait(words[3])
+	case len(words) == 3 && strings.HasPrefix(request, "enable health ") && w.servers[words[2]] != nil:
+		return ""
 	case len(words) == 3 && words[1] == "agent" && w.servers[words[2]] != nil:
 		return w.servers[words[2]].setAgent(words[0] == "enable")
 	}
 	return "Unknown command. Please enter one of the following commands only :"
+}
+
+// create answers `add server` as HAProxy 3.2 does.
+func (w *fakeWorker) create(name, address string, words []string) string {
+	backend, server, full := strings.Cut(name, "/")
+	switch {
+	case !full:
+		return "Require 'backend/server'."
+	case !w.backends[backend]:
+		return "No such backend."
+	case w.servers[name] != nil:
+		return "Already exists a server with the same name in backend."
+	}
+	w.add(backend, server, address, words)
+	s := w.servers[name]
+	s.admin, s.up, s.agent = forcedMaint, false, s.agent&^agentOn
+	return "New server registered."
+}
+
+// remove answers `del server` as HAProxy 3.2 does.
+func (w *fakeWorker) remove(name string) string {
+	switch s := w.servers[name]; {
+	case s == nil:
+		return "No such server."
+	case s.admin&forcedMaint == 0:
+		return "Only servers in maintenance mode can be deleted."
+	case s.sessions > 0:
+		return "Server still has connections attached to it, cannot remove it."
+	}
+	delete(w.servers, name)
+	w.names = slices.DeleteFunc(w.names, func(n string) bool { return n == name })
+	return "Server deleted."
+}
+
+func (w *fakeWorker) wait(name string) string {
+	switch s := w.servers[name]; {
+	case s == nil || s.admin&forcedMaint == 0:
+		return "Failed."
+	case s.sessions > 0:
+		return "Wait delay expired."
+	}
+	return "Done."
+}
+
+// has returns the servers of a backend, sorted by name.
+func (w *fakeWorker) has(backend string) (names []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, name := range w.names {
+		if server, found := strings.CutPrefix(name, backend+"/"); found {
+			names = append(names, server)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 func (w *fakeWorker) state(of string) string {
@@ -556,8 +626,14 @@ func TestFakeAnswersLikeHAProxy(t *testing.T) {
 	if diff := cmp.Diff(parse(recorded(t, "../haproxy/testdata/2.2/state.txt")), parse(w.answer("show servers state\n")), cmpAddr); diff != "" {
 		t.Errorf("show servers state: -HAProxy +fake\n%s", diff)
 	}
-	servers, err := haproxy.ParseStats(strings.TrimRight(w.answer("show stat web 4 -1\n"), "\n") + "\n")
-	if err != nil || len(servers) != 6 {
-		t.Errorf("show stat: %v, %v", servers, err)
+	var servers []haproxy.Stats
+	lines := haproxy.NewStatsLines(func(s haproxy.Stats) { servers = append(servers, s) })
+	for line := range strings.Lines(strings.TrimRight(w.answer("show stat web 4 -1\n"), "\n")) {
+		if err := lines.Take([]byte(line)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(servers) != 6 {
+		t.Errorf("show stat: %v", servers)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
 	"github.com/haproxy-zk/haproxy-zk/registry"
+	"github.com/haproxy-zk/haproxy-zk/streak"
 )
 
 const (
@@ -39,8 +40,8 @@ type fleet struct {
 	// unread has the commands sent to failed workers of this generation: they may still
 	// wait on the sockets.
 	unread late
-	// short is true while no file descriptor is available to ask the workers.
-	short bool
+	// short lasts while no file descriptor is available to ask the workers.
+	short streak.Streak
 	// runningVersion is the version of the serving generation.
 	runningVersion haproxy.Version
 	// versions are those that the metrics show.
@@ -50,9 +51,13 @@ type fleet struct {
 	// changed logs changes of instances once every worker has them.
 	changed changeLog
 
+	// foreign are the names of backends that somebody else has added.
+	foreign map[string]bool
+
 	resyncAt    time.Time
 	heartbeatAt time.Time
 	countAt     time.Time // zero: no slot is draining
+	deleteAt    time.Time // zero: no server is to be deleted
 	retryAt     time.Time // zero: no worker is stale
 }
 
@@ -63,7 +68,7 @@ func newFleet(o *Options) *fleet {
 // grown reports whether a table has slots that a worker does not have yet.
 func (f *fleet) grown(rendered []*group) bool {
 	return slices.ContainsFunc(f.workers, func(w *worker) bool {
-		return slices.ContainsFunc(rendered, func(g *group) bool { return len(w.have[g]) < len(g.table.Slots) })
+		return slices.ContainsFunc(rendered, func(g *group) bool { return !g.dynamic() && len(w.have[g]) < len(g.table.Slots) })
 	})
 }
 
@@ -87,6 +92,13 @@ func (f *fleet) awaitRest(groups []*group) {
 	if f.countAt.IsZero() && f.draining(groups) {
 		f.countAt = f.opts.clock().Add(countFirst)
 	}
+	for _, g := range groups {
+		// A server rests from the first look after its instance has left, whatever others wait for.
+		if f.abandoned(g) && g.looked != g.table.Version() || f.deleteAt.IsZero() && f.retiring(g) {
+			g.looked = g.table.Version()
+			f.deleteAt = earliest(f.deleteAt, f.opts.clock().Add(countFirst))
+		}
+	}
 }
 
 // begin schedules the first resync and the first heartbeat.
@@ -98,5 +110,5 @@ func (f *fleet) begin() {
 // next returns when the workers are to be asked or their changes logged, even if
 // nothing arrives.
 func (f *fleet) next() time.Time {
-	return earliest(f.resyncAt, f.heartbeatAt, f.countAt, f.renewals.at, f.retryAt, f.changed.due())
+	return earliest(f.resyncAt, f.heartbeatAt, f.countAt, f.deleteAt, f.renewals.at, f.retryAt, f.changed.due())
 }

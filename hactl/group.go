@@ -25,6 +25,7 @@ type group struct {
 	// touched is true while a slot may have an operator's override.
 	touched   bool
 	available availability
+	carriage
 	standing
 	discovery
 	reported
@@ -37,6 +38,7 @@ type discovery struct {
 	listed bool
 	// emptied is since when the group has had no instance.
 	emptied time.Time
+	retirement
 	// born is smaller for groups discovered earlier; shadowed is true while another
 	// group takes the requests of this one.
 	born     int
@@ -49,6 +51,8 @@ type reported struct {
 	// was logged that there are more instances than the group may have slots; both
 	// until the end of that is logged.
 	holdLogged, overfull bool
+	// beyond is true while there are more instances than slots, whatever the limit.
+	beyond bool
 	// served has the last logged state of the instances, at loggedOf. heard is when the
 	// first list arrived whose changes are not applied yet; zero if there is none.
 	served   map[netip.AddrPort]served
@@ -58,11 +62,15 @@ type reported struct {
 	remarks    []registry.Remark
 	remarked   remarked
 	overridden overridden
-	shown      *figures
+	figures    figures
+	// shown is true once the metrics have the figures.
+	shown bool
 }
 
-// newGroup returns a group of a template with size slots.
-func newGroup(t *haproxy.Template, b haproxy.Backend, discovered bool, size int, all slots.Places) *group {
+// newGroup returns a group of a layout with size slots, unless its servers are added as
+// needed.
+func (d *desired) newGroup(b haproxy.Backend, discovered bool, size int) *group {
+	t, all := d.layout.Template, d.places
 	g := &group{
 		backend:    b,
 		members:    membership.New(b.Name, b.LossGuard),
@@ -71,8 +79,18 @@ func newGroup(t *haproxy.Template, b haproxy.Backend, discovered bool, size int,
 		discovery:  discovery{discovered: discovered, listed: true},
 		reported:   reported{served: make(map[netip.AddrPort]served)},
 	}
-	g.table = slots.New(slots.Options{Size: size, Wait: b.WaitCheck && g.checked(), Drain: b.DrainTimeout, Hashed: t.Hashes(b), Places: all})
+	way, reason := d.way(d.layout, b)
+	g.carry(d.layout, way, reason)
+	if g.dynamic() {
+		size = 0
+	}
+	g.table = slots.New(slots.Options{Size: size, Elastic: g.dynamic(), Wait: b.WaitCheck && g.checked(), Drain: b.DrainTimeout, Hashed: t.Hashes(b), Full: t.FullWeight(b), Places: all})
 	return g
+}
+
+// agree passes on how the registered instances are to be served.
+func (g *group) agree() {
+	g.table.SetTerms(g.members.Registered().Terms, g.members.TermsVersion(), g.members.Registers)
 }
 
 // see sets the registered instances.
@@ -115,7 +133,7 @@ func withoutAgentWeight(actual, known haproxy.Server) haproxy.Server {
 }
 
 // server returns BACKEND/SERVER for the slot at index i.
-func (g *group) server(i int) string { return slots.ServerName(&g.backend, i) }
+func (g *group) server(i int) string { return slots.ServerName(g.carrier, i, g.table.Slots[i]) }
 
 // inOrder sorts groups in the order of the rendered file, in which HAProxy takes the
 // first match: configured groups in their order, then discovered groups with longer
@@ -133,4 +151,12 @@ func inOrder(groups []*group) {
 		}
 		return cmp.Or(len(b.backend.Name)-len(a.backend.Name), cmp.Compare(a.backend.Name, b.backend.Name))
 	})
+}
+
+// freeServers returns how many servers wait for an instance.
+func (g *group) freeServers() int {
+	if g.dynamic() {
+		return 0
+	}
+	return len(g.table.Slots) - g.table.Used()
 }

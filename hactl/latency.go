@@ -8,9 +8,6 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
 )
 
-// requestSeverity is that of the lines that HAProxy logs for requests: info.
-const requestSeverity = 6
-
 // latencies has the histograms of the groups that want one; nil means that none does.
 // Run arranges them, and the goroutine that reads HAProxy's log observes.
 type latencies struct{ now atomic.Pointer[histograms] }
@@ -34,7 +31,7 @@ func (l *latencies) add(line string, severity int) {
 	switch observer := h.byGroup[request.Backend]; {
 	case ok && observer != nil:
 		observer.Observe(request.Took.Seconds())
-	case !ok && severity == requestSeverity:
+	case !ok && severity == haproxy.RequestSeverity:
 		h.ignored.Inc()
 	}
 }

@@ -19,17 +19,17 @@ type Layout struct {
 	Current  func(ctx context.Context) (Layout, error)
 }
 
-// convert makes the staged layout the running one. On error nothing has changed, and it
-// is retried later.
-func (c *Controller) convert(ctx context.Context) {
+// convert makes the layout of a source the running one. On error nothing has changed, and
+// it is retried later.
+func (c *Controller) convert(ctx context.Context, change *Source, cause Cause) {
 	c.resync(ctx) // to learn the latest health and overrides
 	for _, g := range c.desired.groups {
 		g.markRamps(c.fleet.workers)
 	}
-	before, workers, change := c.desired.arrangement, c.fleet.workers, c.desired.change
+	before, workers := c.desired.arrangement, c.fleet.workers
 	c.install(ctx, change)
 	c.fleet.outgoing = outgoing{before.groups, workers} // they have the old groups
-	err := c.replaceGeneration(ctx, CauseConfiguration)
+	err := c.replaceGeneration(ctx, cause)
 	c.fleet.outgoing = outgoing{}
 	if err != nil {
 		c.desired.arrangement, c.fleet.workers = before, workers
@@ -40,7 +40,7 @@ func (c *Controller) convert(ctx context.Context) {
 		c.desired.change = nil
 	}
 	for _, g := range c.desired.lacking(before.groups) {
-		c.opts.Metrics.forgetGroup(c.opts.Proxy, g.backend.Name)
+		c.opts.Metrics.groups.forget(c.opts.Proxy, g.backend.Name)
 		c.fleet.changed.gone(g)
 	}
 	c.publish()

@@ -79,14 +79,14 @@ func (f *fleet) look(ctx context.Context, groups []*group, all bool) (cost time.
 	if all {
 		only = nil
 	}
-	states := make(map[*worker]haproxy.ServersState, len(f.workers))
+	differing := make(map[*worker][]difference, len(f.workers))
 	var mu sync.Mutex
 	errs := f.each(func(w *worker) error {
 		began := time.Now()
-		state, err := w.state(ctx, only...)
+		now, _, err := w.differing(ctx, only...)
 		mu.Lock()
 		defer mu.Unlock()
-		states[w] = state
+		differing[w] = now
 		if err == nil {
 			cost += time.Since(began)
 		}
@@ -98,8 +98,8 @@ func (f *fleet) look(ctx context.Context, groups []*group, all bool) (cost time.
 			w.stale = true // apply reads it again, counts and logs
 			continue
 		}
-		for _, g := range groups {
-			changed = f.compare(w, g, states[w][g.backend.Name]) || changed
+		for _, d := range differing[w] {
+			changed = f.compare(w, d) || changed
 		}
 	}
 	f.noteHealth(groups, errs)
@@ -107,34 +107,32 @@ func (f *fleet) look(ctx context.Context, groups []*group, all bool) (cost time.
 	return cost + time.Since(began), changed
 }
 
-// compare compares a worker's servers of a group with the table, and reports whether an
-// operator has changed any.
-func (f *fleet) compare(w *worker, g *group, servers map[string]haproxy.Server) (changed bool) {
-	have := w.have[g]
-	for s := range have {
-		actual, found := servers[g.backend.Servers.Name(s)]
-		if !found {
-			continue
-		}
-		actual = withoutAgentWeight(actual, have[s])
-		switch seen := w.observe(g, s, actual); {
-		case seen.Drift:
-			f.opts.Metrics.drift.WithLabelValues(f.opts.Proxy).Inc()
-			g.table.Disturb(s)
-			f.opts.Logger.Warn("server drifted from the desired state, repairing", "pid", w.pid, "server", g.server(s), "state", actual.Admin, "address", actual.Addr)
-		case seen.Operator:
-			changed = true
-			f.applyOverride(w, operatorOverride{g, s, actual})
-		}
-		if actual != have[s] {
-			w.put(g, s, actual)
-		}
+// compare compares a server that a worker has changed by itself with the table, and
+// reports whether an operator has changed it.
+func (f *fleet) compare(w *worker, d difference) (operator bool) {
+	switch seen := w.observe(d.group, d.slot, d.server); {
+	case seen.Drift:
+		f.opts.Metrics.drift.WithLabelValues(f.opts.Proxy).Inc()
+		d.group.table.Disturb(d.slot)
+		f.opts.Logger.Warn("server drifted from the desired state, repairing", "pid", w.pid, "server", d.group.server(d.slot), "state", stateOf(d.server), "address", d.server.Addr)
+	case seen.Operator:
+		f.applyOverride(w, d)
+		return true
 	}
-	return changed
+	w.put(d.group, d.slot, d.server)
+	return false
+}
+
+// stateOf returns the administrative state of a server, or that there is none.
+func stateOf(s haproxy.Server) string {
+	if s.Absent {
+		return "absent"
+	}
+	return string(s.Admin)
 }
 
 // applyOverride makes an operator's override on one worker the desired state of all.
-func (f *fleet) applyOverride(w *worker, o operatorOverride) {
+func (f *fleet) applyOverride(w *worker, o difference) {
 	o.group.touched = true
 	o.group.table.Override(o.slot, o.server)
 	w.put(o.group, o.slot, o.server)

@@ -63,23 +63,31 @@ func (f *fleet) repairMaps(ctx context.Context) (cost time.Duration, irreparable
 			f.logRepair(w, r)
 			failed = failed || r.err != nil
 		}
-		w.mapsFailed = failed
+		if !failed {
+			f.logRepairable(w)
+		}
 		irreparable = irreparable || failed
 	}
 	return cost, irreparable
 }
 
-// logRepair logs and counts a repair, a failure once.
+// logRepair logs and counts a repair, and logs a failure.
 func (f *fleet) logRepair(w *worker, r mapRepair) {
 	if r.err != nil {
-		if !w.mapsFailed {
-			f.opts.Logger.Error("cannot repair a map of HAProxy, requests may reach the wrong group; a reload will replace it", "pid", w.pid, "map", r.m.Path, "error", r.err)
+		if attrs, due := w.irreparable.Failed(f.opts.clock(), r.err.Error()); due {
+			f.opts.Logger.With(attrs...).Error("cannot repair a map of HAProxy, requests may reach the wrong group; a reload will replace it", "pid", w.pid, "map", r.m.Path, "error", r.err)
 		}
 		return
 	}
 	f.opts.Metrics.mapDrift.WithLabelValues(f.opts.Proxy).Add(float64(len(r.drift.Missing) + len(r.drift.Foreign)))
 	f.opts.Logger.Warn("map of HAProxy was changed outside haproxy-zk, repaired it", "pid", w.pid, "map", r.m.Path,
 		"missing", len(r.drift.Missing), "foreign", len(r.drift.Foreign), "entries", firstEntries(r.drift))
+}
+
+func (f *fleet) logRepairable(w *worker) {
+	if attrs, ended := w.irreparable.Over(f.opts.clock()); ended {
+		f.opts.Logger.With(attrs...).Info("maps of HAProxy can be repaired again", "pid", w.pid)
+	}
 }
 
 // firstEntries returns some of the entries that differ, as one printable word each.

@@ -39,7 +39,21 @@ func (m *fakeMaps) run(words []string) string {
 		return strings.Join((*m)[file], "\n")
 	case "add":
 		m.add(file, strings.Join(words[3:], " "))
+	case "set":
+		at := slices.IndexFunc((*m)[file], func(line string) bool { return strings.Fields(line)[1] == words[3] })
+		if at < 0 {
+			return "entry not found."
+		}
+		(*m)[file][at] = strings.Fields((*m)[file][at])[0] + " " + strings.Join(words[3:], " ")
 	case "del":
+		if !strings.HasPrefix(words[3], "#") {
+			at := slices.IndexFunc((*m)[file], func(line string) bool { return strings.Fields(line)[1] == words[3] })
+			if at < 0 {
+				return "Key not found."
+			}
+			(*m)[file] = slices.Delete((*m)[file], at, at+1)
+			return ""
+		}
 		at := slices.IndexFunc((*m)[file], func(line string) bool { return "#"+strings.Fields(line)[0] == words[3] })
 		if at < 0 {
 			return "Key not found."

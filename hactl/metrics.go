@@ -8,12 +8,16 @@ import (
 
 // Metrics are the metrics of the package, for all proxies.
 type Metrics struct {
-	groups   groupMetrics
+	groups   *groupMetrics
 	apply    *prometheus.HistogramVec
 	commands *prometheus.CounterVec
 	drift    *prometheus.CounterVec
 	mapDrift *prometheus.CounterVec
 	refused  *prometheus.CounterVec
+
+	serversRefused *prometheus.CounterVec
+	deletions      *prometheus.CounterVec
+	backends       *prometheus.CounterVec
 
 	droppedLogs *prometheus.CounterVec
 	asked       *prometheus.HistogramVec
@@ -48,6 +52,18 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "Entries of HAProxy's maps that differed from the configuration and were repaired.",
 		}, []string{"proxy"}),
 	}
+	m.serversRefused = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "haproxyzk_servers_refused_total",
+		Help: "Groups that got slots because HAProxy refused to add a server to them.",
+	}, []string{"proxy"})
+	m.deletions = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "haproxyzk_server_deletions_total",
+		Help: "Attempts to delete servers of groups carried by servers, by result: deleted, busy (connections remain, tried again) or error.",
+	}, []string{"proxy", "result"})
+	m.backends = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "haproxyzk_backend_changes_total",
+		Help: "Backends of discovered groups that were added or deleted without a reload, or that HAProxy refused, by change: added, deleted (both in each worker) or refused.",
+	}, []string{"proxy", "change"})
 	m.droppedLogs = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "haproxyzk_haproxy_log_lines_dropped_total",
 		Help: "Log lines that HAProxy dropped, summed over all workers.",
@@ -70,7 +86,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Name: "haproxyzk_request_log_lines_ignored_total",
 		Help: "Lines of severity info in HAProxy's log that latency_histogram cannot use, because they have the format of neither httplog nor tcplog.",
 	}, []string{"proxy"})
-	reg.MustRegister(m.apply, m.commands, m.drift, m.mapDrift, m.refused, m.droppedLogs, m.asked, m.info, m.latency, m.ignored)
+	reg.MustRegister(m.apply, m.commands, m.drift, m.mapDrift, m.refused, m.serversRefused, m.deletions, m.backends, m.droppedLogs, m.asked, m.info, m.latency, m.ignored)
 	return m
 }
 
@@ -84,6 +100,13 @@ func (m *Metrics) add(proxy string) {
 	m.drift.WithLabelValues(proxy)
 	m.mapDrift.WithLabelValues(proxy)
 	m.refused.WithLabelValues(proxy)
+	m.serversRefused.WithLabelValues(proxy)
+	for _, result := range []string{resultDeleted, resultBusy, resultError} {
+		m.deletions.WithLabelValues(proxy, result)
+	}
+	for _, change := range []string{backendAdded, backendDeleted, backendRefused} {
+		m.backends.WithLabelValues(proxy, change)
+	}
 	m.droppedLogs.WithLabelValues(proxy)
 	m.asked.WithLabelValues(proxy)
 	m.ignored.WithLabelValues(proxy)
@@ -92,12 +115,15 @@ func (m *Metrics) add(proxy string) {
 // forget removes the series of a proxy.
 func (m *Metrics) forget(proxy string) {
 	labels := prometheus.Labels{"proxy": proxy}
-	m.groups.forget(labels)
+	m.groups.forgetProxy(proxy)
 	m.apply.DeletePartialMatch(labels)
 	m.commands.DeletePartialMatch(labels)
 	m.drift.DeletePartialMatch(labels)
 	m.mapDrift.DeletePartialMatch(labels)
 	m.refused.DeletePartialMatch(labels)
+	m.serversRefused.DeletePartialMatch(labels)
+	m.deletions.DeletePartialMatch(labels)
+	m.backends.DeletePartialMatch(labels)
 	m.droppedLogs.DeletePartialMatch(labels)
 	m.asked.DeletePartialMatch(labels)
 	m.info.DeletePartialMatch(labels)
@@ -109,9 +135,4 @@ func (m *Metrics) forget(proxy string) {
 func (m *Metrics) took(proxy string) func(time.Duration) {
 	observer := m.asked.WithLabelValues(proxy)
 	return func(d time.Duration) { observer.Observe(d.Seconds()) }
-}
-
-// forgetGroup removes the series of a group.
-func (m *Metrics) forgetGroup(proxy, group string) {
-	m.groups.forget(prometheus.Labels{"proxy": proxy, "group": group})
 }

@@ -33,6 +33,7 @@ func TestSeriesWithKnownLabelsStartAtZero(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string][]string{
 		"haproxyzk_apply_duration_seconds":          {""},
+		"haproxyzk_backend_changes_total":           {"added ", "deleted ", "refused "},
 		"haproxyzk_commands_total":                  {"error ", "ok "},
 		"haproxyzk_drift_repaired_total":            {""},
 		"haproxyzk_groups_refused_total":            {""},
@@ -48,6 +49,8 @@ func TestSeriesWithKnownLabelsStartAtZero(t *testing.T) {
 		"haproxyzk_operator_overrides":              {"web "},
 		"haproxyzk_request_log_lines_ignored_total": {""},
 		"haproxyzk_socket_request_duration_seconds": {""},
+		"haproxyzk_server_deletions_total":          {"busy ", "deleted ", "error "},
+		"haproxyzk_servers_refused_total":           {""},
 		"haproxyzk_slots":                           {"web free ", "web used "},
 	}, series); diff != "" {
 		t.Errorf("-want +got\n%s", diff)

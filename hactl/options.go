@@ -58,6 +58,9 @@ type Options struct {
 	// Settle takes the last figures that a worker counted for an instance which has left,
 	// before another instance gets its server. It must not block; nil is allowed.
 	Settle func(pid int, last haproxy.Stats)
+	// Removed takes the last figures that a worker counted for a server which was deleted. It
+	// must not block; nil is allowed.
+	Removed func(pid int, last haproxy.Stats)
 	// Published is called after each change of the snapshot. It must not block; nil is
 	// not called.
 	Published func()

@@ -62,7 +62,7 @@ func TestGroupOutageIsLoggedOnce(t *testing.T) {
 	becomes(t, "down", []string{"web"}, down)
 	same(t, "ready", true, s.isReady())
 	looks := s.ha.worker(0).asked("show servers state")
-	becomes(t, "read again", true, func() bool { return s.ha.worker(0).asked("show servers state") > looks+3 })
+	becomes(t, "read again", true, func() bool { return s.ha.worker(0).asked("show servers state") > looks+1 })
 	health("up")
 	becomes(t, "up again", nil, down)
 	becomes(t, "its end is reported", true, func() bool { return strings.Contains(log.String(), "group serves again") })
@@ -82,7 +82,8 @@ func TestGroupOutageIsLoggedOnce(t *testing.T) {
 
 func TestInstancesAwaitingFirstCheckAreNotAnOutage(t *testing.T) {
 	t.Parallel()
-	g := newGroup(builtin(t), backendOf("web", 2), false, 2, nil)
+	d := &desired{arrangement: arrangement{layout: Layout{Template: builtin(t)}}}
+	g := d.newGroup(backendOf("web", 2), false, 2)
 	now := time.Now()
 	g.available.down = now
 	g.see(registry.Group{Name: "web", Instances: instances(1)}, now)

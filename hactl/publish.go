@@ -3,6 +3,7 @@ package hactl
 import (
 	"slices"
 
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
@@ -10,6 +11,30 @@ import (
 type status struct {
 	snapshot *registry.Snapshot
 	problem  string // why it is not ready; empty if it is
+}
+
+// launched is how the latest launch ended, with the version of HAProxy that runs since,
+// or that was to run.
+type launched struct {
+	registry.Launched
+	version haproxy.Version
+}
+
+// Launched returns how the latest start, reload or adoption of HAProxy ended. Any
+// goroutine may call it.
+func (c *Controller) Launched() registry.Launched { return c.launched.Load().Launched }
+
+// Version returns the version of HAProxy that runs; before the first start, of the one
+// that is to be started. Any goroutine may call it.
+func (c *Controller) Version() haproxy.Version { return c.launched.Load().version }
+
+// launchEnded publishes how a launch ended; text is empty if it succeeded.
+func (c *Controller) launchEnded(cause Cause, text string) {
+	version := c.fleet.runningVersion
+	if !c.reloads.serving() {
+		version = c.desired.layout.Frame.Version
+	}
+	c.launched.Store(&launched{registry.Launched{At: c.opts.clock(), Cause: string(cause), Error: text}, version})
 }
 
 // setProblem publishes why the proxy is not ready.
@@ -20,23 +45,28 @@ func (c *Controller) setProblem(text string) {
 // publish publishes the snapshot if it changed.
 func (c *Controller) publish() {
 	old := c.Snapshot()
-	s := &registry.Snapshot{Proxy: c.opts.Proxy, ReloadError: c.reloads.failure}
+	rendered := c.desired.rendered()
+	s := &registry.Snapshot{Proxy: c.opts.Proxy, ReloadError: c.reloads.failure, Groups: make([]registry.Group, 0, len(rendered))}
 	if c.desired.unlisted() {
 		s.Waiting = append(s.Waiting, registry.AllGroups)
 	}
-	for _, g := range c.desired.rendered() {
+	for _, g := range rendered {
 		shown := g.members.Registered()
 		shown.Instances = g.members.Meant()
 		s.Groups = append(s.Groups, shown)
 		s.Remarks = append(s.Remarks, g.remark()...)
+		s.Carried = append(s.Carried, registry.Carried{By: string(g.carrier.Way()), Reason: g.refusal})
 		if !g.members.Read() {
 			s.Waiting = append(s.Waiting, g.backend.Name)
 		}
 		if g.isDown() {
 			s.Down = append(s.Down, g.backend.Name)
 		}
+		if g.beyond {
+			s.Full = append(s.Full, g.backend.Name)
+		}
 	}
-	if old == nil || !slices.EqualFunc(old.Groups, s.Groups, sameGroup) || !slices.Equal(old.Remarks, s.Remarks) || !slices.Equal(old.Waiting, s.Waiting) || !slices.Equal(old.Down, s.Down) || old.ReloadError != s.ReloadError {
+	if old == nil || !slices.EqualFunc(old.Groups, s.Groups, sameGroup) || !slices.Equal(old.Remarks, s.Remarks) || !slices.Equal(old.Carried, s.Carried) || !slices.Equal(old.Waiting, s.Waiting) || !slices.Equal(old.Down, s.Down) || !slices.Equal(old.Full, s.Full) || old.ReloadError != s.ReloadError {
 		c.status.Store(&status{snapshot: s, problem: c.status.Load().problem})
 		if c.opts.Published != nil {
 			c.opts.Published()
@@ -45,5 +75,8 @@ func (c *Controller) publish() {
 }
 
 func sameGroup(a, b registry.Group) bool {
-	return a.Name == b.Name && registry.SameList(a.Instances, b.Instances)
+	samePart := func(a, b registry.Part) bool {
+		return a.Source == b.Source && registry.SameList(a.Instances, b.Instances)
+	}
+	return a.Name == b.Name && registry.SameList(a.Instances, b.Instances) && slices.EqualFunc(a.Parts, b.Parts, samePart)
 }

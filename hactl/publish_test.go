@@ -54,6 +54,7 @@ func TestSnapshotIsReplacedOnlyOnChange(t *testing.T) {
 	}
 	same(t, "before anything was read", &registry.Snapshot{
 		Proxy: "ngboss", Groups: []registry.Group{{Name: "web"}, {Name: "api"}}, Waiting: []string{"web", "api"},
+		Carried: []registry.Carried{{By: "slots"}, {By: "slots"}},
 	}, last)
 	step("unknown group", false, registry.Group{Name: "other", Instances: instances(1)})
 	step("empty group is read", true, registry.Group{Name: "api"})

@@ -264,7 +264,7 @@ func TestRejectedConfigurationQuarantinesNoGroup(t *testing.T) {
 		staged.SetGroup(registry.Group{Name: name, Instances: instances(i + 1)})
 	}
 	s.takeRequests()
-	s.convert(t.Context())
+	s.convert(t.Context(), s.desired.change, CauseConfiguration)
 	same(t, "the change waits", true, s.desired.change != nil)
 	same(t, "all serve", []string{"web", "a", "b", "c"}, s.renderedNames())
 }

@@ -28,13 +28,22 @@ func (c *Controller) restore(cause Cause) {
 func (c *Controller) reloadDue(ctx context.Context) {
 	cause := c.due()
 	if cause == CauseConfiguration && ctx.Err() == nil {
-		c.convert(ctx)
+		c.convert(ctx, c.desired.change, CauseConfiguration)
 		cause = c.due()
 	}
 	if cause != "" && cause != CauseConfiguration && ctx.Err() == nil {
-		_ = c.replaceGeneration(ctx, cause) // it logs the error and schedules the retry itself
-		c.publish()
+		c.reload(ctx, cause)
 	}
+}
+
+// reload replaces the generation, and how groups get their servers if that has to change.
+func (c *Controller) reload(ctx context.Context, cause Cause) {
+	if change, err := c.recarried(ctx); err == nil && change != nil { // replaceGeneration meets the same error
+		c.convert(ctx, change, cause)
+		return
+	}
+	_ = c.replaceGeneration(ctx, cause) // it logs the error and schedules the retry itself
+	c.publish()
 }
 
 // due returns the cause of the reload that is due; empty if none is.
@@ -77,8 +86,10 @@ func (c *Controller) replaceGeneration(ctx context.Context, cause Cause) error {
 		died, err = c.fleet.adoptWorkers(ctx, pids, c.desired.rendition())
 		c.fleet.inheritUnread()
 	}
-	for _, g := range c.desired.groups {
-		g.table.Ramp(nil)
+	if err == nil || len(c.fleet.workers) > 0 { // otherwise the next attempt has only these marks
+		for _, g := range c.desired.groups {
+			g.table.Ramp(nil)
+		}
 	}
 	if err != nil {
 		err = c.ofVersions(err)
@@ -98,6 +109,7 @@ func (c *Controller) failed(ctx context.Context, cause Cause, runs bool, err err
 	if ctx.Err() != nil {
 		return
 	}
+	c.launchEnded(cause, err.Error())
 	text := fmt.Sprintf("the last reload (%s) did not succeed: %v", cause, err)
 	if runs {
 		c.reloads.failure = text // no reason to route requests elsewhere
@@ -107,7 +119,7 @@ func (c *Controller) failed(ctx context.Context, cause Cause, runs bool, err err
 	if first {
 		c.opts.Report(registry.Event{Kind: registry.EventReloadFailed, Reason: string(cause), Detail: err.Error()})
 	}
-	c.logFailed(cause, wait, first, err)
+	c.logFailed(cause, wait, err)
 }
 
 // succeeded is called after another generation has started to serve.
@@ -117,15 +129,16 @@ func (c *Controller) succeeded(ctx context.Context, cause Cause, died bool) {
 	if !c.reloads.serving() || c.desired.startProblem != "" {
 		c.desired.startProblem = c.desired.allQuarantined()
 	}
-	recovered := c.reloads.done(cause, c.opts.clock())
+	c.reloads.done(cause, c.opts.clock())
+	c.launchEnded(cause, "")
 	shared := !c.fleet.unread.none()
 	c.fleet.unread = late{}
 	if c.desired.readmit() {
 		c.reloads.ask(CauseGroups, c.opts.clock())
 	}
 	c.setProblem(c.desired.startProblem)
-	if recovered {
-		c.opts.Logger.Info("reloads succeed again", "cause", cause)
+	if attrs, ended := c.reloads.failures.Over(c.opts.clock()); ended {
+		c.opts.Logger.With(attrs...).Info("reloads succeed again", "cause", cause)
 	}
 	if died {
 		c.restore(CauseDied)
@@ -140,14 +153,15 @@ func (c *Controller) succeeded(ctx context.Context, cause Cause, died bool) {
 	c.apply(ctx)
 }
 
-// logFailed logs why a reload failed, once per reason.
-func (c *Controller) logFailed(cause Cause, wait time.Duration, first bool, err error) {
+// logFailed logs why a reload failed.
+func (c *Controller) logFailed(cause Cause, wait time.Duration, err error) {
 	if cause == CauseStart {
 		return // the caller of Run logs it
 	}
-	level := slog.LevelError
-	if !first {
-		level = slog.LevelDebug
+	attrs, due := c.reloads.failures.Failed(c.opts.clock(), err.Error())
+	level := slog.LevelDebug
+	if due {
+		level = slog.LevelError
 	}
-	c.opts.Logger.Log(context.Background(), level, "reload failed, running generation unchanged, will retry", "cause", cause, "retry_in", wait.Round(time.Millisecond), "error", err)
+	c.opts.Logger.With(attrs...).Log(context.Background(), level, "reload failed, running generation unchanged, will retry", "cause", cause, "retry_in", wait.Round(time.Millisecond), "error", err)
 }

@@ -326,6 +326,7 @@ func TestFailedReloadsBackOff(t *testing.T) {
 		err := s.Ready()
 		return err != nil && strings.Contains(err.Error(), "cannot bind socket")
 	})
+	becomes(t, "how the launch ended", "worker died: cannot bind socket", func() string { return s.Launched().Cause + ": " + s.Launched().Error })
 	s.set("web", 2, 3)
 	becomes(t, "running generation unchanged", []int{0, 2, 3}, func() []int { return other.serving("web") })
 	same(t, "writes to the dead one", nil, dead.changes())
@@ -333,6 +334,7 @@ func TestFailedReloadsBackOff(t *testing.T) {
 	s.ha.meet(func() { s.ha.fail = nil })
 	s.serves(t, "all workers", "web", 0, 2, 3)
 	becomes(t, "ready", true, s.isReady)
+	same(t, "how the launch ended", "worker died: ", s.Launched().Cause+": "+s.Launched().Error)
 	s.endsWith(t, "start", "worker died", "worker died", "worker died", "worker died")
 	// The backoff starts with the death of so young a worker: 100 ms, doubled each
 	// time, ±50 %.

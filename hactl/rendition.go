@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 
 	"github.com/haproxy-zk/haproxy-zk/hactl/slots"
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
@@ -31,7 +32,7 @@ func (d *desired) rendition() rendition {
 func (r rendition) config() []byte {
 	rows := make([][]haproxy.Row, len(r.tables))
 	for i, t := range r.tables {
-		rows[i] = t.Rows()
+		rows[i] = r.groups[i].carrier.Rows(t)
 	}
 	return r.render(rows)
 }
@@ -39,13 +40,32 @@ func (r rendition) config() []byte {
 // shape identifies the configuration without what stats sockets can change: it depends
 // only on the version, the frame, the groups and their numbers of slots.
 func (r rendition) shape() string {
+	r = r.fixed()
 	free := make([][]haproxy.Row, len(r.tables))
 	for i, t := range r.tables {
+		if t.Elastic() {
+			free[i] = []haproxy.Row{{Addr: anyAddr(), Named: true}} // whatever servers there are
+			continue
+		}
 		free[i] = make([]haproxy.Row, len(t.Slots))
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%+v\n%s%s", r.layout.Frame.Version, r.render(free), r.maps()))
 	return hex.EncodeToString(sum[:])
 }
+
+// fixed returns the rendition without the groups whose backends come and go at run time.
+func (r rendition) fixed() rendition {
+	fixed := rendition{layout: r.layout}
+	for i, g := range r.groups {
+		if !g.live() {
+			fixed.groups, fixed.tables = append(fixed.groups, g), append(fixed.tables, r.tables[i])
+		}
+	}
+	return fixed
+}
+
+// anyAddr stands for the address of any instance.
+func anyAddr() netip.AddrPort { return netip.AddrPortFrom(netip.IPv4Unspecified(), 1) }
 
 // launch returns what starts HAProxy with the rendition.
 func (r rendition) launch(cause Cause) registry.Launch {
@@ -75,8 +95,11 @@ func (r rendition) render(rows [][]haproxy.Row) []byte {
 // files returns [haproxy.Files] of the configuration.
 func (r rendition) files(config []byte) (wanted, needed uint64) {
 	all, occupied := 0, 0
-	for _, t := range r.tables {
+	for i, t := range r.tables {
 		all += len(t.Slots)
+		if t.Elastic() {
+			all += r.groups[i].backend.Servers.Size() // may be added later
+		}
 		occupied += t.Used() + t.Leaving()
 	}
 	return haproxy.Files(config, all, occupied)

@@ -64,6 +64,9 @@ func (f *fleet) keeps(g *group) bool {
 // atRest returns the group's draining slots of which only the sessions remain to be
 // counted.
 func (f *fleet) atRest(g *group) []int {
+	if g.dynamic() {
+		return nil // its servers are deleted instead
+	}
 	draining := g.table.Draining()
 	if len(draining) == 0 || !f.keeps(g) {
 		return draining

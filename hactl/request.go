@@ -88,6 +88,9 @@ func (c *Controller) takeRequests() (released bool) {
 			g.holdLogged, released = false, true
 		}
 	}
+	if cause != "" || joined != nil {
+		c.desired.refusals, c.desired.refusedBackends = nil, nil
+	}
 	if cause != "" {
 		c.desired.resetQuarantine()
 		c.reloads.ask(cause, c.opts.clock())

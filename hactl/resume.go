@@ -38,7 +38,8 @@ func (c *Controller) resume(ctx context.Context, states []haproxy.ServersState) 
 	for i, g := range groups {
 		before[i] = g.setTable(tables[i])
 	}
-	died, err := c.fleet.adoptWorkers(ctx, pids, r)
+	// Which of the others a worker has, and what of them, is found out when they are added.
+	died, err := c.fleet.adoptWorkers(ctx, pids, r.fixed())
 	if err == nil {
 		err = c.fleet.readAll(ctx)
 	}
@@ -63,11 +64,12 @@ func (c *Controller) resume(ctx context.Context, states []haproxy.ServersState) 
 // for an operator's change.
 func (f *fleet) readAll(ctx context.Context) error {
 	for _, w := range f.workers {
-		err := w.eachServer(ctx, func(g *group, slot int, actual haproxy.Server) {
-			w.have[g][slot] = withoutAgentWeight(actual, haproxy.Server{})
-		})
+		all, err := w.differingOfAll(ctx)
 		if err != nil {
 			return err
+		}
+		for _, d := range all {
+			w.put(d.group, d.slot, d.server)
 		}
 	}
 	return nil
@@ -76,6 +78,9 @@ func (f *fleet) readAll(ctx context.Context) error {
 // resumed returns a table in which each meant instance has the slot that the running
 // HAProxy gave it; nil if there is no such table.
 func (g *group) resumed(states []haproxy.ServersState, now time.Time) *slots.Table {
+	if g.dynamic() {
+		return g.resumedServers(states, now)
+	}
 	size := len(states[0][g.backend.Name])
 	if size < g.backend.Servers.Size() {
 		return nil
@@ -88,7 +93,33 @@ func (g *group) resumed(states []haproxy.ServersState, now time.Time) *slots.Tab
 		}
 		have[i] = addr
 	}
+	g.agree()
 	return g.table.Resume(have, func(i int) bool { return g.inServiceAt(i, have[i], states) }, g.members.Meant(), now)
+}
+
+// resumedServers is resumed for servers that are added as needed: what some workers lack is
+// added to them.
+func (g *group) resumedServers(states []haproxy.ServersState, now time.Time) *slots.Table {
+	var have []netip.AddrPort
+	for _, state := range states {
+		servers := state[g.backend.Name]
+		if !haproxy.NamedAfterAddresses(servers) {
+			return nil
+		}
+		for _, s := range servers {
+			have = append(have, s.Addr)
+		}
+	}
+	slices.SortFunc(have, netip.AddrPort.Compare)
+	have = slices.Compact(have)
+	inService := func(i int) bool {
+		return slices.ContainsFunc(states, func(state haproxy.ServersState) bool {
+			s, found := state[g.backend.Name][haproxy.AddressName(have[i])]
+			return found && s.Admin == haproxy.Ready
+		})
+	}
+	g.agree()
+	return g.table.Resume(have, inService, g.members.Meant(), now)
 }
 
 // setTable replaces the group's table and returns the previous one.

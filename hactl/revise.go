@@ -33,10 +33,11 @@ func (c *Controller) revise(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.desired.setLayout(now)
 	for g, b := range backends {
 		g.backend = b
+		g.carry(now, g.carrier.Way(), g.refusal)
 	}
-	c.desired.setLayout(now)
 	if version != c.desired.noticedVersion { // otherwise it is a retry
 		c.desired.noticedVersion = version
 		c.opts.Logger.Info("HAProxy's executable has changed, rendering for the new version", "old", before, "new", version)

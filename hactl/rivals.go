@@ -11,7 +11,7 @@ import (
 // group's, if their conditions ignore case: anyone allowed to create a name could
 // otherwise take over or drop all requests of the other group. A configured group takes
 // precedence, then the group that HAProxy has, then the one discovered first. It
-// reports whether a group was readmitted.
+// reports whether a group was readmitted that only a reload adds.
 func (d *desired) shadow() (letIn bool) {
 	order := slices.Clone(d.groups)
 	slices.SortStableFunc(order, func(a, b *group) int {
@@ -19,6 +19,9 @@ func (d *desired) shadow() (letIn bool) {
 	})
 	kept := make(map[string][]*group)
 	for _, g := range order {
+		if g.retired {
+			continue
+		}
 		name := strings.ToLower(g.backend.Name)
 		rival := g.shadowedBy(kept[name])
 		if rival != nil {
@@ -26,7 +29,7 @@ func (d *desired) shadow() (letIn bool) {
 		} else {
 			kept[name] = append(kept[name], g)
 		}
-		letIn = letIn || g.shadowed && rival == nil
+		letIn = letIn || g.shadowed && rival == nil && !g.live()
 		g.shadowed = rival != nil
 	}
 	return letIn
@@ -63,4 +66,4 @@ func overlapIgnoringCase(some, others []string) bool {
 }
 
 // leftOut reports whether the configuration omits the group.
-func (g *group) leftOut() bool { return g.standing.leftOut() || g.shadowed }
+func (g *group) leftOut() bool { return g.standing.leftOut() || g.shadowed || g.retired }

@@ -81,6 +81,33 @@ func BenchmarkChangeBesideLargeGroup(b *testing.B) {
 	}
 }
 
+// BenchmarkChangeBesideManyGroups measures one change of a small group beside others of
+// ten instances and twenty servers each, up to its last reply.
+func BenchmarkChangeBesideManyGroups(b *testing.B) {
+	for _, n := range []int{100, 1000, 5000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			backends := []haproxy.Backend{backendOf("web", 10)}
+			for i := range n {
+				backends = append(backends, backendOf(fmt.Sprint("g", i), 20))
+			}
+			s := newStory(b, backends...)
+			all := manyInstances(10 * n)
+			for i := range n {
+				s.SetGroup(registry.Group{Name: fmt.Sprint("g", i), Instances: all[10*i : 10*i+10 : 10*i+10]})
+			}
+			s.set("web", 1)
+			s.launch(b)
+			s.step(b.Context())
+			comes := false
+			b.ReportAllocs()
+			for b.Loop() {
+				comes = !comes
+				s.comesOrGoes(b, comes)
+			}
+		})
+	}
+}
+
 // BenchmarkChangeOfLargeGroup measures one change of the large group itself.
 func BenchmarkChangeOfLargeGroup(b *testing.B) {
 	for _, n := range []int{100, 10_000, 100_000} {
@@ -149,12 +176,14 @@ func TestWaitingInstanceOfFullGroupEntersWhenAnotherLeaves(t *testing.T) {
 	s := besideLarge(t, haproxy.MaxSlots+1)
 	all := manyInstances(haproxy.MaxSlots + 1)
 	same(t, "waiting", 1, s.table(0).Beyond)
+	same(t, "full", []string{"large"}, s.Snapshot().Full)
 	s.SetGroup(registry.Group{Name: "large", Instances: all[1:]})
 	s.step(t.Context())
 	same(t, "waiting while its sessions may run", 1, s.table(0).Beyond)
 	s.passes(countEvery)
 	s.step(t.Context())
 	same(t, "waiting", 0, s.table(0).Beyond)
+	same(t, "full", nil, s.Snapshot().Full)
 	same(t, "in the place of the one that left", all[haproxy.MaxSlots].String(), s.table(0).Slots[0].Addr.String())
 	for _, socket := range s.ha.sockets {
 		same(t, "in the worker", "10.1.39.16:80 ready", socket.worker.show("large/large1"))

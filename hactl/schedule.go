@@ -7,6 +7,7 @@ import (
 
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
 	"github.com/haproxy-zk/haproxy-zk/retry"
+	"github.com/haproxy-zk/haproxy-zk/streak"
 )
 
 const (
@@ -41,7 +42,9 @@ type schedule struct {
 	// failure is the text of that error if the previous generation is serving with all
 	// its workers; otherwise empty.
 	failure string
-	backoff *backoff.ExponentialBackOff
+	// failures are those of the log.
+	failures streak.Streak
+	backoff  *backoff.ExponentialBackOff
 }
 
 func newSchedule() schedule {
@@ -131,18 +134,15 @@ func (s *schedule) failed(cause Cause, err error, now time.Time) (wait time.Dura
 }
 
 // done records that HAProxy was started or reloaded, which satisfies all requests so
-// far; a request for another layout only if cause is CauseConfiguration. It reports
-// whether the previous reload had failed.
-func (s *schedule) done(cause Cause, now time.Time) (recovered bool) {
+// far; a request for another layout only if cause is CauseConfiguration.
+func (s *schedule) done(cause Cause, now time.Time) {
 	if !s.urgent {
 		s.backoff.Reset() // otherwise a longer-lived generation resets it
 	}
 	if cause == CauseConfiguration {
 		s.layout = time.Time{}
 	}
-	recovered = s.failing != ""
 	s.cause, s.urgent, s.postponed, s.last, s.failing, s.failure = "", false, false, now, "", ""
-	return recovered
 }
 
 // serving reports whether HAProxy was started.

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/haproxy-zk/haproxy-zk/hactl/slots"
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
 )
 
@@ -14,33 +15,37 @@ import (
 // they can be reused.
 func (f *fleet) freeSlots(ctx context.Context, groups []*group) {
 	f.countAt = time.Time{}
+	draining := make(map[*group][]int)
 	for _, g := range groups {
-		draining := f.atRest(g)
-		if len(draining) == 0 || !f.runs(g) {
-			continue
+		if at := f.atRest(g); len(at) > 0 && f.runs(g) {
+			draining[g] = at
 		}
-		busy := make(map[string]bool)
-		read := make(map[*worker]map[string]haproxy.Stats, len(f.workers))
-		var mu sync.Mutex
-		errs := f.each(func(w *worker) error {
-			servers, err := w.statistics(ctx, g, draining)
-			mu.Lock()
-			defer mu.Unlock()
-			read[w] = servers
-			for server, s := range servers {
-				busy[server] = busy[server] || s.Sessions+s.Queued > 0
-			}
-			return err
-		})
-		if err := errors.Join(errs...); err != nil {
-			// The next group would wait as long for the same worker.
-			f.opts.Logger.Debug("cannot count sessions, slots of deregistered instances stay unused for now", "group", g.backend.Name, "error", err)
-			break
+	}
+	if len(draining) == 0 {
+		return
+	}
+	busy := make(map[server]bool)
+	read := make(map[*worker]map[server]haproxy.Stats, len(f.workers))
+	var mu sync.Mutex
+	errs := f.each(func(w *worker) error {
+		servers, err := w.statistics(ctx, draining)
+		mu.Lock()
+		defer mu.Unlock()
+		read[w] = servers
+		for at, s := range servers {
+			busy[at] = busy[at] || s.Sessions+s.Queued > 0
 		}
-		for _, i := range draining {
-			if !busy[g.backend.Servers.Name(i)] && f.outOfService(g, i) {
-				g.table.Free(i)
-				f.settle(read, g.backend.Servers.Name(i))
+		return err
+	})
+	if err := errors.Join(errs...); err != nil {
+		f.opts.Logger.Debug("cannot count sessions, slots of deregistered instances stay unused for now", "error", err)
+	} else {
+		for g, at := range draining {
+			for _, i := range at {
+				if !busy[server{g, i}] && f.outOfService(g, i) {
+					g.table.Free(i)
+					f.settle(read, server{g, i})
+				}
 			}
 		}
 	}
@@ -51,12 +56,12 @@ func (f *fleet) freeSlots(ctx context.Context, groups []*group) {
 
 // settle hands over the last figures of the instance that has left a server, before another
 // instance gets the server: HAProxy would count on.
-func (f *fleet) settle(read map[*worker]map[string]haproxy.Stats, server string) {
+func (f *fleet) settle(read map[*worker]map[server]haproxy.Stats, at server) {
 	if f.opts.Settle == nil {
 		return
 	}
 	for w, servers := range read {
-		f.opts.Settle(w.pid, servers[server])
+		f.opts.Settle(w.pid, servers[at])
 	}
 }
 
@@ -65,6 +70,6 @@ func (f *fleet) settle(read map[*worker]map[string]haproxy.Stats, server string)
 func (f *fleet) outOfService(g *group, slot int) bool {
 	return !slices.ContainsFunc(f.workers, func(w *worker) bool {
 		have := w.have[g]
-		return slot < len(have) && have[slot].Admin != haproxy.Maint
+		return slot < len(have) && !slots.Away(have[slot])
 	})
 }

@@ -60,11 +60,13 @@ func (c *Controller) takeOver(ctx context.Context) []haproxy.ServersState {
 // rediscover keeps the discovered groups of the running HAProxy until ZooKeeper has
 // listed the groups: without its backend a group's requests would be routed elsewhere.
 // HAProxy does not say which backends belong to discovered groups: those whose servers
-// have our names and that are not configured.
+// have our names and that are not configured. Once it has listed them, only those are kept
+// whose backends are deleted at run time.
 func (d *desired) rediscover(states []haproxy.ServersState) {
-	if d.layout.Discover == nil || d.listed && !d.older {
+	if d.layout.Discover == nil {
 		return
 	}
+	deleted := d.listed && !d.older
 	known := make(map[string]bool)
 	for _, g := range d.groups {
 		known[g.backend.Name] = true
@@ -77,17 +79,23 @@ func (d *desired) rediscover(states []haproxy.ServersState) {
 			}
 			known[name] = true
 			b, err := d.backend(name)
-			if err != nil || !b.Servers.NamesAll(servers) {
+			if err != nil || !b.Servers.NamesAll(servers) && !haproxy.NamedAfterAddresses(servers) {
+				continue
+			}
+			if way, _ := d.way(d.layout, b); deleted && way != haproxy.CarryBackends {
 				continue
 			}
 			g := d.newDiscovered(b, d.freeSlots())
-			g.see(registry.Group{Name: name, Recalled: true}, d.opts.clock()) // retain adds the instances
+			g.listed = !deleted
+			g.see(registry.Group{Name: name, Recalled: !deleted}, d.opts.clock()) // retain adds the instances
 			d.groups = append(d.groups, g)
-			found++
+			if !deleted {
+				found++
+			}
 		}
 	}
+	inOrder(d.groups)
 	if found > 0 {
-		inOrder(d.groups)
 		d.opts.Logger.Info("keeping backends of the running HAProxy until ZooKeeper lists the groups", "groups", found)
 	}
 }
@@ -180,6 +188,9 @@ func (d *desired) remember() (changed bool) {
 			before, known := servers[s.Addr]
 			if !s.Used || !known {
 				continue
+			}
+			if instance := (registry.Instance{Addr: s.Addr}); g.table.Ours(before.Weight, g.members.Registered().Earlier[instance]) {
+				before.Weight = 0
 			}
 			if g.table.Restore(i, before, before.Down && g.checked()) {
 				g.touched, changed = true, true

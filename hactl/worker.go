@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"slices"
 
 	"github.com/haproxy-zk/haproxy-zk/hactl/slots"
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
 	"github.com/haproxy-zk/haproxy-zk/retry"
+	"github.com/haproxy-zk/haproxy-zk/streak"
 )
 
 // worker is one HAProxy process and the servers that it is known to have.
@@ -20,8 +21,8 @@ type worker struct {
 	have   map[*group][]haproxy.Server
 	// maps are those of its configuration.
 	maps []haproxy.Map
-	// mapsFailed is true while one of them cannot be repaired.
-	mapsFailed bool
+	// irreparable is the streak of failed repairs of any of them.
+	irreparable streak.Streak
 	// agents has the agent checks of each group's servers at the worker's start.
 	agents map[*group]haproxy.Agent
 	// keeps has the groups whose kept clients stay on the connection to a server that
@@ -38,17 +39,28 @@ type worker struct {
 	// read.
 	late late
 	// noticed has the overrides found when the worker was read.
-	noticed []operatorOverride
+	noticed []difference
+	// refused has the replies of HAProxy that refused to add a server, by group: no more
+	// are added to these.
+	refused map[*group]string
+	// foreign are servers found in dynamic groups that have no slot; alien is a group with
+	// one whose name is not that of an address.
+	foreign []foreignServer
+	alien   *group
+	backends
+	last lastFigures
 	// failures counts consecutive failures.
 	failures int
+	// rejecting is their streak in the log.
+	rejecting streak.Streak
 	// droppedLogs is the number of dropped log lines at its last heartbeat, version what
 	// the process said then that it is; empty before the first one.
 	droppedLogs int
 	version     string
 }
 
-// operatorOverride is a server as an operator has set it.
-type operatorOverride struct {
+// difference is a server that is not as it is known.
+type difference struct {
 	group  *group
 	slot   int
 	server haproxy.Server
@@ -86,7 +98,7 @@ func (w *worker) heartbeat(ctx context.Context) (dropped int, err error) {
 	defer stop()
 	client := w.client
 	client.Timeout = min(client.Timeout, heartbeatWithin)
-	replies, err := client.Ask(ctx, "show info")
+	replies, err := client.Ask(ctx, haproxy.ShowInfo)
 	if err != nil {
 		return 0, err
 	}
@@ -113,11 +125,7 @@ func (w *worker) converge(ctx context.Context, groups []*group) (commands int, e
 				return commands, err
 			}
 		}
-		off, on := w.differences(groups)
-		if len(off)+len(on) == 0 {
-			return commands, nil
-		}
-		done, err := w.carryOut(ctx, slots.Sequence(off, on))
+		done, err := w.convergeOnce(ctx, groups)
 		commands += done
 		if err == nil {
 			return commands, nil
@@ -136,7 +144,11 @@ func (w *worker) differences(groups []*group) (off, on []slots.Operation) {
 		if w.equal[g] == g.table.Version() {
 			continue
 		}
-		groupOff, groupOn := slots.Diff(&g.backend, g.table.Slots, w.have[g])
+		w.pad(g)
+		groupOff, groupOn := slots.Diff(g.carrier, g.table.Slots, w.have[g])
+		if w.refused[g] != "" {
+			groupOn = slices.DeleteFunc(groupOn, func(op slots.Operation) bool { return w.have[g][op.Slot].Absent })
+		}
 		if len(groupOff)+len(groupOn) == 0 {
 			w.equal[g] = g.table.Version()
 		}
@@ -145,10 +157,32 @@ func (w *worker) differences(groups []*group) (off, on []slots.Operation) {
 	return off, on
 }
 
+// pad makes the known servers of a dynamic group as many as its slots: the worker lacks the
+// others.
+func (w *worker) pad(g *group) {
+	have, runs := w.have[g]
+	if !runs || !g.dynamic() {
+		return
+	}
+	for len(have) < len(g.table.Slots) {
+		have = append(have, haproxy.Server{Absent: true})
+	}
+	w.have[g] = have
+}
+
 // put records the worker's server in a slot.
 func (w *worker) put(g *group, slot int, now haproxy.Server) {
 	w.have[g][slot] = now
 	delete(w.equal, g)
+}
+
+// putMade records what commands made of the server in a slot: one that has entered has
+// begun its slow start, if it has one, until the worker is read.
+func (w *worker) putMade(g *group, slot int, now haproxy.Server) {
+	before := w.have[g][slot]
+	entered := before.Admin != haproxy.Ready || before.Addr != now.Addr
+	now.Starting = g.slowStarts && now.Admin == haproxy.Ready && (entered || before.Starting)
+	w.put(g, slot, now)
 }
 
 // carryOut sends operations and records those that are confirmed.
@@ -168,60 +202,181 @@ func (w *worker) carryOut(ctx context.Context, operations []slots.Operation) (do
 	}
 	var problems []error
 	for _, op := range operations {
-		confirmed := true
+		confirmed, refused := true, false
 		for _, c := range op.Commands {
-			if err := c.Confirm(replies[0]); err != nil {
-				problems = append(problems, err)
-				confirmed = false
-			} else {
+			err := c.Confirm(replies[0])
+			switch {
+			case err == nil:
 				done++
+			case haproxy.LacksBackend(replies[0]) && w.byName[op.Backend] != nil && w.byName[op.Backend].live():
+				w.lost = append(w.lost, w.byName[op.Backend])
+				w.lose(w.byName[op.Backend])
+				problems = append(problems, err)
+			case c.Refused(replies[0]):
+				refused = true
+				w.refuse(op, replies[0])
+			case !refused: // otherwise there is no such server
+				problems = append(problems, err)
 			}
+			confirmed = confirmed && err == nil
 			replies = replies[1:]
 		}
-		if confirmed {
-			w.put(w.byName[op.Backend], op.Slot, op.After)
+		if g := w.byName[op.Backend]; confirmed && g != nil {
+			w.putMade(g, op.Slot, op.After)
 		}
 	}
 	return done, errors.Join(problems...)
 }
 
+// refuse records that HAProxy refused to add a server.
+func (w *worker) refuse(op slots.Operation, reply string) {
+	if w.refused == nil {
+		w.refused = make(map[*group]string)
+	}
+	w.refused[w.byName[op.Backend]] = fmt.Sprintf("%.200q", reply)
+}
+
 // read replaces the known servers with those that the worker reports, except for
 // operators' overrides, which the loop has to learn of first.
 func (w *worker) read(ctx context.Context) error {
-	err := w.eachServer(ctx, func(g *group, i int, actual haproxy.Server) {
-		known := w.have[g][i]
-		actual = withoutAgentWeight(actual, known)
-		switch {
-		case w.observe(g, i, actual).Operator:
-			w.noticed = append(w.noticed, operatorOverride{g, i, actual})
-		case actual != known:
-			w.put(g, i, actual)
-		}
-	})
+	all, err := w.differingOfAll(ctx)
 	if err != nil {
 		return err
+	}
+	for _, d := range all {
+		if w.observe(d.group, d.slot, d.server).Operator {
+			w.noticed = append(w.noticed, d)
+		} else {
+			w.put(d.group, d.slot, d.server)
+		}
 	}
 	w.stale, w.late = false, late{}
 	return nil
 }
 
-// eachServer asks the worker for its servers, and calls take for each slot. A slot
-// without a server is an error.
-func (w *worker) eachServer(ctx context.Context, take func(g *group, slot int, actual haproxy.Server)) error {
-	state, err := w.state(ctx)
+// differingOfAll is differing, except that the lack of a server is an error.
+func (w *worker) differingOfAll(ctx context.Context) ([]difference, error) {
+	all, seen, err := w.differing(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	known := 0
 	for g, have := range w.have {
-		for i := range have {
-			actual, found := state[g.backend.Name][g.backend.Servers.Name(i)]
-			if !found {
-				return fmt.Errorf("process %d has no server %s", w.pid, g.server(i))
-			}
-			take(g, i, actual)
+		if !g.dynamic() { // those of others may come and go
+			known += len(have)
 		}
 	}
-	return nil
+	if seen < known {
+		return nil, fmt.Errorf("process %d has %d of %d servers", w.pid, seen, known)
+	}
+	return all, nil
+}
+
+// differing returns the servers of the given groups, or of all, that are not as they are
+// known, except for weights set by agent checks, and how many known ones the worker has
+// reported.
+func (w *worker) differing(ctx context.Context, of ...*group) (all []difference, seen int, err error) {
+	has := make(map[*group][]bool) // the slots of dynamic groups whose servers the worker has
+	err = w.eachServer(ctx, func(g *group, slot int, actual haproxy.Server) {
+		if g.dynamic() {
+			if has[g] == nil {
+				has[g] = make([]bool, len(w.have[g]))
+			}
+			has[g][slot] = true
+		} else {
+			seen++
+		}
+		known := w.have[g][slot]
+		if actual = withoutAgentWeight(actual, known); actual != known {
+			all = append(all, difference{g, slot, actual})
+		}
+	}, of...)
+	if err == nil {
+		all = append(all, w.lacking(has, of)...)
+	}
+	return all, seen, err
+}
+
+// lacking returns the known servers of dynamic groups, of the given ones or of all, that the
+// worker does not have.
+func (w *worker) lacking(has map[*group][]bool, of []*group) (gone []difference) {
+	for g, have := range w.have {
+		if !g.dynamic() || len(of) > 0 && !slices.Contains(of, g) {
+			continue
+		}
+		for i, known := range have {
+			if !known.Absent && (has[g] == nil || !has[g][i]) {
+				gone = append(gone, difference{g, i, haproxy.Server{Absent: true}})
+			}
+		}
+	}
+	return gone
+}
+
+// eachServer asks the worker for the servers of the given groups, or of all, and calls
+// take for each slot. If it returns an error, they may be those of another worker.
+// Groups that the worker does not have yet are omitted: HAProxy answers a request for a
+// single unknown backend with no table.
+func (w *worker) eachServer(ctx context.Context, take func(g *group, slot int, actual haproxy.Server), of ...*group) error {
+	requests := []string{"show servers state"}
+	if len(of) > 0 {
+		requests = requests[:0]
+		for _, g := range of {
+			if w.have[g] != nil {
+				requests = append(requests, "show servers state "+g.backend.Name)
+			}
+		}
+		if len(requests) == 0 {
+			return nil
+		}
+	}
+	for g := range w.have {
+		w.pad(g)
+	}
+	w.foreign, w.alien = nil, nil
+	var g *group // of the line before: a backend's servers follow each other
+	var have []haproxy.Server
+	lines := haproxy.NewServerLines(func(l *haproxy.ServerLine) error {
+		if g == nil || string(l.Backend()) != g.backend.Name {
+			g = w.byName[string(l.Backend())]
+			have = w.have[g]
+		}
+		if g == nil {
+			return nil
+		}
+		slot, found := g.carrier.Find(g.table, l.Name())
+		if !found && g.dynamic() {
+			return w.meetForeign(g, l)
+		}
+		if !found || slot >= len(have) {
+			return nil
+		}
+		actual, err := l.Server(have[slot])
+		if err == nil {
+			take(g, slot, actual)
+		}
+		return err
+	})
+	ctx, stop := w.whileAlive(ctx)
+	defer stop()
+	if _, err := w.client.AskLines(ctx, w.pid, lines.Take, requests...); err != nil {
+		return err
+	}
+	return lines.Complete()
+}
+
+// meetForeign records a server that has no slot.
+func (w *worker) meetForeign(g *group, l *haproxy.ServerLine) error {
+	addr, named := haproxy.ParseAddressName(l.Name())
+	if !named {
+		w.alien = g
+		return nil
+	}
+	actual, err := l.Server(haproxy.Server{})
+	if err == nil {
+		w.foreign = append(w.foreign, foreignServer{g, addr, actual})
+	}
+	return err
 }
 
 // observe compares a server reported by the worker with the known one. If late commands
@@ -232,70 +387,4 @@ func (w *worker) observe(g *group, slot int, actual haproxy.Server) slots.Observ
 		return slots.Observation{Drift: true}
 	}
 	return seen
-}
-
-// state returns the servers of the given groups, or of all, as the worker reports them.
-// Groups that the worker does not have yet are omitted: HAProxy answers a request for a
-// single unknown backend with no table.
-func (w *worker) state(ctx context.Context, of ...*group) (haproxy.ServersState, error) {
-	requests := []string{"show servers state"}
-	if len(of) > 0 {
-		requests = requests[:0]
-		for _, g := range of {
-			if w.have[g] != nil {
-				requests = append(requests, "show servers state "+g.backend.Name)
-			}
-		}
-	}
-	replies, err := w.ask(ctx, requests...)
-	if err != nil {
-		return nil, err
-	}
-	all := make(haproxy.ServersState)
-	for _, reply := range replies {
-		state, err := haproxy.ParseServersState(reply)
-		if err != nil {
-			return nil, err
-		}
-		maps.Copy(all, state)
-	}
-	return all, nil
-}
-
-// fewSlots is the divisor for individual queries: at most one in this many slots is
-// queried by itself. The statistics of a whole backend with a thousand servers block
-// the worker for milliseconds, while those of one server repeat the header.
-const fewSlots = 4
-
-// statistics returns, by server name, the statistics of the servers at some slots of a
-// group, and maybe of others.
-func (w *worker) statistics(ctx context.Context, g *group, of []int) (map[string]haproxy.Stats, error) {
-	requests := []string{"show stat " + g.backend.Name + " 4 -1"}
-	if len(of) <= max(1, len(g.table.Slots)/fewSlots) {
-		requests = requests[:0]
-		for _, i := range of {
-			// A server's id is its index in the backend, starting at 1.
-			requests = append(requests, fmt.Sprintf("show stat %s 4 %d", g.backend.Name, i+1))
-		}
-	}
-	replies, err := w.ask(ctx, requests...)
-	if err != nil {
-		return nil, err
-	}
-	all := make(map[string]haproxy.Stats)
-	for _, reply := range replies {
-		servers, err := haproxy.ParseStats(reply)
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range servers {
-			all[s.Server] = s
-		}
-	}
-	for _, i := range of {
-		if _, found := all[g.backend.Servers.Name(i)]; !found {
-			return nil, fmt.Errorf("process %d reports no sessions of %s; remove the id parameter from the server options", w.pid, g.server(i))
-		}
-	}
-	return all, nil
 }

@@ -15,6 +15,13 @@ var (
 	builtinTCP string
 )
 
+// The log formats of the built-in templates: those of `option httplog` and `option tcplog`,
+// with the address of the server after its name.
+const (
+	requestFormat    = `log-format "%ci:%cp [%tr] %ft %b/%s@%si:%sp %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r"`
+	connectionFormat = `log-format "%ci:%cp [%t] %ft %b/%s@%si:%sp %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq"`
+)
+
 // Builtin has the parameters of the built-in templates.
 type Builtin struct {
 	// Mode is http or tcp.
@@ -38,9 +45,9 @@ func (b Builtin) Template() (*Template, error) {
 }
 
 func (b Builtin) text() string {
-	text := builtinHTTP
+	text, format := builtinHTTP, requestFormat
 	if b.Mode == "tcp" {
-		text = builtinTCP
+		text, format = builtinTCP, connectionFormat
 	}
 	log, useLog := "", ""
 	if b.LogSocket != "" {
@@ -62,6 +69,7 @@ func (b Builtin) text() string {
 	return strings.NewReplacer(
 		"    # log\n", escape(log),
 		"    # use log\n", useLog,
+		"    # log format\n", "    "+format+"\n",
 		"    # memory\n", memory,
 		"    # root\n", root,
 		"    # admin\n", escape(admin),

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"path/filepath"
 	"strings"
@@ -126,12 +127,12 @@ func TestReadRepliesOfEveryVersion(t *testing.T) {
 			}
 			text.WriteString(line)
 		}
-		got, err := readReplies(strings.NewReader(text.String()), n, maxReply)
+		got, err := readAll(strings.NewReader(text.String()), n, maxReply)
 		if err != nil || len(got) != n {
 			t.Errorf("%s: %d of %d replies, %v", dir, len(got), n, err)
 			continue
 		}
-		if _, err := readReplies(strings.NewReader(text.String()), n+1, maxReply); err == nil {
+		if _, err := readAll(strings.NewReader(text.String()), n+1, maxReply); err == nil {
 			t.Errorf("%s: one reply more than there is: no error", dir)
 		}
 	}
@@ -139,8 +140,15 @@ func TestReadRepliesOfEveryVersion(t *testing.T) {
 
 func TestLongReplyIsRejected(t *testing.T) {
 	for limit, want := range map[int64]error{6: nil, 5: ErrReplyTooLong} {
-		if _, err := readReplies(strings.NewReader("1234\n\n"), 1, limit); !errors.Is(err, want) {
+		if _, err := readAll(strings.NewReader("1234\n\n"), 1, limit); !errors.Is(err, want) {
 			t.Errorf("limit %d: %v", limit, err)
 		}
 	}
+}
+
+// readAll returns n replies of at most limit bytes together.
+func readAll(r io.Reader, n int, limit int64) ([]string, error) {
+	var kept replies
+	err := scanReplies(r, n, limit, smallRead, kept.add)
+	return kept.all, err
 }

@@ -15,7 +15,7 @@ func FuzzReadReplies(f *testing.F) {
 	f.Add("no end", 1)
 	f.Fuzz(func(t *testing.T, text string, n int) {
 		n = 1 + n&15
-		replies, err := readReplies(strings.NewReader(text), n, maxReply)
+		replies, err := readAll(strings.NewReader(text), n, maxReply)
 		if err != nil {
 			oneLine(t, err)
 			return

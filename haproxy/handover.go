@@ -74,7 +74,7 @@ func (h Handover) takeFrom(ctx context.Context, path string, pids []int) (*Liste
 	if _, err := untilPrompt(conn); err != nil {
 		return nil, err
 	}
-	if _, err := io.WriteString(conn, "show info\n"); err != nil {
+	if _, err := io.WriteString(conn, ShowInfo+"\n"); err != nil {
 		return nil, err
 	}
 	info, err := untilPrompt(conn)

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -219,21 +220,36 @@ func TestTakeRejectsAnythingElse(t *testing.T) {
 	}
 }
 
+// Whatever part of the exchange does not end, and however the wait for it does.
 func TestTakeIsBounded(t *testing.T) {
-	t.Parallel()
-	hangs := process(t, 7, func(conn *net.UnixConn) { _, _ = conn.Read(make([]byte, 1)) })
-	begun := time.Now()
-	_, err := Handover{Sockets: []string{hangs}, Timeout: 50 * time.Millisecond, Most: 9}.Take(t.Context(), []int{7})
-	if !IsTimeout(err) {
-		t.Error(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if _, err := (Handover{Sockets: []string{hangs}, Timeout: time.Hour, Most: 9}).Take(ctx, []int{7}); err == nil {
-		t.Error("no error after the deadline")
-	}
-	if took := time.Since(begun); took > 10*time.Second {
-		t.Errorf("after %v", took)
+	fds, _ := listen(t, 1)
+	for name, begin := range map[string]func(conn *net.UnixConn){
+		"the number":                func(*net.UnixConn) {},
+		"the first socket":          func(conn *net.UnixConn) { announce(conn, 2) },
+		"the second socket":         func(conn *net.UnixConn) { announce(conn, 2); attach(conn, plainRecord, fds[0]) },
+		"the rest of a record":      func(conn *net.UnixConn) { announce(conn, 1); attach(conn, "\x00", fds[0]) },
+		"the socket after a record": func(conn *net.UnixConn) { announce(conn, 1); fmt.Fprint(conn, plainRecord) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hangs := process(t, 7, func(conn *net.UnixConn) {
+				begin(conn)
+				_, _ = io.Copy(io.Discard, conn)
+			})
+			begun := time.Now()
+			_, err := Handover{Sockets: []string{hangs}, Timeout: 50 * time.Millisecond, Most: 9}.Take(t.Context(), []int{7})
+			if !IsTimeout(err) {
+				t.Error(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			if _, err := (Handover{Sockets: []string{hangs}, Timeout: time.Hour, Most: 9}).Take(ctx, []int{7}); err == nil {
+				t.Error("no error after the deadline")
+			}
+			if took := time.Since(begun); took > 10*time.Second {
+				t.Errorf("after %v", took)
+			}
+		})
 	}
 }
 

@@ -33,14 +33,16 @@ func splitCheck(check string) (request string, headers []checkHeader, taken bool
 func (t *Template) renderHTTPCheck(out *page, b Backend, v Version, values map[string]string) {
 	inherited := t.inheritedChecks(b, v)
 	request, headers := requests(b, v, inherited)
-	out.linef("option httpchk %s", request)
-	if len(headers) > 0 {
-		var line strings.Builder
-		for _, h := range headers {
-			// The value is a log-format.
-			line.WriteString(" hdr " + h.name + " " + quote(strings.ReplaceAll(h.value, "%", "%%")))
-		}
-		out.linef("http-check send%s", line.String())
+	send := ""
+	if b.Name == AnyGroup && strings.Contains(request, AnyGroup) {
+		send, request = sendToGroup(request), ""
+	}
+	for _, h := range headers {
+		send += " hdr " + h.name + " " + logFormat(h.value)
+	}
+	out.linef("%s", strings.TrimSuffix("option httpchk "+request, " "))
+	if send != "" {
+		out.linef("http-check send%s", send)
 	}
 	for _, s := range inherited {
 		t.copyLine(out, s.Line, values)
@@ -65,7 +67,31 @@ func (t *Template) inheritedChecks(b Backend, v Version) []Setting {
 	if !v.forgetsChecks() || slices.ContainsFunc(b.Lines, func(line string) bool { return begins(splitWords(line), "http-check") }) {
 		return nil
 	}
-	return slices.DeleteFunc(t.defaults.all(), func(s Setting) bool {
-		return s.Words[0] != "http-check" || begins(s.Words, "http-check disable-on-404") || begins(s.Words, "http-check send-state")
-	})
+	return slices.DeleteFunc(t.defaults.all(), func(s Setting) bool { return !repeatedCheck(s) })
+}
+
+// sendToGroup returns the arguments of `http-check send` that are the same as those of
+// `option httpchk`, except that the name of the backend takes the place of [AnyGroup].
+func sendToGroup(request string) string {
+	words := splitWords(request)
+	if len(words) == 1 {
+		return " uri-lf " + logFormat(words[0])
+	}
+	send := " meth " + words[0] + " uri-lf " + logFormat(words[1])
+	if len(words) > 2 {
+		send += " ver " + words[2]
+	}
+	return send
+}
+
+// logFormat returns text as one word that HAProxy takes for a log-format, in which the name
+// of the backend takes the place of [AnyGroup].
+func logFormat(text string) string {
+	return quote(strings.ReplaceAll(strings.ReplaceAll(text, "%", "%%"), AnyGroup, "%[be_name]"))
+}
+
+// repeatedCheck reports whether a line of the defaults is a rule of health checks that
+// `option httpchk` drops.
+func repeatedCheck(s Setting) bool {
+	return s.Words[0] == "http-check" && !begins(s.Words, "http-check disable-on-404") && !begins(s.Words, "http-check send-state")
 }

@@ -61,7 +61,10 @@ func (t *Template) renderTCPDefaults(out *page, values map[string]string) {
 		}
 	}
 	out.linef("mode tcp")
-	if lost {
+	switch {
+	case lost && t.autoMaxConn: // it is a built-in one
+		out.linef("%s", connectionFormat)
+	case lost:
 		out.linef("option tcplog")
 	}
 	out.text("\n")

@@ -145,6 +145,7 @@ func receiveMessages(conn *net.UnixConn, count int) (fds []int, records [][]byte
 	buffer, control := make([]byte, maxDescriptors*maxRecord), make([]byte, unix.CmsgSpace(maxDescriptors*4))
 	for len(fds) < count || len(records) < count {
 		n, controls, flags, _, err := conn.ReadMsgUnix(buffer, control)
+		n, controls = max(0, n), max(0, controls) // they are -1 if the wait for a message was interrupted
 		got, parsing := descriptorsIn(control[:controls])
 		fds, data = append(fds, got...), append(data, buffer[:n]...)
 		records = splitRecords(data)

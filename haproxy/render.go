@@ -6,50 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
-
-// Backend describes one group's backend, except its servers.
-type Backend struct {
-	// Name is the group's name, and that of the backend and its ACL.
-	Name string
-	// ACLs are conditions in HAProxy's language, without a name, any of which sends a
-	// request to the backend.
-	ACLs []string
-	// Route finds the backend in a map. ACLs are then the route's [Route.Conditions].
-	Route Route
-	// Mode is http or tcp.
-	Mode string
-	// Balance is HAProxy's algorithm; if empty, that of the template's defaults applies, or
-	// roundrobin.
-	Balance string
-	// HTTPCheck is the method and path of the health check, such as "GET /probe.jsp"; empty
-	// for a TCP check.
-	HTTPCheck string
-	// Lines are the group's own lines of HAProxy's configuration, rendered before the
-	// servers. They may contain the placeholders of a template's line.
-	Lines []string
-	// Default makes it the frontend's default_backend.
-	Default bool
-	// ServerClose is whether each request gets a server connection of its own. If nil, it
-	// does where kept clients would stay on deregistered instances and cannot be made to
-	// renew their connections (see [Template.Renews]).
-	ServerClose *bool
-	// WaitCheck keeps requests from a new instance until its first successful check.
-	WaitCheck bool
-	// LossGuard is the percentage of the instances above which losing them at once is
-	// implausible; 0 is all.
-	LossGuard int
-	// DrainTimeout is how long a deregistered instance keeps its sticky sessions; 0 is not
-	// at all.
-	DrainTimeout time.Duration
-	// LatencyHistogram is true if the durations of the backend's requests are taken from
-	// HAProxy's log.
-	LatencyHistogram bool
-	// ListenerPort gives the backend its own frontend; 0 is none.
-	ListenerPort uint16
-	Servers      ServerTemplate
-}
 
 // Frame describes the configuration of one proxy, except its backends.
 type Frame struct {
@@ -58,6 +15,9 @@ type Frame struct {
 	ConfFile string
 	// Routes are those of groups that may be discovered.
 	Routes []Route
+	// Discovered is the backend of any group that may be discovered, which is named
+	// [AnyGroup]; nil if none may.
+	Discovered *Backend
 	// Sockets are the paths of the stats sockets, one per worker.
 	Sockets      []string
 	PIDFile      string
@@ -142,7 +102,7 @@ func (t *Template) renderTo(out *page, f Frame, backends []Backend, rows [][]Row
 		"admin_port":    strconv.Itoa(int(f.AdminPort)),
 	}
 	if t.autoMaxConn {
-		values["maxconn"] = strconv.FormatUint(t.fitMaxConn(f, countSlots(rows)), 10)
+		values["maxconn"] = strconv.FormatUint(t.fitMaxConn(f, countSlots(backends, rows)), 10)
 	}
 	for i, l := range t.lines {
 		out.now = Place{Template: i + 1}
@@ -246,7 +206,8 @@ func (t *Template) renderACLs(out *page, b Backend, all []Backend, routed bool) 
 func (b Backend) routedIn(s *section) bool { return b.Route != "" && s.mode() == "http" }
 
 // renderBackends renders the groups. Those of mode tcp follow the others, with their own
-// defaults, if the template's are for mode http.
+// defaults, if the template's are for mode http. What no section must inherit that does not
+// name it comes last.
 func (t *Template) renderBackends(out *page, f Frame, values map[string]string, backends []Backend, rows [][]Row) {
 	apart := func(b Backend) bool { return b.Mode == "tcp" && t.unfitForTCP() }
 	first, renewal := true, t.renewal(f)
@@ -268,16 +229,19 @@ func (t *Template) renderBackends(out *page, f Frame, values map[string]string, 
 	if slices.ContainsFunc(backends, renewal.renews) {
 		renewal.renderTable(out, t.from(f.Version))
 	}
-	if !slices.ContainsFunc(backends, apart) {
-		return
+	tcp, anyGroup := slices.ContainsFunc(backends, apart), t.rendersAnyGroup(f)
+	if tcp {
+		if !first {
+			out.text("\n")
+		}
+		first = true
+		t.renderTCPDefaults(out, values)
+		renderSome(true, "")
 	}
-	if !first {
-		out.text("\n")
+	if anyGroup {
+		t.renderAnyGroup(out, f, renewal, values)
 	}
-	first = true
-	t.renderTCPDefaults(out, values)
-	renderSome(true, "")
-	if t.followed {
+	if (tcp || anyGroup) && t.followed {
 		t.renderDefaultsAgain(out, values)
 	}
 }
@@ -293,7 +257,6 @@ func renderSockets(out *page, f Frame) {
 }
 
 func (t *Template) renderBackend(out *page, b Backend, rows []Row, r renewal, from string, values map[string]string) {
-	v := r.version
 	if b.ListenerPort != 0 {
 		out.text(sectionLine("frontend", b.Name+".listener", from))
 		out.linef("bind *:%d", b.ListenerPort)
@@ -301,19 +264,25 @@ func (t *Template) renderBackend(out *page, b Backend, rows []Row, r renewal, fr
 		if r.renews(b) {
 			r.renderFrontend(out)
 		}
-		if b.Mode == "http" && v.idleClose() && !t.defaults.has("option idle-close-on-response") && !t.defaults.has("no option idle-close-on-response") {
+		if b.Mode == "http" && r.version.idleClose() && !t.defaults.has("option idle-close-on-response") && !t.defaults.has("no option idle-close-on-response") {
 			out.linef("option idle-close-on-response")
 		}
 		out.linef("default_backend %s", b.Name)
 		out.text("\n")
 	}
 	out.text(sectionLine("backend", b.Name, from))
+	t.renderSettings(out, b, r, values)
+	t.renderServers(out, b, rows, r.version)
+}
+
+// renderSettings renders what a backend has besides servers.
+func (t *Template) renderSettings(out *page, b Backend, r renewal, values map[string]string) {
 	out.linef("mode %s", b.Mode)
 	if balance := t.balance(b); balance != "" {
 		out.linef("balance %s", balance)
 	}
 	if b.HTTPCheck != "" {
-		t.renderHTTPCheck(out, b, v, values)
+		t.renderHTTPCheck(out, b, r.version, values)
 	}
 	switch {
 	case r.closes(b):
@@ -326,7 +295,6 @@ func (t *Template) renderBackend(out *page, b Backend, rows []Row, r renewal, fr
 		out.linef("%s", expand(line, values))
 	}
 	out.now.Line = 0
-	t.renderServers(out, b, rows, v)
 }
 
 // defaultBalance is HAProxy's own default up to 3.2; later it is random.
@@ -362,6 +330,10 @@ func (t *Template) renderServers(out *page, b Backend, rows []Row, v Version) {
 			state := enabled
 			if r.Disabled {
 				state = " disabled"
+			}
+			if r.Named {
+				t.renderDynamic(out, b, r, params, state)
+				continue
 			}
 			out.linef("server %s %s%s%s", b.Servers.Name(i), r.Addr, params, state)
 			continue

@@ -25,6 +25,20 @@ const (
 	tcpTimers  = 3
 )
 
+// RequestSeverity is the severity of the lines that HAProxy logs for requests, unless
+// `option log-separate-errors` raises that of failed ones.
+const RequestSeverity = 6
+
+// IsRequest reports whether HAProxy has logged a line, without the syslog header, for a
+// request or a connection: it has their severity, or their format.
+func IsRequest(line string, severity int) bool {
+	if severity == RequestSeverity {
+		return true
+	}
+	_, ok := ParseRequest(line)
+	return ok
+}
+
 // ParseRequest parses a line of HAProxy's log, without the syslog header, in the format of
 // `option httplog`, `option httpslog` or `option tcplog`, which are the same from 2.0 to
 // 3.4 up to the fields used here:
@@ -32,6 +46,7 @@ const (
 //	10.0.0.1:33317 [06/Feb/2009:12:14:14.655] public web/web1 10/0/30/69/109 200 2750 - - ---- …
 //	10.0.0.1:33313 [06/Feb/2009:12:12:51.443] public web/web1 0/0/5007 212 -- …
 //
+// In the built-in templates the server's name is followed by its address: web1@10.0.0.9:80.
 // Everything that a client can choose comes after these fields. Other lines, and those of
 // `option logasap`, written before the request has ended, are no requests. It allocates
 // nothing.

@@ -42,7 +42,7 @@ func routeMaps(f Frame, backends []Backend) []Map {
 		if !slices.Contains(routes, b.Route) {
 			routes = append(routes, b.Route)
 		}
-		of[b.Route] = append(of[b.Route], b.Route.key(b.Name)+" "+b.Name)
+		of[b.Route] = append(of[b.Route], Map{Route: b.Route}.entry(b))
 	}
 	slices.SortFunc(routes, func(a, b Route) int { return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(a, b)) })
 	maps := make([]Map, len(routes))
@@ -97,4 +97,38 @@ func (m Map) Groups() []string {
 		_, groups[i], _ = strings.Cut(e, " ")
 	}
 	return groups
+}
+
+// With returns the map with the entry of a group as well, which has the map's route.
+func (m Map) With(b Backend) Map {
+	if entry := m.entry(b); !slices.Contains(m.entries, entry) {
+		m.entries = append(slices.Clip(m.entries), entry)
+	}
+	return m
+}
+
+// Without returns the map without the entry of a group.
+func (m Map) Without(b Backend) Map {
+	entry := m.entry(b)
+	m.entries = slices.DeleteFunc(slices.Clone(m.entries), func(e string) bool { return e == entry })
+	return m
+}
+
+func (m Map) entry(b Backend) string { return m.Route.key(b.Name) + " " + b.Name }
+
+// Set returns the request that routes to a group if the map has its key, and Add the one
+// that does if it does not: HAProxy would add a key again. The reply is empty, or
+// [Map.Lacks] the key.
+func (m Map) Set(b Backend) string { return "set map " + m.Path + " " + m.entry(b) }
+
+// Add is described at Set.
+func (m Map) Add(b Backend) string { return "add map " + m.Path + " " + m.entry(b) }
+
+// Delete returns the request that removes the entry of a group.
+func (m Map) Delete(b Backend) string { return "del map " + m.Path + " " + m.Route.key(b.Name) }
+
+// Lacks reports whether the reply to [Map.Set] or [Map.Delete] says that the map does not
+// have the key.
+func (m Map) Lacks(reply string) bool {
+	return reply == "entry not found." || reply == "Key not found."
 }

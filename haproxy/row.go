@@ -8,15 +8,26 @@ type Row struct {
 	Addr netip.AddrPort
 	// Disabled keeps requests away until the server is made ready.
 	Disabled bool
+	// Named gives the server the name of its address, and not that of a slot: see
+	// [CarryServers]. It is never free.
+	Named bool
 }
 
 // free reports whether no instance occupies the slot.
 func (r Row) free() bool { return !r.Addr.IsValid() }
 
-// countSlots counts the slots of all backends.
-func countSlots(rows [][]Row) (slots int) {
-	for _, r := range rows {
-		slots += len(r)
+// countSlots counts the slots of all backends. Where servers are added at run time, those
+// that may be added before the next reload count too.
+func countSlots(backends []Backend, rows [][]Row) (slots int) {
+	for i, r := range rows {
+		switch {
+		case len(r) == 0:
+			slots += backends[i].Servers.Size()
+		case r[0].Named:
+			slots += max(2*len(r), backends[i].Servers.Size())
+		default:
+			slots += len(r)
+		}
 	}
 	return slots
 }

@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"slices"
@@ -83,11 +84,21 @@ func (t ServerTemplate) Size() int { return t.Last - t.First + 1 }
 // Name returns the name of the server of the slot at index i, counted from 0.
 func (t ServerTemplate) Name(i int) string { return t.Prefix + strconv.Itoa(t.First+i) }
 
-// NamesAll reports whether all servers have names of slots. Slots may exceed the range.
+// Slot returns the index of the slot whose server has a name; false if there is none.
+// Slots may exceed the range.
+func (t ServerTemplate) Slot(name []byte) (i int, found bool) {
+	number, found := bytes.CutPrefix(name, []byte(t.Prefix))
+	n, err := strconv.ParseUint(string(number), 10, 31)
+	if !found || err != nil || number[0] == '0' || int(n) < t.First {
+		return 0, false
+	}
+	return int(n) - t.First, true
+}
+
+// NamesAll reports whether all servers have names of slots.
 func (t ServerTemplate) NamesAll(servers map[string]Server) bool {
 	for name := range servers {
-		n, err := strconv.Atoi(strings.TrimPrefix(name, t.Prefix))
-		if err != nil || n < t.First || name != t.Name(n-t.First) {
+		if _, found := t.Slot([]byte(name)); !found {
 			return false
 		}
 	}

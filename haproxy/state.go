@@ -1,13 +1,14 @@
 package haproxy
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
+	"math"
 	"net/netip"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Admin is a server's administrative state.
@@ -57,14 +58,14 @@ func (w Weight) String() string {
 }
 
 // parseWeight parses srv_uweight and srv_iweight.
-func parseWeight(now, initial string) (Weight, error) {
-	switch now {
-	case initial:
+func parseWeight(now, initial []byte) (Weight, error) {
+	switch {
+	case bytes.Equal(now, initial):
 		return 0, nil
-	case "0":
+	case string(now) == "0":
 		return NoWeight, nil
 	}
-	n, err := strconv.ParseInt(now, 10, 16)
+	n, err := strconv.ParseInt(string(now), 10, 16)
 	return Weight(n), err
 }
 
@@ -115,6 +116,8 @@ type Server struct {
 	// Down is true if the health check, the agent check or a tracked server takes it out of
 	// service.
 	Down bool
+	// Absent is true if the worker has no such server; everything else is zero then.
+	Absent bool
 	// Starting is true while `slowstart` keeps it from its full share of the requests.
 	Starting bool
 }
@@ -122,76 +125,32 @@ type Server struct {
 // ServersState is the reply to `show servers state`: by backend, then server.
 type ServersState map[string]map[string]Server
 
-// ParseServersState parses `show servers state` of format 1. Columns are found by the
-// names in the header: HAProxy 2.6 appends some, later versions may insert some.
+// ParseServersState parses a reply to `show servers state`.
 func ParseServersState(text string) (ServersState, error) {
-	version, rest, _ := strings.Cut(text, "\n")
-	if version != "1" {
-		return nil, fmt.Errorf("show servers state: %.80q is not format 1", version)
-	}
-	header, rest, _ := strings.Cut(rest, "\n")
-	col, err := columns(strings.Fields(strings.TrimPrefix(header, "#")), "be_name", "srv_name", "srv_addr", "srv_op_state", "srv_admin_state", "srv_port", "srv_uweight", "srv_iweight", "srv_agent_state")
-	if err != nil {
-		return nil, fmt.Errorf("show servers state: %w", err)
-	}
 	state := make(ServersState)
-	var fields []string
 	var backend string
 	var servers map[string]Server
-	for line := range strings.Lines(rest) {
-		fields = fields[:0] // 20,000 lines are read every few seconds
-		for field := range strings.SplitSeq(strings.TrimSpace(line), " ") {
-			fields = append(fields, field)
-		}
-		if len(fields) <= slices.Max(col) {
-			return nil, fmt.Errorf("show servers state: %.200q has %d columns", line, len(fields))
-		}
-		s, err := parseServer(fields, col)
+	lines := NewServerLines(func(l *ServerLine) error {
+		s, err := l.Server(Server{})
 		if err != nil {
-			return nil, fmt.Errorf("show servers state: %.200q has %w", line, err)
+			return err
 		}
-		if name := fields[col[0]]; name != backend || servers == nil {
-			backend, servers = name, state[name]
-			if servers == nil {
+		if string(l.Backend()) != backend || servers == nil {
+			backend = string(l.Backend())
+			if servers = state[backend]; servers == nil {
 				servers = make(map[string]Server)
-				state[name] = servers
+				state[backend] = servers
 			}
 		}
-		servers[fields[col[1]]] = s
+		servers[string(l.Name())] = s
+		return nil
+	})
+	for line := range strings.Lines(text) {
+		if err := lines.Take([]byte(line)); err != nil {
+			return nil, err
+		}
 	}
-	return state, nil
-}
-
-// parseServer parses the fields of one server; col has the positions of the columns in
-// the order of [ParseServersState].
-func parseServer(fields []string, col []int) (Server, error) {
-	op, err1 := strconv.Atoi(fields[col[3]])
-	admin, err2 := strconv.Atoi(fields[col[4]])
-	agent, err3 := strconv.Atoi(fields[col[8]])
-	if err1 != nil || err2 != nil || err3 != nil {
-		return Server{}, errors.New("no state")
-	}
-	weight, err4 := parseWeight(fields[col[6]], fields[col[7]])
-	if err4 != nil || weight < NoWeight || weight > maxWeight {
-		return Server{}, errors.New("no weight")
-	}
-	s := Server{
-		Admin: Ready, Down: op == operationStopped || admin&adminInheritedMaint != 0, Starting: op == operationStarting,
-		Weight: weight, Agent: parseAgent(agent),
-	}
-	switch {
-	case admin&adminForcedMaint != 0:
-		s.Admin = Maint
-	case admin&adminForcedDrain != 0:
-		s.Admin = Drain
-	}
-	ip, ipErr := netip.ParseAddr(fields[col[2]])
-	port, portErr := strconv.ParseUint(fields[col[5]], 10, 16)
-	// haproxy-zk never sets a zone, which may contain any characters.
-	if ipErr == nil && portErr == nil && port > 0 && ip.Zone() == "" {
-		s.Addr = netip.AddrPortFrom(ip, uint16(port))
-	}
-	return s, nil
+	return state, lines.Complete()
 }
 
 // columns returns the positions of names in a header.
@@ -213,6 +172,22 @@ func columns(header []string, names ...string) ([]int, error) {
 
 // ParsePID parses the pid in `show info`.
 func ParsePID(text string) (int, error) { return parseInfo(text, "Pid") }
+
+// ShowInfo is the request for what a process reports of itself.
+const ShowInfo = "show info"
+
+// ParseUptime parses from `show info` for how long the process has run, rounded up to whole
+// seconds: `Uptime_sec: 12`.
+func ParseUptime(text string) (time.Duration, error) {
+	seconds, err := parseInfo(text, "Uptime_sec")
+	if err == nil && (seconds < 0 || seconds > math.MaxInt32) {
+		err = fmt.Errorf("show info: an uptime of %d s", seconds)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return time.Duration(seconds+1) * time.Second, nil
+}
 
 // ParseDroppedLogs parses from `show info` the number of log lines that a process could
 // not send since its start: `DroppedLogs: 12`.

@@ -1,6 +1,8 @@
 package haproxy
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -10,8 +12,11 @@ import (
 )
 
 // ShowStats is the request for the statistics of all frontends, backends and servers;
-// [ParseStats] parses its reply.
+// [StatsLines] parses its reply.
 const ShowStats = "show stat -1 7 -1"
+
+// ShowGroupStats returns the request for the statistics of a backend and its servers.
+func ShowGroupStats(backend string) string { return "show stat " + backend + " 6 -1" }
 
 // StatsKind says what statistics are of.
 type StatsKind uint8
@@ -100,26 +105,49 @@ const (
 	colCheckText
 )
 
-// ParseStats parses the reply to [ShowStats] or to `show stat BACKEND 4 ID` (CSV). Columns
-// are found by the names in the header: each version adds some. Without those of a name
-// or of the sessions it returns an error; what other columns lack is zero.
-func ParseStats(text string) ([]Stats, error) {
-	header, rest, _ := strings.Cut(text, "\n")
-	p, err := newStatsParser(header)
-	if err != nil {
-		return nil, fmt.Errorf("show stat: %w", err)
-	}
-	all := make([]Stats, 0, strings.Count(rest, "\n")+1)
-	for line := range strings.Lines(rest) {
-		s, err := p.parse(strings.TrimSuffix(line, "\n"))
+// StatsLines parses replies to [ShowStats] or to `show stat BACKEND 4 ID` (CSV), line by
+// line. Columns are found by the names in the header: each version adds some. Without those
+// of a name or of the sessions it is an error; what other columns lack is zero. Replies
+// about few servers are mostly header, which is the same in all of them.
+type StatsLines struct {
+	take   func(Stats)
+	header string
+	parser *statsParser
+}
+
+// NewStatsLines returns a parser that calls take for each line but those of listeners.
+func NewStatsLines(take func(Stats)) *StatsLines { return &StatsLines{take: take} }
+
+// Take parses the next line. The empty lines between replies are left out.
+func (p *StatsLines) Take(line []byte) error {
+	line = bytes.TrimSuffix(line, []byte("\n"))
+	if p.parser == nil || bytes.HasPrefix(line, []byte("# ")) {
+		if p.parser != nil && string(line) == p.header {
+			return nil
+		}
+		parser, err := newStatsParser(string(line))
 		if err != nil {
-			return nil, fmt.Errorf("show stat: %.200q has %w", line, err)
+			return fmt.Errorf("show stat: %w", err)
 		}
-		if s.Kind != ofListener {
-			all = append(all, s)
-		}
+		p.header, p.parser = string(line), parser
+		return nil
 	}
-	return all, nil
+	s, err := p.parser.parse(string(line))
+	if err != nil {
+		return fmt.Errorf("show stat: %.200q has %w", line, err)
+	}
+	if s.Kind != ofListener {
+		p.take(s)
+	}
+	return nil
+}
+
+// End returns an error if no reply had a header.
+func (p *StatsLines) End() error {
+	if p.parser == nil {
+		return errors.New("show stat: the reply is empty")
+	}
+	return nil
 }
 
 // statsParser parses lines below one header.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,11 +15,26 @@ import (
 
 func parseGolden(t *testing.T, parts ...string) []Stats {
 	t.Helper()
-	all, err := ParseStats(strings.TrimRight(golden(t, parts...), "\n") + "\n")
+	all, err := parseStats(strings.TrimRight(golden(t, parts...), "\n") + "\n")
 	if err != nil {
 		t.Fatalf("%s: %v", filepath.Join(parts...), err)
 	}
 	return all
+}
+
+// parseStats parses a reply as a whole.
+func parseStats(text string) ([]Stats, error) {
+	all := []Stats{}
+	lines := NewStatsLines(func(s Stats) { all = append(all, s) })
+	for line := range strings.Lines(text) {
+		if err := lines.Take([]byte(line)); err != nil {
+			return nil, err
+		}
+	}
+	if err := lines.End(); err != nil {
+		return nil, err
+	}
+	return all, nil
 }
 
 func TestParseStatsOfEveryVersion(t *testing.T) {
@@ -130,7 +146,7 @@ func TestParseStatsOfShapes(t *testing.T) {
 		"zone":             {header + "web,web1,0,0,0,2,UP,,[fe80::1%x]:80,\n", []Stats{{Kind: OfServer, Proxy: "web", Server: "web1", Status: StatusUp}}},
 		"status of future": {header + "web,web1,2,0,1,2,ASLEEP,,,\n", []Stats{{Kind: OfServer, Proxy: "web", Server: "web1", Queued: 2, Sessions: 1}}},
 	} {
-		got, err := ParseStats(test.text)
+		got, err := parseStats(test.text)
 		if (err == nil) != (test.want != nil) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 			continue
@@ -175,7 +191,7 @@ func FuzzParseStats(f *testing.F) {
 	f.Add("# pxname,svname,qcur,scur,type,status,last_chk,addr\nweb,web1,0,1,2,UP,\"a,b\",127.0.0.1:80\n")
 	f.Add("# pxname,svname,qcur,scur\nweb,BACKEND,,1\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		all, err := ParseStats(text)
+		all, err := parseStats(text)
 		if err != nil {
 			oneLine(t, err)
 			return
@@ -194,9 +210,9 @@ func FuzzParseStats(f *testing.F) {
 	})
 }
 
-// BenchmarkParseStats parses what HAProxy 2.6 replies for 1,000 backends of 20 servers, 7
+// BenchmarkStatsLines parses what HAProxy 2.6 replies for 1,000 backends of 20 servers, 7
 // MB.
-func BenchmarkParseStats(b *testing.B) {
+func BenchmarkStatsLines(b *testing.B) {
 	recorded, err := os.ReadFile("testdata/2.6/traffic.txt")
 	if err != nil {
 		b.Fatal(err)
@@ -215,8 +231,34 @@ func BenchmarkParseStats(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if all, err := ParseStats(text); err != nil || len(all) != 20_000 {
+		if all, err := parseStats(text); err != nil || len(all) != 20_000 {
 			b.Fatal(len(all), err)
 		}
+	}
+}
+
+func TestStatsLinesOfEveryVersion(t *testing.T) {
+	for _, dir := range versions(t) {
+		text := strings.TrimRight(golden(t, dir, "stat.txt"), "\n") + "\n"
+		want, err := parseStats(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []Stats
+		lines := NewStatsLines(func(s Stats) { got = append(got, s) })
+		for line := range strings.Lines(text + text) { // two replies
+			if err := lines.Take([]byte(line)); err != nil {
+				t.Fatalf("%s: %v", dir, err)
+			}
+		}
+		if diff := cmp.Diff(slices.Concat(want, want), got, cmpAddr); diff != "" {
+			t.Errorf("%s: -want +got\n%s", dir, diff)
+		}
+		if err := lines.Take([]byte("web,web1\n")); err == nil {
+			t.Errorf("%s: no error about a line without most columns", dir)
+		}
+	}
+	if err := NewStatsLines(nil).Take([]byte("No such proxy.\n")); err == nil {
+		t.Error("no error about a reply without a header")
 	}
 }

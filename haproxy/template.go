@@ -207,10 +207,13 @@ func stripComment(line string) string {
 }
 
 // Taken returns what the template, or haproxy-zk in it, uses name for: acl, backend,
-// frontend, listen or table, or "".
+// frontend, listen, table or defaults, or "".
 func (t *Template) Taken(name string) string {
-	if name == clientsTable {
+	switch name {
+	case clientsTable:
 		return "table"
+	case AnyGroup:
+		return "defaults"
 	}
 	return t.names[name]
 }

@@ -61,6 +61,10 @@ func (v Version) Capabilities() []string {
 		choose(v.sendsChecks(), "headers of health checks are sent by `http-check send`", "headers of health checks are part of `option httpchk`"),
 		choose(v.hashesAddresses(), "`hash-key addr-port` is added where servers are chosen by a hash: load balancers agree",
 			"where servers are chosen by a hash, the slot follows from the address: load balancers agree on most keys"),
+		choose(v.dynamicServersBroken() == "", "with `carry` servers or auto, an instance that comes or goes needs no slot and no reload",
+			"`carry` is slots: more instances than slots need a reload"),
+		choose(v.addsBackends(), "with `carry` backends or auto, a discovered group that comes or goes needs no reload",
+			"discovered groups come and go by a reload"),
 	}
 	if v.balancesAtRandom() {
 		all = append(all, "sections without `balance` choose servers at random; groups without it still take turns")
@@ -127,6 +131,18 @@ func (v Version) mailsByLua() bool { return v.since(3, 3) }
 // balancesAtRandom reports whether a section without `balance` chooses servers at random,
 // instead of in turns.
 func (v Version) balancesAtRandom() bool { return v.since(3, 3) }
+
+// dynamicServersBroken returns why servers must not be added and deleted at run time; empty
+// if they may.
+func (v Version) dynamicServersBroken() string {
+	if v.since(3, 0) {
+		return ""
+	}
+	return "HAProxy before 3.0 may crash when a server is deleted, and a consistent hash may choose two of the added ones only"
+}
+
+// addsBackends reports whether backends can be added and deleted at run time.
+func (v Version) addsBackends() bool { return v.since(3, 4) }
 
 // warnsOfRoot reports whether HAProxy warns when started as root, unless the configuration
 // says that it stays root.

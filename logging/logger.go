@@ -26,18 +26,23 @@ type Options struct {
 // characters, in one call of Write.
 func New(o Options, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: o.Level}
-	if o.Format == Text || o.Format == "" && isTerminal(w) {
+	if !o.IsJSON(w) {
 		return slog.New(slog.NewTextHandler(printable{w}, options))
 	}
-	options.ReplaceAttr = withUnit
+	options.ReplaceAttr = inSeconds
 	return slog.New(slog.NewJSONHandler(printable{w}, options))
 }
 
-// withUnit formats a duration as in the configuration, "1.5s": JSON would have a number of
-// nanoseconds without a unit.
-func withUnit(_ []string, a slog.Attr) slog.Attr {
+// IsJSON reports whether [New] returns a logger that writes JSON to w.
+func (o Options) IsJSON(w io.Writer) bool {
+	return o.Format == JSON || o.Format == "" && !isTerminal(w)
+}
+
+// inSeconds writes a duration as a number of seconds whose name has that unit, like a
+// metric: "took_seconds":0.0125. JSON would have nanoseconds without a unit.
+func inSeconds(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindDuration {
-		a.Value = slog.StringValue(a.Value.Duration().String())
+		return slog.Float64(a.Key+"_seconds", a.Value.Duration().Seconds())
 	}
 	return a
 }

@@ -58,20 +58,24 @@ func (o *Output) add(line []byte, part int) int {
 	return len(line)
 }
 
-// LowPriority returns a writer to the same output for lines that are dropped first: they leave
-// half of the queue to the others.
-func (o *Output) LowPriority() io.Writer { return lowPriority{o} }
+// LowPriority returns a writer to the same output for lines that are dropped first: they
+// leave half of the queue to the others.
+func (o *Output) LowPriority() io.Writer { return lowPriority{o, 2} }
 
-type lowPriority struct{ *Output }
+// LowestPriority returns a writer for lines that are dropped before those: they leave
+// three quarters of the queue.
+func (o *Output) LowestPriority() io.Writer { return lowPriority{o, 4} }
 
-func (s lowPriority) Write(line []byte) (int, error) { return s.add(line, 2), nil }
+type lowPriority struct {
+	*Output
+	part int
+}
 
-// Counter returns the metric of dropped lines.
-func (o *Output) Counter() prometheus.Collector {
-	return prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Name: "haproxyzk_log_lines_lost_total",
-		Help: "Log lines of haproxy-zk and HAProxy dropped because the output was too slow or closed.",
-	}, func() float64 { return float64(o.lost.Load()) })
+func (s lowPriority) Write(line []byte) (int, error) { return s.add(line, s.part), nil }
+
+// Counter returns a metric of the dropped lines.
+func (o *Output) Counter(name, help string) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(o.lost.Load()) })
 }
 
 func (o *Output) run(ctx context.Context) {

@@ -98,7 +98,7 @@ func TestUnreadLongLinesTakeLittleMemory(t *testing.T) {
 	o := NewOutput(write)
 	const sent = 500
 	var taken atomic.Int64
-	log := New(Options{Format: JSON}, counting{lowPriority{o}, &taken})
+	log := New(Options{Format: JSON}, counting{o.LowPriority(), &taken})
 	line := strings.Repeat("x", 65_000)
 	for range sent {
 		log.Info("haproxy", "line", line)

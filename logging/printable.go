@@ -52,6 +52,15 @@ func escape(text []byte) []byte {
 	return out
 }
 
+// Printable returns text with everything escaped that a terminal or a line reader might
+// interpret.
+func Printable(text string) string {
+	if !strings.ContainsFunc(text, isHidden) {
+		return text
+	}
+	return string(escape([]byte(text)))
+}
+
 // OneLine returns text as one line of at most limit bytes of valid UTF-8 that is safe on
 // a terminal. White space becomes single spaces.
 func OneLine(text string, limit int) string {

@@ -16,6 +16,8 @@ import (
 type Opener struct {
 	// Devices also allows character devices, such as /dev/null.
 	Devices bool
+	// FIFOs also allows named pipes.
+	FIFOs bool
 	// RootReads lets root read regular files of every user.
 	RootReads bool
 }
@@ -26,6 +28,8 @@ func (o Opener) Open(path string, flags int, mode fs.FileMode) (*os.File, error)
 	switch {
 	case errors.Is(err, unix.ELOOP):
 		return nil, &Refusal{path, "is a symbolic link"}
+	case errors.Is(err, unix.ENXIO) && o.FIFOs && isFIFO(path):
+		return nil, fmt.Errorf("open %s: %w", path, ErrNoReader)
 	case errors.Is(err, unix.ENXIO): // a socket, or a FIFO opened for writing
 		return nil, &Refusal{path, "is not a regular file"}
 	case err != nil:
@@ -46,12 +50,22 @@ func (o Opener) accept(path string, info fs.FileInfo, writes bool) error {
 	stat, known := info.Sys().(*syscall.Stat_t)
 	self := os.Geteuid()
 	switch {
-	case !info.Mode().IsRegular() && (!o.Devices || info.Mode()&fs.ModeCharDevice == 0):
+	case !info.Mode().IsRegular() && (!o.Devices || info.Mode()&fs.ModeCharDevice == 0) && (!o.FIFOs || info.Mode()&fs.ModeNamedPipe == 0):
 		return &Refusal{path, "is not a regular file"}
+	case known && writes && info.Mode().IsRegular() && stat.Nlink > 1:
+		return &Refusal{path, "has another name, so it may be meant for something else"}
 	case known && stat.Uid != 0 && int(stat.Uid) != self && (writes || self != 0 || !o.RootReads):
 		return &Refusal{path, fmt.Sprintf("belongs to uid %d, not to this process's %d", stat.Uid, self)}
 	}
 	return nil
+}
+
+// ErrNoReader is wrapped by the error for a FIFO that nobody reads.
+var ErrNoReader = errors.New("nobody reads this FIFO")
+
+func isFIFO(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode()&fs.ModeNamedPipe != 0
 }
 
 // Read returns the content of a file of at most limit bytes; for a longer one it returns

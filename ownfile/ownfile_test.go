@@ -52,7 +52,7 @@ func set(t *testing.T, trap func(path, victim string) error) (path, victim strin
 
 func TestOpenRejectsForeignFiles(t *testing.T) {
 	reasons := map[string]string{
-		"symbolic link": "is a symbolic link", "link to nothing": "is a symbolic link", "hard link": "", // it is this user's own file
+		"symbolic link": "is a symbolic link", "link to nothing": "is a symbolic link", "hard link": "has another name", // but it is this user's own file, to be read
 		"FIFO": "is not a regular file", "socket": "is not a regular file", "another user's file": "belongs to uid 65534, not to this process's ",
 	}
 	for name, trap := range traps() {
@@ -63,8 +63,12 @@ func TestOpenRejectsForeignFiles(t *testing.T) {
 				if err == nil {
 					f.Close()
 				}
+				reason := reasons[name]
+				if name == "hard link" && flags == os.O_RDONLY {
+					reason = ""
+				}
 				refusal, refused := errors.AsType[*Refusal](err)
-				if reasons[name] == "" && err != nil || reasons[name] != "" && (!refused || !strings.HasPrefix(refusal.Reason, reasons[name]) || refusal.Path != path) {
+				if reason == "" && err != nil || reason != "" && (!refused || !strings.HasPrefix(refusal.Reason, reason) || refusal.Path != path) {
 					t.Errorf("flags %x: %v", flags, err)
 				}
 				if _, err := os.Lstat(victim + ".none"); !errors.Is(err, fs.ErrNotExist) {

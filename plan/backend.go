@@ -1,6 +1,9 @@
 package plan
 
 import (
+	"slices"
+	"strconv"
+
 	"github.com/haproxy-zk/haproxy-zk/config"
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
 )
@@ -9,6 +12,12 @@ import (
 // the server-template.
 func NewBackend(g config.Group) (haproxy.Backend, error) {
 	servers, err := haproxy.ParseServerTemplate(g.ServerTemplate, g.Name, g.MaxServer)
+	if g.Decoding.Format.Weighs(g.Decoding.Regex) && !slices.Contains(servers.Params, "weight") {
+		servers.Params = append(servers.Params, "weight", strconv.Itoa(haproxy.FullWeight))
+	}
+	if g.TLS != nil {
+		servers.Params = append(servers.Params, tlsParams(*g.TLS)...)
+	}
 	acls := g.ACLs
 	if g.Route != "" {
 		acls = g.Route.Conditions(g.Name)
@@ -27,10 +36,29 @@ func NewBackend(g config.Group) (haproxy.Backend, error) {
 		LossGuard:    g.LossGuard,
 		DrainTimeout: g.DrainTimeout,
 		ListenerPort: g.ListenerPort,
+		Carry:        g.Carry,
 		Servers:      servers,
 
 		LatencyHistogram: g.LatencyHistogram,
 	}, err
+}
+
+// tlsParams returns the words of a server line for TLS.
+func tlsParams(t config.ServerTLS) []string {
+	words := []string{"ssl", "verify", "none"}
+	if t.CA != "" {
+		words = []string{"ssl", "verify", "required", "ca-file", t.CA}
+	}
+	if t.Cert != "" {
+		words = append(words, "crt", t.Cert)
+	}
+	if t.ServerName != "" {
+		words = append(words, "sni", "str("+t.ServerName+")", "check-sni", t.ServerName)
+		if t.CA != "" {
+			words = append(words, "verifyhost", t.ServerName)
+		}
+	}
+	return words
 }
 
 // groupLines returns the own lines of all groups.

@@ -23,7 +23,7 @@ func FuzzDiscoveredGroup(f *testing.F) {
 	for _, name := range []string{"web", "a.b_c-9", "a:1", "or", "TRUE", "a\nbackend b", "a b", "..", "%0a", "{", "web;", "metrics"} {
 		f.Add(name)
 	}
-	cfg, _, err := config.Load("f", []byte(`{"web": {"zk.addr": "zk1:2181", "groups": {"*": {"httpchk": "GET /${app}"}}}}`), config.Environment{RunDir: "/run"})
+	cfg, _, err := config.Load("f", []byte(`{"web": {"zk.addr": "zk1:2181", "groups": {"*": {"httpchk": "GET /${app}", "server_tls": {"verify": "none", "server_name": "${app}.internal"}}}}}`), config.Environment{RunDir: "/run"})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -16,7 +16,7 @@ func (pl *Plan) Fingerprint() string {
 	if err != nil {
 		panic(err) // plain values always marshal
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s\n%s", configured, pl.ZooKeeper.Auth.Reveal(), pl.Executable, pl.Frame.Version, pl.Render()))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s\n%s", configured, pl.ZooKeeper.Auth.Reveal()+pl.ZooKeeper.SASL.Reveal(), pl.Executable, pl.Frame.Version, pl.Render()))
 	return hex.EncodeToString(sum[:])
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,6 +14,9 @@ type Listen struct {
 	Network string // tcp4 or tcp6
 	Addr    string // host:port in Go's notation; the host may be empty
 	Line    int    // of the configuration, counted from 1
+	// Apart is true if it is that of one interface or another network namespace: others may
+	// have the same beside it.
+	Apart bool
 }
 
 // Listens returns the addresses of the bind lines of a configuration. Those that are
@@ -28,7 +32,8 @@ func Listens(config []byte) []Listen {
 		}
 		for address := range strings.SplitSeq(words[1], ",") {
 			if network, addr, plain := bindAddress(address); plain {
-				listens = append(listens, Listen{network, addr, n})
+				apart := slices.Contains(words, "interface") || slices.Contains(words, "namespace")
+				listens = append(listens, Listen{network, addr, n, apart})
 			}
 		}
 	}

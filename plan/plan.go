@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,8 @@ type Plan struct {
 	// template that names it; otherwise empty.
 	LogSocket string
 
+	// ahead is true to render slots whatever the groups ask for; see [Plan.Ahead].
+	ahead        bool
 	ownLogSocket string     // what LogSocket is if HAProxy logs there
 	asked        executable // the executable whose version is known
 }
@@ -112,6 +115,36 @@ func (pl *Plan) Render() []byte {
 	return pl.Parsed.Render(pl.Frame, pl.Backends, pl.rows())
 }
 
+// RenderWithMaps returns that configuration, with its maps behind it as comments.
+func (pl *Plan) RenderWithMaps() []byte {
+	text := pl.Render()
+	for _, m := range pl.Maps() {
+		text = fmt.Appendf(text, "# %s:\n", m.Path)
+		for line := range bytes.Lines(m.Text()) {
+			text = fmt.Appendf(text, "#     %s", line)
+		}
+	}
+	return text
+}
+
+// Ahead returns the plan with slots for all groups: HAProxy then judges their servers, also
+// those of which the configuration has none before an instance is registered.
+func (pl *Plan) Ahead() *Plan {
+	ahead := *pl
+	ahead.ahead = true
+	return &ahead
+}
+
+// CarriedByServers counts the configured groups whose servers are added as needed.
+func (pl *Plan) CarriedByServers() (n int) {
+	for _, b := range pl.Backends {
+		if way, _ := pl.Parsed.Carries(b, pl.Frame.Version); way.Dynamic() {
+			n++
+		}
+	}
+	return n
+}
+
 // Maps returns the maps of that configuration.
 func (pl *Plan) Maps() []haproxy.Map { return pl.Parsed.Maps(pl.Frame, pl.Backends) }
 
@@ -131,7 +164,9 @@ func (pl *Plan) Places() []haproxy.Place {
 func (pl *Plan) rows() [][]haproxy.Row {
 	rows := make([][]haproxy.Row, len(pl.Backends))
 	for i, b := range pl.Backends {
-		rows[i] = make([]haproxy.Row, b.Servers.Size())
+		if way, _ := pl.Parsed.Carries(b, pl.Frame.Version); !way.Dynamic() || pl.ahead {
+			rows[i] = make([]haproxy.Row, b.Servers.Size())
+		}
 	}
 	return rows
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
+	"strings"
 	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/exitcode"
@@ -31,6 +33,21 @@ func HAProxyVersion(ctx context.Context, reaper *supervisor.Reaper, path string)
 	return v, nil
 }
 
+// DescribeHAProxy returns the version and path of the executable that a name or path
+// stands for, or why there are none. Below, indented, are until when that version is
+// supported, and what it can do. It blocks as [HAProxyVersion] does.
+func DescribeHAProxy(ctx context.Context, reaper *supervisor.Reaper, executable string, now time.Time) string {
+	path, err := exec.LookPath(executable)
+	if err != nil {
+		return "unknown: " + err.Error()
+	}
+	v, err := HAProxyVersion(ctx, reaper, path)
+	if err != nil {
+		return "unknown: " + err.Error()
+	}
+	return strings.Join(append([]string{fmt.Sprintf("%s (%s)", v, path)}, v.Describe(now)...), "\n    ")
+}
+
 // version queries the executable for its version, and records which one it was.
 func (pl *Plan) version(ctx context.Context, reaper *supervisor.Reaper) (haproxy.Version, error) {
 	pl.asked = identify(pl.Executable)
@@ -44,7 +61,7 @@ func (pl *Plan) version(ctx context.Context, reaper *supervisor.Reaper) (haproxy
 // adapt adapts the plan to a version of HAProxy. Its error has everything that keeps
 // that version from being started.
 func (pl *Plan) adapt(v haproxy.Version) error {
-	pl.Frame.Version, pl.Frame.Lines = v, pl.groupLines()
+	pl.Frame.Version, pl.Frame.Lines, pl.Frame.Discovered = v, pl.groupLines(), pl.anyDiscovered()
 	pl.Backends = make([]haproxy.Backend, len(pl.Groups))
 	var problems []error
 	for i, g := range pl.Groups {

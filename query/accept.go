@@ -4,26 +4,31 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"time"
+
+	"github.com/haproxy-zk/haproxy-zk/streak"
 )
 
-// acceptLogger is a listener that logs when Accept begins and ceases to fail, usually
-// for lack of file descriptors. The server retries within a second; clients wait in the
+// acceptLogger is a listener that logs failures of Accept, usually for lack of file
+// descriptors, and their end. The server retries within a second; clients wait in the
 // kernel meanwhile. Only one goroutine accepts.
 type acceptLogger struct {
 	net.Listener
-	logger *slog.Logger
-	failed bool
+	logger  *slog.Logger
+	failing streak.Streak
 }
 
 func (l *acceptLogger) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	switch {
-	case err == nil && l.failed:
-		l.failed = false
-		l.logger.Info("queries are accepted again")
-	case err != nil && !l.failed && !errors.Is(err, net.ErrClosed):
-		l.failed = true
-		l.logger.Error("cannot accept queries, clients wait", "error", err)
+	case err == nil:
+		if attrs, ended := l.failing.Over(time.Now()); ended {
+			l.logger.With(attrs...).Info("queries are accepted again")
+		}
+	case !errors.Is(err, net.ErrClosed):
+		if attrs, due := l.failing.Failed(time.Now(), err.Error()); due {
+			l.logger.With(attrs...).Error("cannot accept queries, clients wait", "error", err)
+		}
 	}
 	return conn, err
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -92,9 +93,22 @@ func (a *Access) allows(h http.Header) bool {
 	if a.token == "" {
 		return true
 	}
-	scheme, token, _ := strings.Cut(h.Get("Authorization"), " ")
-	given, wanted := sha256.Sum256([]byte(strings.TrimLeft(token, " "))), sha256.Sum256([]byte(a.token))
-	return subtle.ConstantTimeCompare(given[:], wanted[:]) == 1 && strings.EqualFold(scheme, "Bearer")
+	token, is := tokenOf(h.Get("Authorization"))
+	given, wanted := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(a.token))
+	return subtle.ConstantTimeCompare(given[:], wanted[:]) == 1 && is
+}
+
+// tokenOf returns the token of an Authorization header, as Bearer, or as Basic with any
+// user name, which is how a browser gives it. is reports whether the header has one.
+func tokenOf(authorization string) (token string, is bool) {
+	scheme, token, _ := strings.Cut(authorization, " ")
+	token = strings.TrimLeft(token, " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return token, strings.EqualFold(scheme, "Bearer")
+	}
+	text, err := base64.StdEncoding.DecodeString(token)
+	_, password, is := strings.Cut(string(text), ":")
+	return password, is && err == nil
 }
 
 // encryption returns the TLS configuration of the server, whose certificate is that of

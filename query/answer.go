@@ -13,6 +13,10 @@ import (
 const (
 	typeJSON = "application/json"
 	typeText = "text/plain; charset=utf-8"
+
+	// Headers of instances: "1" when they may be out of date, and how many the loss guard holds.
+	headerStale = "Haproxy-Zk-Stale"
+	headerHeld  = "Haproxy-Zk-Held"
 )
 
 func (s *Server) answerHealth(w http.ResponseWriter, _ request) {
@@ -31,7 +35,11 @@ func (s *Server) answerMetrics(w http.ResponseWriter, r request) {
 // answerDocument answers with the instances in service of everything, of a proxy or of a
 // group.
 func (s *Server) answerDocument(w http.ResponseWriter, r request) {
-	if r.live() {
+	switch {
+	case r.top():
+		s.answerTop(w, r)
+		return
+	case r.live():
 		s.answerLive(w, r)
 		return
 	}
@@ -101,18 +109,19 @@ func setFreshness(h http.Header, asked []Proxy, group string) {
 	heard := len(asked) > 0
 	for _, p := range asked {
 		held += p.Snapshot().Held(group)
-		contact := p.ConnectionStatus()
-		if !contact.Connected || len(contact.Recalled) > 0 {
-			h.Set("Haproxy-Zk-Stale", "1")
+		for _, contact := range p.ConnectionStatus().All() {
+			if !contact.Connected || len(contact.Recalled) > 0 {
+				h.Set(headerStale, "1")
+			}
+			if contact.Last.IsZero() {
+				heard = false
+				continue
+			}
+			age = max(age, time.Since(contact.Last))
 		}
-		if contact.Last.IsZero() {
-			heard = false
-			continue
-		}
-		age = max(age, time.Since(contact.Last))
 	}
 	if held > 0 {
-		h.Set("Haproxy-Zk-Held", strconv.Itoa(held))
+		h.Set(headerHeld, strconv.Itoa(held))
 	}
 	if heard {
 		h.Set("Age", strconv.Itoa(int(age.Seconds())))

@@ -39,6 +39,7 @@ func TestFreshness(t *testing.T) {
 			registry.ConnectionStatus{Last: time.Now().Add(-90 * time.Second), Problem: "connection refused"},
 			registry.ConnectionStatus{Problem: "no such host"},
 			registry.ConnectionStatus{Connected: true, Last: time.Now().Add(time.Hour)},
+			registry.ConnectionStatus{Connected: true, Last: time.Now(), Others: []registry.ConnectionStatus{{Source: registry.Directory, Last: time.Now().Add(-time.Minute)}}},
 		)...)
 		two := newServer(s.documents.proxies()[:2]...)
 		<-time.After(2900 * time.Millisecond)
@@ -54,6 +55,7 @@ func TestFreshness(t *testing.T) {
 			{s, "/p1/nothing", "92", "1"},
 			{s, "/p2", "", "1"},
 			{s, "/p3", "0", ""}, // the clock was set back
+			{s, "/p4", "62", "1"},
 			{s, "/", "", "1"},
 			{two, "/", "92", "1"},
 			{newServer(), "/", "", ""},
@@ -107,7 +109,7 @@ func TestNotFound(t *testing.T) {
 	}
 	many := newServer(proxies...)
 	both := []string{"ngboss", "many"}
-	const paths = "/, /{proxy}, /{proxy}/{group}, /healthz, /readyz, /metrics, /events, /{proxy}/config or /openapi.json"
+	const paths = "/, /{proxy}, /{proxy}/{group}, /healthz, /readyz, /metrics, /events, /{proxy}/config, /openapi.json or /ui"
 
 	for _, c := range []struct {
 		server *Server
@@ -143,7 +145,7 @@ func TestNotFound(t *testing.T) {
 }
 
 func TestReservedNames(t *testing.T) {
-	for _, name := range []string{"metrics", "ui", "static", "favicon.ico"} {
+	for _, name := range []string{"metrics", "static", "favicon.ico"} {
 		s := newServer(serving(name, group("web")))
 		s.metrics = nil
 		for _, target := range []string{"/" + name, "/" + name + "/web"} {

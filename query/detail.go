@@ -32,6 +32,17 @@ const (
 	byGuard       = "guard"
 )
 
+// groupDetail is a group: its instances, the first of its children that are not used and the
+// number of the others, how its instances get servers, and why that is not as configured if
+// it is not.
+type groupDetail struct {
+	Instances     []instanceDetail `json:"instances"`
+	Skipped       []skippedDetail  `json:"skipped,omitempty"`
+	SkippedMore   int              `json:"skipped_more,omitempty"`
+	CarriedBy     string           `json:"carried_by,omitempty"`
+	CarriedReason string           `json:"carried_reason,omitempty"`
+}
+
 // instanceDetail is an instance as the workers report it. Counts are sums over them.
 type instanceDetail struct {
 	Address  string         `json:"address"`
@@ -78,22 +89,32 @@ type keptDetail struct {
 	text    []byte
 }
 
-// of returns the answer about a proxy, or about one group of it.
-func (d *details) of(s *registry.Snapshot, r *stats.Reading, only string) []byte {
+// skippedDetail is a child of a group that is not used, as an instance or at all.
+type skippedDetail struct {
+	Name    string               `json:"name"`
+	Kind    registry.FindingKind `json:"kind"`
+	Problem string               `json:"problem"`
+	Remedy  string               `json:"remedy"`
+}
+
+// of returns the answer about a proxy, or about one group of it. registrations has what
+// its sources found.
+func (d *details) of(s *registry.Snapshot, r *stats.Reading, only string, registrations func() []registry.Registrations) []byte {
 	if only != "" {
-		return detail(s, r, only)
+		return detail(s, r, only, registrations())
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	kept := d.kept[s.Proxy]
 	if kept.of != s || kept.reading != r {
-		kept = keptDetail{s, r, detail(s, r, "")}
+		kept = keptDetail{s, r, detail(s, r, "", registrations())}
 		d.kept = map[string]keptDetail{s.Proxy: kept} // that of another one is old by then
 	}
 	return kept.text
 }
 
-func detail(s *registry.Snapshot, r *stats.Reading, only string) []byte {
+// remarksOf returns the remarks of each group, by address.
+func remarksOf(s *registry.Snapshot) map[string]map[netip.AddrPort]registry.Remark {
 	remarks := make(map[string]map[netip.AddrPort]registry.Remark)
 	for _, remark := range s.Remarks {
 		if remarks[remark.Group] == nil {
@@ -101,15 +122,53 @@ func detail(s *registry.Snapshot, r *stats.Reading, only string) []byte {
 		}
 		remarks[remark.Group][remark.Instance.Addr] = remark
 	}
+	return remarks
+}
+
+// carriedOf returns how each group gets its servers.
+func carriedOf(s *registry.Snapshot) map[string]registry.Carried {
+	carried := make(map[string]registry.Carried, len(s.Carried))
+	for i, c := range s.Carried {
+		carried[s.Groups[i].Name] = c
+	}
+	return carried
+}
+
+// skipped are the children of a group that are not used.
+type skipped struct {
+	first []skippedDetail
+	more  int
+}
+
+// skippedOf returns those of each group.
+func skippedOf(registrations []registry.Registrations) map[string]skipped {
+	all := make(map[string]skipped)
+	for _, found := range registrations {
+		of := skipped{more: found.Unnamed}
+		for _, child := range found.Skipped {
+			of.first = append(of.first, skippedDetail(child))
+		}
+		all[found.Group] = of
+	}
+	return all
+}
+
+func detail(s *registry.Snapshot, r *stats.Reading, only string, registrations []registry.Registrations) []byte {
+	remarks, carried, unused := remarksOf(s), carriedOf(s), skippedOf(registrations)
 	return render(s, r, only, func(text []byte, p pair) []byte {
-		text = append(appendString(text, p.of.Name), `:{"instances":`...)
-		return append(appendJSON(text, p.details(remarks[p.of.Name], r.Workers)), '}')
+		text = append(appendString(text, p.of.Name), ':')
+		children, by := unused[p.of.Name], carried[p.of.Name]
+		return appendJSON(text, groupDetail{
+			Instances: p.details(remarks[p.of.Name], r.Workers, slices.Contains(s.Full, p.of.Name)),
+			Skipped:   children.first, SkippedMore: children.more,
+			CarriedBy: by.By, CarriedReason: by.Reason,
+		})
 	})
 }
 
 // details returns the instances of a group that are meant to serve or that a worker has,
-// sorted by address.
-func (p pair) details(remarks map[netip.AddrPort]registry.Remark, workers int) []instanceDetail {
+// sorted by address. full is true if some wait for a server.
+func (p pair) details(remarks map[netip.AddrPort]registry.Remark, workers int, full bool) []instanceDetail {
 	meant := make(map[netip.AddrPort]bool, len(p.of.Instances))
 	reported := make(map[netip.AddrPort]stats.Instance, len(p.of.Instances))
 	var addrs []netip.AddrPort
@@ -137,7 +196,7 @@ func (p pair) details(remarks map[netip.AddrPort]registry.Remark, workers int) [
 		i := reported[addr]
 		one := instanceDetail{Address: addr.String(), State: stateWaiting, Weight: i.Weight, Sessions: i.Sessions, Queue: i.Queued, Workers: []workerDetail{}}
 		one.take(i.Servers, workers)
-		one.explain(meant[addr], remarks[addr])
+		one.explain(meant[addr], remarks[addr], origin(p.of.Parts, addr), full)
 		all = append(all, one)
 	}
 	return all
@@ -150,14 +209,28 @@ func (d *instanceDetail) take(servers []stats.Server, workers int) {
 		if c := s.Check; c.Status != "" {
 			w.LastCheck = &checkDetail{c.Status, c.Code, c.Duration.Seconds(), c.Text}
 		}
-		first := len(d.Workers) == 0
-		d.Differs = d.Differs || !first && w.State != d.State
-		if first || badness(w.State) > badness(d.State) {
-			d.State, d.Since = w.State, &w.Since
-		}
 		d.Workers = append(d.Workers, w)
 	}
-	d.Differs = d.Differs || len(servers) > 0 && len(servers) < workers
+	if len(servers) == 0 {
+		return
+	}
+	var since int
+	d.State, since, d.Differs = worst(servers, workers)
+	d.Since = &d.Workers[since].Since
+}
+
+// worst returns the worst state of the servers of an instance, of which there is at least
+// one, the index of the server that has it, and whether not all workers report the same.
+func worst(servers []stats.Server, workers int) (state string, which int, differs bool) {
+	state = stateOf(servers[0])
+	for i, s := range servers[1:] {
+		other := stateOf(s)
+		differs = differs || other != state
+		if badness(other) > badness(state) {
+			state, which = other, i+1
+		}
+	}
+	return state, which, differs || len(servers) < workers
 }
 
 // stateOf returns the state of a server.
@@ -181,11 +254,12 @@ func stateOf(s stats.Server) string {
 
 // badness orders the states that a worker reports.
 func badness(state string) int {
-	return slices.Index([]string{stateUp, stateStarting, stateDrain, stateDown, stateMaint}, state)
+	order := [...]string{stateUp, stateStarting, stateDrain, stateDown, stateMaint}
+	return slices.Index(order[:], state)
 }
 
 // explain sets what the state is due to.
-func (d *instanceDetail) explain(meant bool, remark registry.Remark) {
+func (d *instanceDetail) explain(meant bool, remark registry.Remark, origin string, full bool) {
 	switch {
 	case remark.Kind == registry.Held:
 		d.State, d.SetBy, d.Reason = stateHeld, byGuard, "deregistered, held by the loss guard"
@@ -199,11 +273,34 @@ func (d *instanceDetail) explain(meant bool, remark registry.Remark) {
 		d.SetBy, d.Reason = byAgent, remark.Text
 	case d.State == stateDown:
 		d.SetBy, d.Reason = byHealthCheck, d.failure()
+	case d.State == stateWaiting && full:
+		d.SetBy, d.Reason = byRegistry, "registered, no server is left for it: the limit of servers is reached"
 	case d.State == stateWaiting:
-		d.SetBy, d.Reason = byRegistry, "registered, no worker has it yet"
+		d.SetBy, d.Reason = byRegistry, origin+", no worker has it yet"
 	default:
-		d.SetBy, d.Reason = byRegistry, "registered"
+		d.SetBy, d.Reason = byRegistry, origin
 	}
+}
+
+// origin returns where an instance is registered.
+func origin(parts []registry.Part, addr netip.AddrPort) string {
+	var places []string
+	for _, part := range parts {
+		_, found := slices.BinarySearchFunc(part.Instances, addr, func(i registry.Instance, addr netip.AddrPort) int { return i.Addr.Compare(addr) })
+		switch {
+		case !found:
+		case part.Source == registry.Directory:
+			places = append(places, "in the directory")
+		case part.Source == registry.Written:
+			places = append(places, "written in the configuration")
+		default:
+			places = append(places, "registered in ZooKeeper")
+		}
+	}
+	if len(places) == 0 {
+		return "registered"
+	}
+	return strings.Join(places, ", ")
 }
 
 // failure describes the failed health check.

@@ -10,6 +10,7 @@
 //	GET /metrics           [Options.Metrics]
 //	GET /events            what changed: up to now, or as a stream of server-sent events
 //	GET /{proxy}/config    HAProxy's configuration, without secrets
+//	GET /ui                the page for people, its files and its stream of changes (room ui)
 //	GET /openapi.json      the description of all this
 //
 // Documents are pages: bytes prepared once per [registry.Snapshot], with what is made from

@@ -66,6 +66,7 @@ func (e *edition) next(proxies []Proxy) *edition {
 		}
 		return append(whole, "}\n"...)
 	})
+	n.whole.browsed = true
 	return n
 }
 

@@ -3,6 +3,7 @@ package query
 import (
 	"cmp"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
@@ -10,19 +11,28 @@ import (
 
 // condition is one proxy in the body of /readyz.
 type condition struct {
-	Ready     bool     `json:"ready"`
-	ZooKeeper string   `json:"zookeeper"`
+	Ready     bool   `json:"ready"`
+	ZooKeeper string `json:"zookeeper,omitempty"`
+	// Server is that of ZooKeeper, RoundTrip how long its latest answer took, in seconds.
+	Server    string   `json:"zookeeper_server,omitempty"`
+	RoundTrip float64  `json:"zookeeper_round_trip_seconds,omitempty"`
+	Directory string   `json:"directory,omitempty"`
 	Waiting   []string `json:"waiting,omitempty"`
 	Recalled  []string `json:"recalled,omitempty"`
 	// Down are the groups with registered instances of which none is up.
-	Down    []string `json:"down,omitempty"`
+	Down []string `json:"down,omitempty"`
+	// Full are the groups with instances that wait because a limit of servers is reached.
+	Full    []string `json:"full,omitempty"`
 	Problem string   `json:"problem,omitempty"`
 	// Generations are HAProxy's living generations, the serving one first.
 	Generations []generation `json:"generations,omitempty"`
-	// Registrations are the findings in ZooKeeper besides usable instances, for the first
+	// Registrations are the findings in the sources besides usable instances, for the first
 	// groups; OtherRegistrations is the number of further groups with findings.
 	Registrations      map[string]registrations `json:"registrations,omitempty"`
 	OtherRegistrations int                      `json:"other_registrations,omitempty"`
+	// Formats counts the registrations that were read by each format but `ip:port`, for the
+	// first groups.
+	Formats map[string]map[string]int `json:"formats,omitempty"`
 	// Instances whose service differs from what ZooKeeper alone would give, by group.
 	Held     map[string][]string          `json:"held,omitempty"`
 	Damped   map[string][]string          `json:"damped,omitempty"`
@@ -51,8 +61,18 @@ type finding struct {
 	Remedy  string               `json:"remedy"`
 }
 
-// register adds findings.
+// register adds findings and formats.
 func (c *condition) register(all []registry.Registrations) {
+	for _, r := range all {
+		if len(r.Formats) == 0 || len(c.Formats) == maxRegistrations {
+			continue
+		}
+		if c.Formats == nil {
+			c.Formats = make(map[string]map[string]int)
+		}
+		c.Formats[r.Group] = r.Formats
+	}
+	all = slices.DeleteFunc(slices.Clone(all), func(r registry.Registrations) bool { return len(r.Findings) == 0 })
 	for i, r := range all {
 		if i == maxRegistrations {
 			c.OtherRegistrations = len(all) - i
@@ -113,7 +133,7 @@ type rejected struct {
 	Since time.Time `json:"since"`
 }
 
-// answerReady answers whether requests should be sent here. It reports that ZooKeeper is
+// answerReady answers whether requests should be sent here. It reports that a source is
 // unreachable, that a reload of HAProxy or the configuration failed, or that a group has
 // no instance up, but stays ready: otherwise every load balancer would be taken out of
 // service at once.
@@ -134,6 +154,12 @@ func (s *Server) answerReady(w http.ResponseWriter, _ request) {
 	}
 
 	body := appendJSON([]byte(`{"ready":`), ready)
+	if s.place.Node != "" {
+		body = appendString(append(body, `,"node":`...), s.place.Node)
+	}
+	if s.place.Zone != "" {
+		body = appendString(append(body, `,"zone":`...), s.place.Zone)
+	}
 	if s.configuration != nil {
 		if problem, since := s.configuration(); problem != "" {
 			body = append(body, `,"configuration":`...)
@@ -155,15 +181,18 @@ func (s *Server) answerReady(w http.ResponseWriter, _ request) {
 
 func examine(p Proxy) (name string, c condition) {
 	snapshot := p.Snapshot()
-	c = condition{ZooKeeper: "connected", Waiting: snapshot.Waiting, Down: snapshot.Down, Problem: snapshot.ReloadError}
+	c = condition{Waiting: snapshot.Waiting, Down: snapshot.Down, Full: snapshot.Full, Problem: snapshot.ReloadError}
 	contact := p.ConnectionStatus()
 	c.Recalled = contact.Recalled
+	c.Server, c.RoundTrip = contact.Server, contact.RoundTrip.Round(time.Microsecond).Seconds()
 	c.register(p.Registrations())
-	switch {
-	case !contact.Connected:
-		c.ZooKeeper = cmp.Or(contact.Problem, "not connected")
-	case contact.Denied != "":
-		c.ZooKeeper = "connected, but " + contact.Denied
+	for _, source := range contact.All() {
+		switch source.Kind() {
+		case registry.ZooKeeper:
+			c.ZooKeeper = conditionOf(source, "connected")
+		case registry.Directory:
+			c.Directory = conditionOf(source, "readable")
+		}
 	}
 	err := p.Ready()
 	if err != nil {
@@ -177,6 +206,17 @@ func examine(p Proxy) (name string, c condition) {
 	}
 	c.Ready = isReady(snapshot, err)
 	return snapshot.Proxy, c
+}
+
+// conditionOf returns the state of a source in a sentence, which is well if it is well.
+func conditionOf(source registry.ConnectionStatus, well string) string {
+	switch {
+	case !source.Connected:
+		return cmp.Or(source.Problem, "not "+well)
+	case source.Denied != "":
+		return well + ", but " + source.Denied
+	}
+	return well
 }
 
 // IsReady reports whether /readyz reports a proxy as ready: its workers answer, and every

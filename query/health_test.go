@@ -64,6 +64,26 @@ func TestReady(t *testing.T) {
 			body:   `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"refused","recalled":["web"]}}}`,
 		},
 		{
+			name: "other sources",
+			proxies: []Proxy{
+				with(well("a"), func(p *proxy) {
+					p.contact = registry.ConnectionStatus{Source: registry.Directory, Connected: true}
+				}),
+				with(well("b"), func(p *proxy) {
+					p.contact.Others = []registry.ConnectionStatus{{Source: registry.Directory, Problem: "no such file"}}
+				}),
+				with(well("c"), func(p *proxy) {
+					p.contact = registry.ConnectionStatus{Source: registry.Directory, Connected: true, Denied: "no permission"}
+				}),
+				with(well("d"), func(p *proxy) {
+					p.contact = registry.ConnectionStatus{Source: registry.Written, Connected: true}
+				}),
+			},
+			status: http.StatusOK,
+			body: `{"ready":true,"proxies":{"a":{"ready":true,"directory":"readable"},"b":{"ready":true,"zookeeper":"connected","directory":"no such file"},` +
+				`"c":{"ready":true,"directory":"readable, but no permission"},"d":{"ready":true}}}`,
+		},
+		{
 			name: "one waits",
 			proxies: []Proxy{
 				with(well("a"), func(p *proxy) {
@@ -180,6 +200,7 @@ func TestRejectedConfigurationIsReportedAndStaysReady(t *testing.T) {
 	problem, since := "", time.Time{}
 	s := New(Options{
 		Proxies:       func() []Proxy { return []Proxy{serving("a", group("web"))} },
+		Place:         registry.Place{Node: "node-1", Zone: "a"},
 		Configuration: func() (string, time.Time) { return problem, since },
 		Logger:        slog.New(slog.DiscardHandler),
 	})
@@ -192,16 +213,16 @@ func TestRejectedConfigurationIsReportedAndStaysReady(t *testing.T) {
 		return w.Body.String()
 	}
 	const rest = `"proxies":{"a":{"ready":true,"zookeeper":"connected"}}}` + "\n"
-	if diff := cmp.Diff(`{"ready":true,`+rest, body()); diff != "" {
+	if diff := cmp.Diff(`{"ready":true,"node":"node-1","zone":"a",`+rest, body()); diff != "" {
 		t.Errorf("before (-want +got):\n%s", diff)
 	}
 	problem, since = "/etc/t:5: \"x\"\nb", time.Date(2026, 1, 2, 3, 4, 5, 678_901_234, time.FixedZone("", 3600))
-	want := `{"ready":true,"configuration":{"error":"/etc/t:5: \"x\"\nb","since":"2026-01-02T02:04:05.678Z"},` + rest
+	want := `{"ready":true,"node":"node-1","zone":"a","configuration":{"error":"/etc/t:5: \"x\"\nb","since":"2026-01-02T02:04:05.678Z"},` + rest
 	if diff := cmp.Diff(want, body()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	problem = ""
-	if diff := cmp.Diff(`{"ready":true,`+rest, body()); diff != "" {
+	if diff := cmp.Diff(`{"ready":true,"node":"node-1","zone":"a",`+rest, body()); diff != "" {
 		t.Errorf("after (-want +got):\n%s", diff)
 	}
 }

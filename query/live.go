@@ -44,7 +44,7 @@ func (s *Server) answerLive(w http.ResponseWriter, r request) {
 	var reading *stats.Reading
 	if s.statistics != nil {
 		var err error
-		if reading, err = s.statistics(r.Context(), of.Proxy); err != nil {
+		if reading, err = s.statistics(r.Context(), of.Proxy, group); err != nil {
 			return // the client is gone
 		}
 	}
@@ -57,7 +57,7 @@ func (s *Server) answerLive(w http.ResponseWriter, r request) {
 		w.Header().Set("Haproxy-Zk-Silent-Workers", strconv.Itoa(n))
 	}
 	if _, detail := r.arguments[detailParameter]; detail {
-		reply(w, http.StatusOK, typeJSON, s.details.of(of, reading, group))
+		reply(w, http.StatusOK, typeJSON, s.details.of(of, reading, group, proxies[i].Registrations))
 		return
 	}
 	reply(w, http.StatusOK, typeJSON, passing(of, reading, group))

@@ -38,7 +38,7 @@ func live(s *registry.Snapshot, r *stats.Reading) *Server {
 	p.snapshot.Store(s)
 	return New(Options{
 		Proxies: func() []Proxy { return []Proxy{p} }, Logger: slog.New(slog.DiscardHandler),
-		Statistics: func(ctx context.Context, proxy string) (*stats.Reading, error) {
+		Statistics: func(ctx context.Context, proxy, _ string) (*stats.Reading, error) {
 			if proxy != s.Proxy {
 				return nil, errors.New("another proxy")
 			}
@@ -109,6 +109,39 @@ func TestDetailOfEachState(t *testing.T) {
 	check := &checkDetail{"L7STS", 503, 0.002, "HTTP <503>"}
 	if diff := cmp.Diff(workerDetail{PID: 101, Server: "web1", State: "down", Since: since, Weight: 1, Sessions: 2, LastCheck: check}, two.Workers[1]); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestDetailNamesSkippedChildren(t *testing.T) {
+	t.Parallel()
+	s, r := mixed()
+	server := live(s, r)
+	proxies, _ := server.documents.read()
+	proxies[0].(*proxy).registrations = []registry.Registrations{
+		{Group: registry.AllGroups, Skipped: []registry.Skipped{{Name: "stray"}}},
+		{Group: "web", Skipped: []registry.Skipped{{Name: "a", Kind: registry.Payload, Problem: "no data", Remedy: "write some"}, {Name: "b", Kind: registry.Waiting, Problem: "its registration says STARTING"}}},
+	}
+	for _, path := range []string{"/p?detail", "/p/web?detail"} {
+		got := ask(server, http.MethodGet, path).Body.String()
+		want := `],"skipped":[{"name":"a","kind":"payload","problem":"no data","remedy":"write some"},{"name":"b","kind":"waiting","problem":"its registration says STARTING","remedy":""}]}`
+		if !strings.Contains(got, want) || strings.Count(got, "skipped") != 1 || strings.Contains(got, "stray") {
+			t.Errorf("%s: no %s in %s", path, want, got)
+		}
+	}
+}
+
+func TestDetailOfFullGroup(t *testing.T) {
+	t.Parallel()
+	s, r := mixed()
+	s.Full = []string{"web"}
+	got := ask(live(s, r), http.MethodGet, "/p?detail").Body.String()
+	for _, want := range []string{
+		`{"address":"10.0.0.9:80","state":"waiting","set_by":"registry","reason":"registered, no server is left for it: the limit of servers is reached"`,
+		`{"address":"10.0.0.1:81","state":"waiting","set_by":"registry","reason":"registered, no worker has it yet"`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %s in %s", want, got)
+		}
 	}
 }
 

@@ -1,8 +1,6 @@
 package query
 
 import (
-	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
@@ -24,11 +22,14 @@ type page struct {
 	text   func() []byte
 	plain  func() *form
 	zipped func() *form
+	// browsed is true if a browser is sent elsewhere from the page's address.
+	browsed bool
 }
 
 // form is a page in one encoding: its body and, as values for the response, its headers.
 type form struct {
 	body                                            []byte
+	compresses                                      bool
 	contentType, length, tag, index, encoding, vary []string
 }
 
@@ -45,8 +46,14 @@ func newPage(contentType string, index uint64, text func() []byte) *page {
 			// Weak, so that one tag stands for both encodings.
 			tag: []string{`W/"` + hex.EncodeToString(sum[:16]) + `"`},
 		}
-		if len(body) >= minCompressed {
+		f.compresses = len(body) >= minCompressed
+		switch {
+		case f.compresses && p.browsed:
+			f.vary = []string{"Accept, Accept-Encoding"}
+		case f.compresses:
 			f.vary = []string{"Accept-Encoding"}
+		case p.browsed:
+			f.vary = []string{"Accept"}
 		}
 		if index > 0 {
 			f.index = []string{strconv.FormatUint(index, 10)}
@@ -55,21 +62,12 @@ func newPage(contentType string, index uint64, text func() []byte) *page {
 	})
 	p.zipped = sync.OnceValue(func() *form {
 		f := *p.plain()
-		f.body = compress(f.body)
+		f.body = httpserver.Compress(f.body)
 		f.length = []string{strconv.Itoa(len(f.body))}
 		f.encoding = []string{"gzip"}
 		return &f
 	})
 	return p
-}
-
-func compress(text []byte) []byte {
-	var out bytes.Buffer
-	w := gzip.NewWriter(&out)
-	// Writing to a buffer does not fail.
-	_, _ = w.Write(text)
-	_ = w.Close()
-	return out.Bytes()
 }
 
 // answer answers with the page, in the encoding that the request prefers, or with status
@@ -88,7 +86,7 @@ func (p *page) answer(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	if accepted := r.Header["Accept-Encoding"]; f.vary != nil && accepted != nil && httpserver.AcceptsGzip(accepted) {
+	if accepted := r.Header["Accept-Encoding"]; f.compresses && accepted != nil && httpserver.AcceptsGzip(accepted) {
 		f = p.zipped()
 		h["Content-Encoding"] = f.encoding
 	}

@@ -8,8 +8,8 @@ import (
 
 func TestWrongParameters(t *testing.T) {
 	t.Parallel()
-	awaiting := []string{"index", "wait"}
-	live := []string{"index", "wait", "detail", "passing"}
+	awaiting := []string{"index", "wait", "top", "limit"}
+	live := []string{"index", "wait", "detail", "passing", "top", "limit"}
 	alone := "detail and passing answer what is the case now: give one of them alone"
 	s := newServer(serving("p", group("web")))
 	for _, c := range []struct {
@@ -25,6 +25,11 @@ func TestWrongParameters(t *testing.T) {
 		{"/?detail", problem{Error: `unknown parameter "detail"`, Parameters: awaiting}},
 		{"/p?detail&index=1", problem{Error: alone, Parameters: live}},
 		{"/p/web?detail&passing", problem{Error: alone, Parameters: live}},
+		{"/?top=load", problem{Error: `top="load" is no order: use one of errors, sessions, rate`, Parameters: awaiting}},
+		{"/?limit=3", problem{Error: `top="" is no order: use one of errors, sessions, rate`, Parameters: awaiting}},
+		{"/p?top=rate&limit=0", problem{Error: `limit="0" is not a number of 1 to 1000`, Parameters: live}},
+		{"/p?top=rate&limit=1001", problem{Error: `limit="1001" is not a number of 1 to 1000`, Parameters: live}},
+		{"/p/web?top=rate&detail", problem{Error: "top answers what is the case now: give it alone, or with limit", Parameters: live}},
 		{"/openapi.json?x=1", problem{Error: `unknown parameter "x"`, Parameters: []string{}}},
 		{"/p/config?index=1", problem{Error: `unknown parameter "index"`, Parameters: []string{}}},
 		{"/?index=1&index=1", problem{Error: "index is given 2 times: give it once", Parameters: awaiting}},

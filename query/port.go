@@ -41,6 +41,9 @@ func (p *port) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rt := p.table.find(names, p.documents.has)
 	if (rt == nil || !rt.open) && !p.access.Load().allows(r.Header) {
 		h.Set("Www-Authenticate", "Bearer")
+		if rt != nil && (rt.browsed || rt == p.table.all && prefersPage(r.Header)) {
+			h.Add("Www-Authenticate", `Basic realm="haproxy-zk: the token as the password", charset="UTF-8"`)
+		}
 		refuse(w, http.StatusUnauthorized, unauthorized())
 		return
 	}
@@ -59,6 +62,10 @@ func (p *port) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if !p.detail && rt.detailed(given) {
 		refuse(w, http.StatusNotFound, elsewhere())
+		return
+	}
+	if rt == p.table.all && p.detail && len(given) == 0 && prefersPage(r.Header) {
+		sendToPage(w)
 		return
 	}
 	rt.answer(p.Server, w, request{Request: r, route: rt, names: names, arguments: given, port: p})

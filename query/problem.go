@@ -41,7 +41,7 @@ func noPath(name, paths string, e *edition) problem {
 }
 
 func unauthorized() problem {
-	return problem{Error: "a token is required: send the header \"Authorization: Bearer TOKEN\" with the content of haproxy-zk's HTTP_TOKEN_FILE"}
+	return problem{Error: "a token is required: send the header \"Authorization: Bearer TOKEN\" with the content of haproxy-zk's HTTP_TOKEN_FILE, or give it to a browser as the password of any user"}
 }
 
 // elsewhere says where something is answered without saying at which address, which this

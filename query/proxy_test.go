@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
 	"github.com/haproxy-zk/haproxy-zk/registry"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
@@ -25,6 +26,9 @@ type proxy struct {
 	generations []supervisor.Generation
 
 	configFile string
+
+	launched registry.Launched
+	version  haproxy.Version
 }
 
 func (p *proxy) Snapshot() *registry.Snapshot                { return p.snapshot.Load() }
@@ -34,6 +38,10 @@ func (p *proxy) Ready() error                                { return p.problem 
 func (p *proxy) Registrations() []registry.Registrations { return p.registrations }
 
 func (p *proxy) ConfigFile() string { return p.configFile }
+
+func (p *proxy) Launched() registry.Launched { return p.launched }
+
+func (p *proxy) Version() haproxy.Version { return p.version }
 
 func (p *proxy) Generations() []supervisor.Generation { return p.generations }
 

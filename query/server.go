@@ -13,10 +13,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/haproxy-zk/haproxy-zk/haproxy"
 	"github.com/haproxy-zk/haproxy-zk/httpserver"
 	"github.com/haproxy-zk/haproxy-zk/registry"
 	"github.com/haproxy-zk/haproxy-zk/stats"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
+	"github.com/haproxy-zk/haproxy-zk/ui"
 )
 
 const (
@@ -39,6 +41,10 @@ type Proxy interface {
 	Ready() error
 	// Generations returns HAProxy's living generations, the serving one first.
 	Generations() []supervisor.Generation
+	// Launched returns how the latest start, reload or adoption of HAProxy ended.
+	Launched() registry.Launched
+	// Version returns the version of HAProxy that runs or is to be started.
+	Version() haproxy.Version
 	// ConfigFile returns the path of HAProxy's rendered configuration, which need not exist
 	// yet.
 	ConfigFile() string
@@ -50,6 +56,8 @@ type Options struct {
 	// is called at every request from any goroutine and must be cheap; the result is only
 	// read.
 	Proxies func() []Proxy
+	// Place is where this load balancer runs.
+	Place registry.Place
 	// Configuration returns why the latest configuration was rejected, and since when; an
 	// empty problem means that it was accepted. It is called at requests for /readyz from
 	// any goroutine and must be cheap. nil means always accepted.
@@ -60,10 +68,11 @@ type Options struct {
 	// Access says who may ask, and how connections are encrypted; nil is everybody, in
 	// clear text.
 	Access *Access
-	// Statistics returns what the workers of a proxy report, at most a second old; nil if it
-	// has not been started yet. It may block for seconds; its error is that of ctx. nil
-	// makes `?detail` and `?passing` a 503.
-	Statistics func(ctx context.Context, proxy string) (*stats.Reading, error)
+	// Statistics returns what the workers of a proxy report, at most a second old, at least
+	// of a group, or of all if its name is empty; nil if the proxy has not been started yet.
+	// It may block for seconds; its error is that of ctx. nil makes `?detail` and `?passing`
+	// a 503.
+	Statistics func(ctx context.Context, proxy, group string) (*stats.Reading, error)
 	// Metrics answers GET and HEAD of /metrics; nil makes that a 404.
 	Metrics http.Handler
 	// Events answers GET and HEAD of /events; nil makes that a 404.
@@ -80,6 +89,7 @@ type Options struct {
 type Server struct {
 	table          *table
 	documents      documents
+	place          registry.Place
 	description    *page
 	configuration  func() (problem string, since time.Time)
 	metrics        http.Handler
@@ -90,8 +100,11 @@ type Server struct {
 	access         atomic.Pointer[Access]
 	events         Events
 	streams        *streams
-	statistics     func(ctx context.Context, proxy string) (*stats.Reading, error)
+	statistics     func(ctx context.Context, proxy, group string) (*stats.Reading, error)
 	details        details
+	pages          *ui.Renderer
+	overviews      overviews
+	files          map[string]*page
 	limit          connLimit
 	logger         *slog.Logger
 	stopping       atomic.Bool
@@ -104,6 +117,9 @@ func New(o Options) *Server {
 	s := &Server{
 		table:          newTable(routes()),
 		documents:      documents{proxies: o.Proxies},
+		place:          o.Place,
+		pages:          ui.New(),
+		files:          newFiles(),
 		description:    newPage(typeJSON, 0, func() []byte { return openAPI }),
 		configurations: newConfigurations(),
 		configuration:  o.Configuration,

@@ -33,6 +33,10 @@ const (
 	EventZooKeeperLost EventKind = "zookeeper_lost"
 	// EventZooKeeperBack is the end of [EventZooKeeperLost].
 	EventZooKeeperBack EventKind = "zookeeper_back"
+	// EventDirectoryLost means that the directory of the instances cannot be read.
+	EventDirectoryLost EventKind = "directory_lost"
+	// EventDirectoryBack is the end of [EventDirectoryLost].
+	EventDirectoryBack EventKind = "directory_back"
 	// EventReload is a start, reload or adoption of HAProxy.
 	EventReload EventKind = "reload"
 	// EventReloadFailed is a reload that changed nothing. A retry that fails for the same
@@ -78,7 +82,7 @@ const (
 func EventKinds() []EventKind {
 	return []EventKind{
 		EventStart, EventStop, EventConfigurationAccepted, EventConfigurationRejected,
-		EventZooKeeperLost, EventZooKeeperBack, EventReload, EventReloadFailed, EventWorkerExit,
+		EventZooKeeperLost, EventZooKeeperBack, EventDirectoryLost, EventDirectoryBack, EventReload, EventReloadFailed, EventWorkerExit,
 		EventHeld, EventReleased, EventOutage, EventOutageOver,
 		EventRegistered, EventDeregistered, EventServing, EventDraining, EventRemoved, EventDown, EventUp, EventDamped, EventOperator,
 	}

@@ -1,14 +1,30 @@
 package registry
 
-// Registrations are the findings in ZooKeeper for one group besides usable instances.
+// Registrations are the findings in a source for one group besides usable instances.
 type Registrations struct {
 	// Group is the group's name, or [AllGroups] for the path below which groups are
 	// discovered.
 	Group string
 	// Usable is the number of the group's children that are admitted instances.
 	Usable int
-	// Findings has at least one entry; its order is fixed.
+	// Formats counts the usable children by the format that was read; those of plain
+	// `ip:port` are not counted.
+	Formats map[string]int
+	// Findings may be empty if Formats is not; its order is fixed.
 	Findings []Finding
+	// Skipped are the first of the children that Findings count, in their order.
+	Skipped []Skipped
+	// Unnamed is the number of the other children that are skipped.
+	Unnamed int
+}
+
+// Skipped is one child that is not used.
+type Skipped struct {
+	// Name is escaped and cut like [Finding.Example].
+	Name string
+	Kind FindingKind
+	// Problem and Remedy are those of the [Finding].
+	Problem, Remedy string
 }
 
 // Finding is a number of children of one kind that are not served, or that are served but
@@ -42,6 +58,17 @@ const (
 	Encoded FindingKind = "encoded"
 	// Address is an address that cannot be connected to, or without a usable port.
 	Address FindingKind = "address"
+	// Payload is data that is not what the format needs.
+	Payload FindingKind = "payload"
+	// Protocol is an instance that offers no port for the protocol that is wanted.
+	Protocol FindingKind = "protocol"
+	// Waiting is an instance whose registration says that it does not serve yet, or not any
+	// more.
+	Waiting FindingKind = "waiting"
+	// Unresolved is an instance whose host name has no usable address.
+	Unresolved FindingKind = "unresolved"
+	// Unreadable is a child whose data cannot, or may not, be read.
+	Unreadable FindingKind = "unreadable"
 	// Refused is an instance that is not admitted.
 	Refused FindingKind = "refused"
 	// Other is anything else.
@@ -56,4 +83,7 @@ const (
 	Persistent FindingKind = "persistent"
 	// NotCreated is a path that could not be created.
 	NotCreated FindingKind = "not_created"
+	// NotFile is an entry of a directory that is no file: a FIFO, a socket, a device, a
+	// directory, or a symbolic link.
+	NotFile FindingKind = "not_a_file"
 )

@@ -1,7 +1,5 @@
 package registry
 
-import "time"
-
 // Snapshot is what one proxy is meant to serve. It is immutable: every change makes a new
 // one, so a pointer to it identifies its content.
 type Snapshot struct {
@@ -14,10 +12,23 @@ type Snapshot struct {
 	// Down are the groups with registered instances of which none is up in every worker:
 	// their requests fail.
 	Down []string
+	// Full are the groups with registered instances that wait for a server until another
+	// instance leaves, because a limit of servers is reached.
+	Full []string
+	// Carried is how each of the groups gets servers of HAProxy, in the same order.
+	Carried []Carried
 	// ReloadError is why the last reload failed; the previous generation keeps serving.
 	ReloadError string
 	// Remarks are in the groups' order, then sorted by instance and kind.
 	Remarks []Remark
+}
+
+// Carried is how the instances of a group get servers of HAProxy.
+type Carried struct {
+	// By is slots, rendered ahead of need, or servers, added as needed.
+	By string
+	// Reason is why that is not what the configuration asks for, in one line; empty if it is.
+	Reason string
 }
 
 // AllGroups stands for the discovered groups, as in the configuration.
@@ -57,19 +68,4 @@ func (s *Snapshot) Held(group string) (n int) {
 		}
 	}
 	return n
-}
-
-// ConnectionStatus is the state of the connection to ZooKeeper.
-type ConnectionStatus struct {
-	// Connected is true while there is a session with a live connection.
-	Connected bool
-	// Last is when ZooKeeper was last heard; zero means never. It has a monotonic reading,
-	// so its age does not depend on the wall clock.
-	Last time.Time
-	// Problem is why there is no connection; empty if there is one.
-	Problem string
-	// Denied is what may not be read, and what to do; empty if everything may be read.
-	Denied string
-	// Recalled are the groups whose lists are from the cache, not yet from ZooKeeper.
-	Recalled []string
 }

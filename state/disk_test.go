@@ -75,7 +75,7 @@ func TestCacheIsNeverWrittenThroughForeignFiles(t *testing.T) {
 	}
 }
 
-// Whoever writes the file decides where requests go after a start without ZooKeeper.
+// Whoever writes the file decides where requests go after a start without its source.
 func TestCacheOfAnotherUserIsNotRecalled(t *testing.T) {
 	for name, set := range traps {
 		if name == "hard link" {
@@ -110,7 +110,7 @@ func TestCacheThatCannotBeReadBackIsNotWritten(t *testing.T) {
 		k.Logger = slog.New(slog.NewTextHandler(&said, nil))
 		k.SetGroup(registry.Group{Name: "fixed", Instances: huge})
 	})
-	if n := strings.Count(said.String(), "a start without ZooKeeper would serve old instances or none"); n != 1 || !strings.Contains(said.String(), "longer than 16 MB: 1048576 instances in 1 groups") {
+	if n := strings.Count(said.String(), "a start without its source would serve old instances or none"); n != 1 || !strings.Contains(said.String(), "longer than 16 MB: 1048576 instances in 1 groups") {
 		t.Errorf("it says %q", said.String())
 	}
 	k, s := loaded(dir)

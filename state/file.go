@@ -24,7 +24,7 @@ const (
 type file struct {
 	Version int       `json:"version"`
 	Proxy   string    `json:"proxy"`
-	Servers []string  `json:"servers"`
+	Origins []string  `json:"servers"`
 	Saved   time.Time `json:"saved"`
 	// Discovered are the names of the discovered groups, those known longest first; null
 	// if none was ever listed.
@@ -37,6 +37,14 @@ type list struct {
 	Name      string   `json:"name"`
 	Path      string   `json:"path"`
 	Instances []string `json:"instances"`
+	// Terms are those of some of the instances.
+	Terms map[string]terms `json:"terms,omitempty"`
+}
+
+// terms are [registry.Terms].
+type terms struct {
+	Drain  bool  `json:"drain,omitempty"`
+	Weight int16 `json:"weight,omitempty"`
 }
 
 var errTooBig = fmt.Errorf("it is longer than %d MB", maxFile>>20)
@@ -59,14 +67,14 @@ func parse(text []byte) (file, error) {
 	return f, nil
 }
 
-// mismatch returns why a file cannot be used for a proxy, or nil. Lists of another
-// ZooKeeper must not be served; one server in common makes it the same ZooKeeper.
-func (f file) mismatch(proxy string, servers []string) error {
+// mismatch returns why a file cannot be used for a proxy, or nil. Lists of another source
+// must not be served; one server in common makes it the same ZooKeeper.
+func (f file) mismatch(proxy string, origins []string) error {
 	if f.Proxy != proxy {
 		return fmt.Errorf("it belongs to proxy %.100q", f.Proxy)
 	}
-	if !slices.ContainsFunc(f.Servers, func(s string) bool { return slices.Contains(servers, s) }) {
-		return fmt.Errorf("it is from another ZooKeeper, %.500q", strings.Join(f.Servers, ","))
+	if !slices.ContainsFunc(f.Origins, func(o string) bool { return slices.Contains(origins, o) }) {
+		return fmt.Errorf("it is from another source, %.500q", strings.Join(f.Origins, ","))
 	}
 	return nil
 }
@@ -83,6 +91,12 @@ func (l list) group(decode func(string) (registry.Instance, error)) registry.Gro
 	for _, text := range l.Instances {
 		if instance, err := decode(text); err == nil {
 			g.Instances = append(g.Instances, instance)
+			if t, given := l.Terms[text]; given && t.Weight >= 0 && t.Weight <= registry.MostWeight {
+				if g.Terms == nil {
+					g.Terms = make(map[registry.Instance]registry.Terms)
+				}
+				g.Terms[instance] = registry.Terms{Drain: t.Drain, Weight: t.Weight}
+			}
 		}
 	}
 	g.Instances = registry.Sort(g.Instances)

@@ -77,7 +77,7 @@ func FuzzRecall(f *testing.F) {
 		if got, err := parse(again); err != nil || !got.same(k.contents()) {
 			t.Errorf("%s is read as %+v, %v", again, got, err)
 		}
-		if err := (file{Proxy: string(text), Servers: []string{string(text)}}).mismatch("another", nil); len(err.Error()) > 2000 {
+		if err := (file{Proxy: string(text), Origins: []string{string(text)}}).mismatch("another", nil); len(err.Error()) > 2000 {
 			t.Errorf("%d bytes of error", len(err.Error()))
 		}
 	})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/haproxy-zk/haproxy-zk/registry"
 	"github.com/haproxy-zk/haproxy-zk/retry"
+	"github.com/haproxy-zk/haproxy-zk/streak"
 )
 
 const (
@@ -37,10 +38,13 @@ type Sink interface {
 type Options struct {
 	// Dir is the directory of the files; it is created if missing.
 	Dir string
-	// Proxy is the proxy's name and that of its file, without slashes.
+	// Proxy is the proxy's name, without slashes.
 	Proxy string
-	// Servers are ZooKeeper's servers: lists of another ZooKeeper are not recalled.
-	Servers []string
+	// Source is where the lists come from. Each source of a proxy has its own file.
+	Source registry.SourceKind
+	// Origins identify the source: ZooKeeper's servers, or the directory. Lists of another
+	// one, which has none of them, are not recalled.
+	Origins []string
 	// Path returns where a group is registered, including the chroot; "" for a group that
 	// is not the proxy's, and for an invalid name.
 	Path func(group string) string
@@ -86,7 +90,13 @@ func New(o Options) *Keeper {
 	}
 }
 
-func (k *Keeper) path() string { return filepath.Join(k.Dir, k.Proxy+".json") }
+// path returns the file. No proxy's name makes two of them the same.
+func (k *Keeper) path() string {
+	if k.Source == registry.Directory {
+		return filepath.Join(k.Dir, k.Proxy+".directory")
+	}
+	return filepath.Join(k.Dir, k.Proxy+".json")
+}
 
 // Load reads the file of the previous process. A missing file is normal; an unusable one
 // is logged and ignored. Call it before anything is passed on.
@@ -96,10 +106,10 @@ func (k *Keeper) Load() {
 		return
 	}
 	if err == nil {
-		err = f.mismatch(k.Proxy, k.Servers)
+		err = f.mismatch(k.Proxy, k.Origins)
 	}
 	if err != nil {
-		k.Logger.Warn("ignoring the registration cache; a start without ZooKeeper will serve nothing", "file", k.path(), "problem", err)
+		k.Logger.Warn("ignoring the registration cache; a start without its source will serve nothing", "source", string(k.Source), "file", k.path(), "problem", err)
 		return
 	}
 	k.mu.Lock()
@@ -119,6 +129,18 @@ func (k *Keeper) Load() {
 	if len(foreign) > 0 {
 		k.Logger.Warn("ignoring cached groups that are now registered elsewhere", "file", k.path(), "count", len(foreign), "groups", foreign[:min(len(foreign), maxNamed)])
 	}
+}
+
+// Knows reports whether any instance of a source is known, received or from the file.
+func (k *Keeper) Knows(origins []string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, g := range k.groups {
+		if len(g.Instances) > 0 {
+			return slices.Equal(k.Origins, origins)
+		}
+	}
+	return false
 }
 
 // Follow copies from the proxy's previous keeper which names have been known longest.
@@ -147,12 +169,12 @@ func (k *Keeper) Recall() {
 		}
 		k.recalled[name] = true
 		g := k.groups[name]
-		g.Recalled = true
+		g.Recalled, g.Earlier = true, g.Terms
 		k.deliver(g)
 	}
 	if len(k.recalled) > 0 {
-		k.Logger.Warn("no answer from ZooKeeper, serving cached registrations",
-			"saved", k.saved, "age", max(0, time.Since(k.saved)).Round(time.Second), "groups", len(k.recalled))
+		k.Logger.Warn("cannot read the registrations yet, serving cached ones",
+			"source", string(k.Source), "saved", k.saved, "age", max(0, time.Since(k.saved)).Round(time.Second), "groups", len(k.recalled))
 	}
 }
 
@@ -170,6 +192,9 @@ func (k *Keeper) SetGroup(g registry.Group) {
 	defer k.mu.Unlock()
 	if k.current != nil && !k.current[g.Name] && !k.Written(g.Name) {
 		return // read before the group was removed
+	}
+	if !k.received[g.Name] {
+		g.Earlier = k.groups[g.Name].Terms
 	}
 	k.groups[g.Name] = g
 	delete(k.texts, g.Name)
@@ -244,7 +269,7 @@ func (k *Keeper) markDirty() {
 func (k *Keeper) Run(ctx context.Context) {
 	k.Metrics.addProxy(k.Proxy)
 	defer k.Metrics.removeProxy(k.Proxy)
-	var failed bool
+	var failing streak.Streak
 	var last file
 	pause := retry.Backoff(retryFirst, retryEvery)
 	again := time.NewTimer(retryEvery)
@@ -257,15 +282,15 @@ func (k *Keeper) Run(ctx context.Context) {
 		case <-ctx.Done():
 			select {
 			case <-k.dirty:
-				k.write(&last, failed)
+				k.write(&last, &failing)
 			default:
 			}
 			return
 		}
 		began := time.Now()
-		failed = k.write(&last, failed)
+		k.write(&last, &failing)
 		again.Stop()
-		if failed {
+		if failing.Failing() {
 			again.Reset(pause.NextBackOff())
 		} else {
 			pause.Reset()
@@ -279,31 +304,43 @@ func (k *Keeper) Run(ctx context.Context) {
 	}
 }
 
-// write writes the file if its content has changed, and logs when writes begin and cease
-// to fail.
-func (k *Keeper) write(last *file, failed bool) (fails bool) {
+// write writes the file if its content has changed, and logs failures and their end.
+func (k *Keeper) write(last *file, failing *streak.Streak) {
 	now := k.contents()
 	if last.same(now) {
-		return false
+		return
 	}
 	err := now.write(k.path())
 	k.Metrics.count(k.Proxy, err)
-	if *last = now; err != nil {
+	if err != nil {
 		*last = file{}
+		if attrs, due := failing.Failed(time.Now(), err.Error()); due {
+			k.Logger.With(attrs...).Warn("cannot write the registration cache; a start without its source would serve old instances or none", "source", string(k.Source), "file", k.path(), "error", err, "remedy", k.Remedy(err))
+		}
+		return
 	}
-	switch {
-	case err != nil && !failed:
-		k.Logger.Warn("cannot write the registration cache; a start without ZooKeeper would serve old instances or none", "file", k.path(), "error", err, "remedy", k.Remedy(err))
-	case err == nil && failed:
-		k.Logger.Info("registration cache is written again", "file", k.path())
+	*last = now
+	if attrs, ended := failing.Over(time.Now()); ended {
+		k.Logger.With(attrs...).Info("registration cache is written again", "file", k.path())
 	}
-	return err != nil
+}
+
+// textTerms returns terms by the text of their instances.
+func textTerms(of map[registry.Instance]registry.Terms) map[string]terms {
+	if len(of) == 0 {
+		return nil
+	}
+	texts := make(map[string]terms, len(of))
+	for i, t := range of {
+		texts[i.String()] = terms{Drain: t.Drain, Weight: t.Weight}
+	}
+	return texts
 }
 
 func (k *Keeper) contents() file {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	f := file{Version: version, Proxy: k.Proxy, Servers: k.Servers, Saved: time.Now().UTC(), Discovered: k.discovered}
+	f := file{Version: version, Proxy: k.Proxy, Origins: k.Origins, Saved: time.Now().UTC(), Discovered: k.discovered}
 	for _, name := range slices.Sorted(maps.Keys(k.groups)) {
 		text, known := k.texts[name]
 		if !known {
@@ -313,7 +350,7 @@ func (k *Keeper) contents() file {
 			}
 			k.texts[name] = text
 		}
-		f.Groups = append(f.Groups, list{Name: name, Path: k.Path(name), Instances: text})
+		f.Groups = append(f.Groups, list{Name: name, Path: k.Path(name), Instances: text, Terms: textTerms(k.groups[name].Terms)})
 	}
 	return f
 }

@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -71,7 +72,7 @@ func group(name string, instances ...string) registry.Group {
 func newKeeper(dir string) (*Keeper, *sink) {
 	s := &sink{}
 	return New(Options{
-		Dir: dir, Proxy: "web", Servers: []string{"zk1:2181", "zk2:2181"}, Discovers: true, Decode: decode, Sink: s,
+		Dir: dir, Proxy: "web", Source: registry.ZooKeeper, Origins: []string{"zk1:2181", "zk2:2181"}, Discovers: true, Decode: decode, Sink: s,
 		Path:    func(group string) string { return "/services/" + group },
 		Written: func(group string) bool { return group == "fixed" },
 		Logger:  slog.New(slog.DiscardHandler),
@@ -417,5 +418,57 @@ func TestUnchangedListIsNotEncodedAgain(t *testing.T) {
 	}
 	if got := second.Groups[1].Instances; !slices.Equal(got, []string{"10.0.0.4:80"}) {
 		t.Errorf("the one that changed is %q", got)
+	}
+}
+
+func TestTermsAreCachedAndKnownAsEarlier(t *testing.T) {
+	one := registry.Instance{Addr: netip.MustParseAddrPort("10.0.0.1:80")}
+	f := file{Version: version, Proxy: "p", Groups: []list{{Name: "a", Instances: []string{"10.0.0.1:80"}, Terms: textTerms(map[registry.Instance]registry.Terms{one: {Weight: 30}})}}}
+	text, err := json.Marshal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoded := again.Groups[0].group(func(text string) (registry.Instance, error) {
+		addr, err := netip.ParseAddrPort(text)
+		return registry.Instance{Addr: addr}, err
+	})
+	if decoded.Terms[one].Weight != 30 {
+		t.Errorf("the terms are %v", decoded.Terms)
+	}
+}
+
+func TestSourcesOfAProxyHaveTheirOwnFiles(t *testing.T) {
+	dir := t.TempDir()
+	of := func(source registry.SourceKind, origin string) (*Keeper, *sink) {
+		k, s := newKeeper(dir)
+		k.Source, k.Origins = source, []string{origin}
+		return k, s
+	}
+	for source, origin := range map[registry.SourceKind]string{registry.ZooKeeper: "zk1:2181", registry.Directory: "/srv"} {
+		k, _ := of(source, origin)
+		k.SetGroups(registry.Discovered{Names: []string{"a"}})
+		k.SetGroup(group("a", map[registry.SourceKind]string{registry.ZooKeeper: "10.0.0.1:80", registry.Directory: "10.0.0.2:80"}[source]))
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		k.Run(ctx)
+	}
+	k, s := of(registry.Directory, "/srv")
+	k.Load()
+	k.Recall()
+	if diff := cmp.Diff([]string{"[a] recalled", "a[10.0.0.2:80] recalled"}, s.take()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if !k.Knows([]string{"/srv"}) || k.Knows([]string{"/srv2"}) {
+		t.Error("it does not know of which directory its instances are")
+	}
+	k, s = of(registry.Directory, "/srv2")
+	k.Load()
+	k.Recall()
+	if got := s.take(); len(got) > 0 || k.Knows([]string{"/srv2"}) {
+		t.Errorf("recalled from another directory: %v", got)
 	}
 }

@@ -57,7 +57,10 @@ type Collector struct {
 	// in which they were made. Whoever holds it owns the ledger.
 	turn   chan struct{}
 	ledger *ledger
+	// rows is how many a worker has reported last.
+	rows   int
 	latest atomic.Pointer[Reading]
+	groups recentGroups
 
 	mu sync.Mutex
 	// settled are figures that are not recorded yet because the workers are being read.
@@ -69,6 +72,8 @@ type settled struct {
 	pid int
 	row haproxy.Stats
 	at  time.Time
+	// deleted is true if the server is gone.
+	deleted bool
 }
 
 // New returns a collector. It reads nothing before somebody asks.
@@ -98,9 +103,7 @@ func (c *Collector) Read(ctx context.Context) (*Reading, error) {
 		return r, nil // somebody else was first
 	}
 	// What is read is for all who ask, not only for this one.
-	r := c.readAll(context.WithoutCancel(ctx))
-	c.latest.Store(r)
-	return r, nil
+	return c.readAll(context.WithoutCancel(ctx)), nil
 }
 
 // ReadLast records the last figures of the serving generation, which is about to be asked
@@ -117,15 +120,25 @@ func (c *Collector) ReadLast(ctx context.Context) {
 		return
 	}
 	defer c.end()
-	c.latest.Store(c.readAll(ctx))
+	c.readAll(ctx)
 }
 
 // Settle records the last figures that a worker has of a server whose instance has left,
 // before another instance gets it. It does not block: while the workers are read, the
 // figures wait.
 func (c *Collector) Settle(pid int, row haproxy.Stats) {
+	c.last(settled{pid: pid, row: row, at: c.opts.clock()})
+}
+
+// Removed records the last figures that a worker had of a server which was deleted: another
+// one of that name would count from 0. It does not block either.
+func (c *Collector) Removed(pid int, row haproxy.Stats) {
+	c.last(settled{pid: pid, row: row, at: c.opts.clock(), deleted: true})
+}
+
+func (c *Collector) last(figures settled) {
 	c.mu.Lock()
-	c.settled = append(c.settled, settled{pid, row, c.opts.clock()})
+	c.settled = append(c.settled, figures)
 	c.mu.Unlock()
 	select {
 	case c.turn <- struct{}{}:
@@ -142,7 +155,11 @@ func (c *Collector) settle() {
 	c.settled = nil
 	c.mu.Unlock()
 	for _, s := range waiting {
-		c.ledger.settle(s.pid, s.row, s.at)
+		if s.deleted {
+			c.ledger.removed(s.pid, s.row, s.at)
+		} else {
+			c.ledger.settle(s.pid, s.row, s.at)
+		}
 	}
 }
 
@@ -166,9 +183,11 @@ func (c *Collector) end() { <-c.turn }
 
 // answer is what one worker answered.
 type answer struct {
-	asked time.Time
-	rows  []haproxy.Stats
-	err   error
+	// asked is when it was asked, arrived when it had answered, and started when it started;
+	// zero is unknown.
+	asked, arrived, started time.Time
+	rows                    []haproxy.Stats
+	err                     error
 	// other is true if the worker may have been replaced.
 	other bool
 }
@@ -176,6 +195,13 @@ type answer struct {
 // readAll reads all workers and records what they have counted.
 func (c *Collector) readAll(ctx context.Context) *Reading {
 	began := c.opts.clock()
+	r := c.record(began, c.answers(ctx, haproxy.ShowStats))
+	c.latest.Store(r)
+	return r
+}
+
+// answers asks all workers for statistics.
+func (c *Collector) answers(ctx context.Context, request string) map[int]answer {
 	answers := make(map[int]answer)
 	for attempt, pause := 1, again; ; attempt, pause = attempt+1, min(2*pause, longest) {
 		workers := c.fleet.Workers()
@@ -183,19 +209,19 @@ func (c *Collector) readAll(ctx context.Context) *Reading {
 			a, asked := answers[w.PID]
 			return asked && a.err == nil
 		})
-		others := c.ask(ctx, unread, answers)
+		others := c.ask(ctx, request, unread, answers)
 		if !others || attempt == attempts || !wait(ctx, pause) {
-			return c.record(began, answers)
+			return answers
 		}
 	}
 }
 
 // ask asks workers in parallel. It reports whether others may be the ones to ask.
-func (c *Collector) ask(ctx context.Context, workers []registry.Worker, answers map[int]answer) (others bool) {
+func (c *Collector) ask(ctx context.Context, request string, workers []registry.Worker, answers map[int]answer) (others bool) {
 	got := make([]answer, len(workers))
 	var asking sync.WaitGroup
 	for i, w := range workers {
-		asking.Go(func() { got[i] = c.askOne(ctx, w) })
+		asking.Go(func() { got[i] = c.askOne(ctx, request, w) })
 	}
 	asking.Wait()
 	for i, w := range workers {
@@ -205,14 +231,29 @@ func (c *Collector) ask(ctx context.Context, workers []registry.Worker, answers 
 	return others
 }
 
-func (c *Collector) askOne(ctx context.Context, w registry.Worker) answer {
+func (c *Collector) askOne(ctx context.Context, request string, w registry.Worker) answer {
 	a := answer{asked: c.opts.clock()}
-	replies, err := haproxy.Client{Path: w.Socket, Timeout: c.opts.Timeout}.AskProcess(ctx, w.PID, haproxy.ShowStats)
+	if request == haproxy.ShowStats {
+		a.rows = make([]haproxy.Stats, 0, c.rows)
+	}
+	// The reply may have megabytes: it is parsed while HAProxy still writes it.
+	lines := haproxy.NewStatsLines(func(s haproxy.Stats) { a.rows = append(a.rows, s) })
+	var malformed error
+	info, err := haproxy.Client{Path: w.Socket, Timeout: c.opts.Timeout}.AskLines(ctx, w.PID, func(line []byte) error {
+		if malformed == nil {
+			malformed = lines.Take(line)
+		}
+		return nil
+	}, request)
+	a.arrived = c.opts.clock()
 	if err != nil {
 		a.err, a.other = err, !haproxy.IsTimeout(err) && !errors.Is(err, haproxy.ErrReplyTooLong)
 		return a
 	}
-	a.rows, a.err = haproxy.ParseStats(replies[0])
+	if uptime, err := haproxy.ParseUptime(info); err == nil {
+		a.started = a.asked.Add(-uptime)
+	}
+	a.err = cmp.Or(malformed, lines.End())
 	return a
 }
 
@@ -224,14 +265,36 @@ func (c *Collector) record(began time.Time, answers map[int]answer) *Reading {
 	c.settle()
 	for pid, a := range answers {
 		if a.err == nil {
-			c.ledger.read(pid, a.asked, a.rows)
+			c.ledger.read(pid, a.started, a.asked, a.arrived, a.rows)
+			c.rows = len(a.rows)
 		}
 	}
-	var pids, silent []int
-	var reports []answered
+	pids := make([]int, len(workers))
+	for i, w := range workers {
+		pids[i] = w.PID
+	}
+	c.ledger.complete(began, pids)
+	r := c.merge(c.fleet.Snapshot(), workers, answers)
+	if r.Workers > 0 {
+		c.ledger.mark()
+	}
+	return r
+}
+
+// merge makes a reading of the wanted groups of what the workers that serve have answered,
+// which is recorded.
+func (c *Collector) merge(want *registry.Snapshot, workers []registry.Worker, answers map[int]answer) *Reading {
+	reports, silent := c.reports(workers, answers)
+	r := merge(c.ledger, want, c.opts.clock(), reports)
+	r.Silent = silent
+	c.opts.Metrics.count(c.opts.Proxy, len(reports), len(silent))
+	return r
+}
+
+// reports returns what the workers that serve have answered, and which have not.
+func (c *Collector) reports(workers []registry.Worker, answers map[int]answer) (reports []answered, silent []int) {
 	var errs []error
 	for _, w := range workers {
-		pids = append(pids, w.PID)
 		switch a, asked := answers[w.PID]; {
 		case asked && a.err == nil:
 			reports = append(reports, answered{w.PID, a.rows})
@@ -239,14 +302,10 @@ func (c *Collector) record(began time.Time, answers map[int]answer) *Reading {
 			silent, errs = append(silent, w.PID), append(errs, cmp.Or(a.err, errNotAsked))
 		}
 	}
-	c.ledger.complete(began, pids)
-	r := merge(c.ledger, c.fleet.Snapshot(), c.opts.clock(), reports)
-	r.Silent = silent
-	c.opts.Metrics.count(c.opts.Proxy, len(reports), len(silent))
 	if err := errors.Join(errs...); err != nil {
 		c.opts.Logger.Debug("a worker does not report its statistics", "error", err)
 	}
-	return r
+	return reports, silent
 }
 
 // errNotAsked is the error of a worker that began to serve during a reading.

@@ -90,6 +90,13 @@ func (w *fakeWorker) serve(ctx context.Context, conn net.Conn) {
 		switch request {
 		case "show stat -1 7 -1":
 			reply = stat
+		case "show stat web 6 -1", "show stat other 6 -1", "show stat fe 6 -1":
+			reply = header
+			for line := range strings.Lines(stat) {
+				if strings.HasPrefix(line, strings.Fields(request)[2]+",") && !strings.Contains(line, ",FRONTEND,") {
+					reply += line
+				}
+			}
 		case "show info":
 			reply = fmt.Sprintf("Name: HAProxy\nPid: %d\n", pid)
 		}

@@ -41,7 +41,7 @@ func (s *story) reads(workers map[int][]haproxy.Stats) {
 	var pids []int
 	for pid, rows := range workers {
 		pids = append(pids, pid)
-		s.read(pid, s.now, rows)
+		s.read(pid, time.Time{}, s.now, s.now, rows)
 	}
 	s.complete(s.now, pids)
 }
@@ -113,7 +113,7 @@ func TestReadingOvertakenBySettling(t *testing.T) {
 	s.reads(map[int][]haproxy.Stats{1: {server("web1", 1, 5)}})
 	asked := s.now.Add(time.Second)
 	s.settle(1, server("web1", 1, 8), asked.Add(time.Millisecond))
-	s.read(1, asked, rows{server("web1", 1, 7)})
+	s.read(1, time.Time{}, asked, asked, rows{server("web1", 1, 7)})
 	s.counted("afterwards", map[int]uint64{1: 8})
 	s.reads(map[int][]haproxy.Stats{1: {server("web1", 2, 9)}})
 	s.counted("later", map[int]uint64{1: 8, 2: 1})
@@ -138,6 +138,25 @@ func TestCountersThatWereCleared(t *testing.T) {
 	s.reads(map[int][]haproxy.Stats{1: {server("web1", 1, 5)}})
 	s.reads(map[int][]haproxy.Stats{1: {server("web1", 1, 2)}})
 	s.counted("afterwards", map[int]uint64{1: 7})
+}
+
+// A server that is deleted and added again counts from 0, also if it has overtaken its former
+// figures by then, and whether somebody has asked before or not.
+func TestDeletedServerKeepsItsCount(t *testing.T) {
+	t.Parallel()
+	for _, asked := range []bool{true, false} {
+		s := newStory(t)
+		if asked {
+			s.reads(map[int][]haproxy.Stats{1: {server("10.0.0.1:80", 1, 5)}})
+		}
+		before := s.now
+		s.now = s.now.Add(time.Second)
+		s.removed(1, server("10.0.0.1:80", 1, 7), s.now)
+		s.read(1, time.Time{}, before, before, rows{server("10.0.0.1:80", 1, 6)}) // asked for before
+		s.now = s.now.Add(time.Second)
+		s.reads(map[int][]haproxy.Stats{1: {server("10.0.0.1:80", 1, 100)}})
+		s.counted("added again", map[int]uint64{1: 107})
+	}
 }
 
 // A section `listen` is a frontend and a backend of the same name.
@@ -181,7 +200,7 @@ func TestLedgerIsBounded(t *testing.T) {
 			case n%1000 == 0:
 				s.reads(map[int][]haproxy.Stats{1: {row}})
 			default:
-				s.read(1, s.now, rows{row})
+				s.read(1, time.Time{}, s.now, s.now, rows{row})
 			}
 		}
 		if n := len(s.totals); n > maxGone+1010 || n < maxGone/2 {
@@ -191,5 +210,37 @@ func TestLedgerIsBounded(t *testing.T) {
 			t.Errorf("%s: %d slots of one", name, n)
 		}
 		s.counted(fmt.Sprintf("%s: the latest are remembered", name), map[int]uint64{2*maxGone - 1: 1})
+	}
+}
+
+// The time of a status that does not change stays the same, whatever second HAProxy rounds
+// it to and however long it takes to answer.
+func TestTimeOfAStatusIsSteady(t *testing.T) {
+	t.Parallel()
+	s := newStory(t)
+	began := s.now
+	row := server("web1", 1, 0)
+	for step, test := range []struct {
+		at, takes, unchanged time.Duration
+		status               haproxy.Status
+		want                 time.Duration
+	}{
+		{10 * time.Second, 0, 10 * time.Second, haproxy.StatusUp, 0},
+		{20*time.Second + 900*time.Millisecond, 0, 20 * time.Second, haproxy.StatusUp, 0},
+		{29*time.Second + 100*time.Millisecond, 0, 30 * time.Second, haproxy.StatusUp, 0},
+		{40 * time.Second, 8 * time.Second, 47 * time.Second, haproxy.StatusUp, 0}, // it was busy
+		{60 * time.Second, 0, 3 * time.Second, haproxy.StatusDown, 57 * time.Second},
+		{70 * time.Second, 0, 13 * time.Second, haproxy.StatusDown, 57 * time.Second},
+		{80 * time.Second, 0, 3 * time.Second, haproxy.StatusDown, 77 * time.Second}, // it was up in between
+	} {
+		row.Status, row.Unchanged = test.status, test.unchanged
+		asked := began.Add(test.at)
+		s.read(1, time.Time{}, asked, asked.Add(test.takes), rows{row})
+		if got := s.since(1, row).Sub(began); got != test.want {
+			t.Errorf("step %d: since %v, want %v", step, got, test.want)
+		}
+	}
+	if since := s.since(2, row); !since.IsZero() {
+		t.Errorf("in a worker that was never read since %v", since)
 	}
 }

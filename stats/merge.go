@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -20,7 +21,9 @@ const sampled = 1024
 type merging struct {
 	reading *Reading
 	ledger  *ledger
-	want    *registry.Snapshot
+	// since is the mark of the ledger since which rates are.
+	since int
+	want  *registry.Snapshot
 	// groups has the index of each group of the snapshot, figures what was found of it.
 	groups map[string]int
 	found  []*merged
@@ -56,6 +59,7 @@ func merge(l *ledger, want *registry.Snapshot, at time.Time, answers []answered)
 		groups: make(map[string]int, len(want.Groups)), found: make([]*merged, len(want.Groups)),
 		fronts: make(map[string]*merged), instances: make([]map[netip.AddrPort]*merged, len(want.Groups)),
 	}
+	m.since, m.reading.Window = l.window()
 	for i, g := range want.Groups {
 		m.groups[g.Name] = i
 		m.instances[i] = make(map[netip.AddrPort]*merged, len(g.Instances))
@@ -106,7 +110,7 @@ func (m *merging) add(pid int, row haproxy.Stats) {
 		found.up, found.upIn = found.up+1, pid
 	}
 	found.servers = append(found.servers, Server{
-		PID: pid, Name: row.Server, Status: row.Status, Weight: row.Weight, Since: m.reading.At.Add(-row.Unchanged), Starting: row.Starting,
+		PID: pid, Name: row.Server, Status: row.Status, Weight: row.Weight, Since: m.ledger.since(pid, row), Starting: row.Starting,
 		Sessions: row.Sessions, Queued: row.Queued, Check: row.Check,
 	})
 }
@@ -131,37 +135,51 @@ func (f *merged) add(row haproxy.Stats) {
 	f.samples += n
 }
 
-// figures returns the figures with the counters of the ledger.
-func (m *merging) figures(f *merged, of subject) Figures {
+// figures returns the figures with the counters of the ledger, and the label of an
+// instance.
+func (m *merging) figures(f *merged, of subject) (figures Figures, label string) {
 	if f.samples > 0 {
 		f.ResponseTime = f.spent / time.Duration(f.samples)
 	}
 	if t := m.ledger.totals[of]; t != nil {
 		t.present = m.reading.At
 		f.Counters = t.counters
+		if window := m.reading.Window; window > 0 {
+			f.Rates = tallyOf(&t.counters).since(t.marks[m.since], window)
+		}
+		label = t.label
 	}
-	return f.Figures
+	return f.Figures, label
 }
 
 func (m *merging) finish() {
 	for _, name := range m.order {
-		m.reading.Frontends = append(m.reading.Frontends, Frontend{name, m.figures(m.fronts[name], subject{kind: haproxy.OfFrontend, proxy: name})})
+		figures, _ := m.figures(m.fronts[name], subject{kind: haproxy.OfFrontend, proxy: name})
+		m.reading.Frontends = append(m.reading.Frontends, Frontend{name, figures})
 	}
 	gone := m.gone()
+	var addrs []netip.AddrPort
 	for i, wanted := range m.want.Groups {
 		if m.found[i] == nil {
 			continue
 		}
-		g := Group{Name: wanted.Name, Figures: m.figures(m.found[i], subject{kind: haproxy.OfBackend, proxy: wanted.Name})}
+		g := Group{Name: wanted.Name}
+		g.Figures, _ = m.figures(m.found[i], subject{kind: haproxy.OfBackend, proxy: wanted.Name})
 		g.Instances = make([]Instance, 0, len(m.instances[i])+len(gone[i]))
-		for addr, f := range m.instances[i] {
+		// Addresses are sorted before they are instances, which are large.
+		addrs = slices.AppendSeq(addrs[:0], maps.Keys(m.instances[i]))
+		slices.SortFunc(addrs, netip.AddrPort.Compare)
+		for _, addr := range addrs {
+			f := m.instances[i][addr]
+			figures, label := m.figures(f, subject{haproxy.OfServer, wanted.Name, addr})
 			g.Instances = append(g.Instances, Instance{
-				Addr: addr, Up: f.up == m.reading.Workers, Weight: f.weight, Servers: f.servers,
-				Figures: m.figures(f, subject{haproxy.OfServer, wanted.Name, addr}),
+				Addr: addr, Up: f.up == m.reading.Workers, Weight: f.weight, Servers: f.servers, Figures: figures, label: label,
 			})
 		}
-		g.Instances = append(g.Instances, gone[i]...)
-		slices.SortFunc(g.Instances, func(a, b Instance) int { return a.Addr.Compare(b.Addr) })
+		if len(gone[i]) > 0 {
+			g.Instances = append(g.Instances, gone[i]...)
+			slices.SortFunc(g.Instances, func(a, b Instance) int { return a.Addr.Compare(b.Addr) })
+		}
 		m.reading.Groups = append(m.reading.Groups, g)
 	}
 }
@@ -175,7 +193,7 @@ func (m *merging) gone() map[int][]Instance {
 		}
 		i, known := m.groups[of.proxy]
 		if known && m.instances[i][of.addr] == nil {
-			left[i] = append(left[i], Instance{Addr: of.addr, Gone: true, Figures: Figures{HTTP: m.found[i] != nil && m.found[i].HTTP, Counters: t.counters}})
+			left[i] = append(left[i], Instance{Addr: of.addr, Gone: true, Figures: Figures{HTTP: m.found[i] != nil && m.found[i].HTTP, Counters: t.counters}, label: t.label})
 		}
 	}
 	return left

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
 
@@ -19,18 +18,13 @@ import (
 type Page struct {
 	gatherer   prometheus.Gatherer
 	collectors func() []*Collector
-	writers    sync.Pool // of *gzip.Writer
+	writers    httpserver.Compressors
 }
 
 // NewPage returns a page with the metrics of a registry. collectors returns those of the
 // running proxies; it is called by every request and must not block.
 func NewPage(gatherer prometheus.Gatherer, collectors func() []*Collector) *Page {
-	p := &Page{gatherer: gatherer, collectors: collectors}
-	p.writers.New = func() any {
-		w, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed) // the level is valid
-		return w
-	}
-	return p
+	return &Page{gatherer: gatherer, collectors: collectors}
 }
 
 // ServeHTTP answers in Prometheus' text format, or in OpenMetrics if the client prefers
@@ -49,9 +43,8 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var out io.Writer = w
 	if httpserver.AcceptsGzip(r.Header["Accept-Encoding"]) {
 		w.Header().Set("Content-Encoding", "gzip")
-		compressed := p.writers.Get().(*gzip.Writer)
+		compressed := p.writers.Get(w)
 		defer p.writers.Put(compressed)
-		compressed.Reset(w)
 		defer compressed.Close()
 		out = compressed
 	}

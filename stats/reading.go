@@ -13,6 +13,10 @@ type Reading struct {
 	Proxy string
 	// At is when the reading ended.
 	At time.Time
+	// Window is the time over which [Rates] are averages: since a reading of some seconds
+	// ago. It is 0, and there are no rates, if there was none within the last minutes: ask
+	// again after a second.
+	Window time.Duration
 	// Workers is the number of workers that answered. Without any there are no figures.
 	Workers int
 	// Silent are the pids of the workers that did not answer. What they had counted is
@@ -34,6 +38,8 @@ type Figures struct {
 	ResponseTime time.Duration
 	// Counters never fall while haproxy-zk runs.
 	Counters haproxy.Counters
+	// Rates are those of the counters lately.
+	Rates Rates
 }
 
 // Frontend has the figures of one frontend.
@@ -63,6 +69,9 @@ type Instance struct {
 	// Servers are its servers, by worker; usually one in each.
 	Servers []Server
 	Figures
+
+	// label is `,address="…"`, which lasts as long as its counters are remembered.
+	label string
 }
 
 // Server is the server of an instance in one worker.

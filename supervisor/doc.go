@@ -7,6 +7,8 @@
 // The listening sockets of the serving generation are kept for the next launch, so that
 // a crash of HAProxy refuses no connection.
 //
+// A [Command] is a program that an operator runs below haproxy-zk register.
+//
 // The package does not know ZooKeeper and does not talk to HAProxy: a [Prober] finds out
 // which processes answer, and [Listeners] are taken and given by others.
 package supervisor

@@ -37,7 +37,7 @@ func FuzzReadPIDs(f *testing.F) {
 // datagram.
 func FuzzLogMessage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line string) {
-		got := message(line)
+		got := parseLogLine(line).Text
 		header, found := strings.CutSuffix(strings.TrimRight(line, "\n\x00"), got)
 		if !found {
 			t.Errorf("%q of %q", got, line)

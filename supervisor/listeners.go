@@ -11,6 +11,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/haproxy-zk/haproxy-zk/retry"
+	"github.com/haproxy-zk/haproxy-zk/streak"
 )
 
 // Listeners are copies of the listening sockets of a generation. While they are open the
@@ -52,8 +53,11 @@ type listeners struct {
 
 	// takeAt is when the sockets of the serving generation are to be taken; zero is never.
 	takeAt time.Time
-	failed int // consecutive failures
-	pauses *backoff.ExponentialBackOff
+	// failed is true if the last attempt on this generation failed.
+	failed bool
+	// failing lasts over generations.
+	failing streak.Streak
+	pauses  *backoff.ExponentialBackOff
 }
 
 func newListeners(count func(kept int)) *listeners {
@@ -125,7 +129,7 @@ func (l *listeners) serving() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stopExpiry()
-	l.takeAt, l.failed = time.Now(), 0
+	l.takeAt, l.failed = time.Now(), false
 	l.pauses.Reset()
 }
 
@@ -159,22 +163,23 @@ func (h *HAProxy) renewListeners(ctx context.Context) {
 	err := h.takeFrom(ctx, h.current)
 	switch {
 	case err == nil:
-		if l.failed > 0 {
-			h.Logger.Info("the listening sockets are kept again")
+		if attrs, ended := l.failing.Over(time.Now()); ended {
+			h.Logger.With(attrs...).Info("the listening sockets are kept again")
 		}
-		l.failed = 0
+		l.failed = false
 		return
 	case ctx.Err() != nil:
 		return
 	case slices.ContainsFunc(h.current.workers, (*worker).ended):
 		l.takeAt = time.Now().Add(l.pauses.NextBackOff()) // its exit has not been handled yet
 		return
-	case l.failed == 0:
-		h.Logger.Warn("cannot keep HAProxy's listening sockets, a crash of HAProxy will refuse connections; will retry", "error", err)
-	default:
+	case l.failed:
 		l.keep(nil)
 	}
-	l.failed++
+	if attrs, due := l.failing.Failed(time.Now(), err.Error()); due {
+		h.Logger.With(attrs...).Warn("cannot keep HAProxy's listening sockets, a crash of HAProxy will refuse connections; will retry", "error", err)
+	}
+	l.failed = true
 	l.takeAt = time.Now().Add(l.pauses.NextBackOff())
 }
 

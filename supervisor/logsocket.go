@@ -35,10 +35,19 @@ type LogSocket struct {
 	foreign func()
 	warned  bool
 
-	// Line is called with each accepted line, without its header, and its severity, before
-	// it is logged: 0 to 7, or -1 if the line has none. It must not block. nil is not
-	// called; set it before Run.
-	Line func(text string, severity int)
+	// Take is called with each accepted line and reports whether it is logged elsewhere. It
+	// must not block. nil takes none; set it before Run.
+	Take func(LogLine) bool
+}
+
+// LogLine is a line of HAProxy's log.
+type LogLine struct {
+	// Date and Process are those of the header, as in "Nov 23 10:00:00" and "haproxy[12]";
+	// empty if the line has none.
+	Date, Process string
+	Text          string
+	// Severity is 0 to 7, or -1 if the line has none.
+	Severity int
 }
 
 // ListenLog listens on a datagram socket at path and replaces an existing file. It
@@ -108,11 +117,10 @@ func (l *LogSocket) Run(ctx context.Context) error {
 		switch {
 		case err == nil && own:
 			line := string(buffer[:n])
-			text, n := message(line), severity(line)
-			if l.Line != nil {
-				l.Line(text, n)
+			parsed := parseLogLine(line)
+			if l.Take == nil || !l.Take(parsed) {
+				l.log.Log(ctx, level(line, parsed.Severity), "haproxy", "line", parsed.Text)
 			}
-			l.log.Log(ctx, level(line, n), "haproxy", "line", text)
 		case err == nil:
 		case !errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("read HAProxy's log: %w", err)
@@ -167,12 +175,16 @@ func senderOf(control []byte) int {
 // syslogHeader is `<134>Nov 23 10:00:00 haproxy[12]: `, with the host name before
 // haproxy if configured so. It is anchored to the start of the line: a client's request
 // may contain the same text later.
-var syslogHeader = regexp.MustCompile(`^<[0-9]{1,3}>[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} [^\[\]]*\[[0-9]+\]: `)
+var syslogHeader = regexp.MustCompile(`^<[0-9]{1,3}>([A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}) ([^\[\]]*\[[0-9]+\]): `)
 
-// message returns a syslog line without its header.
-func message(line string) string {
-	line = strings.TrimRight(line, "\n\x00")
-	return line[len(syslogHeader.FindString(line)):]
+// parseLogLine parses a syslog line.
+func parseLogLine(line string) LogLine {
+	parsed := LogLine{Severity: severity(line), Text: strings.TrimRight(line, "\n\x00")}
+	if at := syslogHeader.FindStringSubmatchIndex(parsed.Text); at != nil {
+		parsed.Date, parsed.Process, parsed.Text = parsed.Text[at[2]:at[3]], parsed.Text[at[4]:at[5]], parsed.Text[at[1]:]
+		parsed.Process = parsed.Process[strings.LastIndexByte(parsed.Process, ' ')+1:] // without the host's name
+	}
+	return parsed
 }
 
 // priority is the PRI that every log format but `raw` begins with: facility * 8 +

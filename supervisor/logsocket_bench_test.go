@@ -22,10 +22,11 @@ func BenchmarkLogSocket(b *testing.B) {
 	}
 	received := make(chan struct{}, 1)
 	n := 0
-	l.Line = func(string, int) {
+	l.Take = func(LogLine) bool {
 		if n++; n == b.N {
 			received <- struct{}{}
 		}
+		return false
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- l.Run(b.Context()) }()
@@ -57,7 +58,7 @@ func BenchmarkLogLine(b *testing.B) {
 	const line = `<134>Nov 29 20:12:14 haproxy[12]: 127.0.0.1:36904 [29/Nov/2026:20:12:14.655] public web/web1 0/0/1/69/70 200 2750 - - ---- 1/1/1/1/0 0/0 "GET /index.html?with=a&query=of&some=length HTTP/1.1"` + "\n"
 	b.ReportAllocs()
 	for b.Loop() {
-		if message(line) == "" || level(line, severity(line)) != slog.LevelInfo {
+		if parsed := parseLogLine(line); parsed.Text == "" || level(line, parsed.Severity) != slog.LevelInfo {
 			b.Fatal("no line")
 		}
 	}

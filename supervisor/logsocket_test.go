@@ -138,7 +138,7 @@ func TestLogLinesKeepTheirSeverity(t *testing.T) {
 	}
 }
 
-// Line gets each line without its header, and its severity, before it is logged.
+// Take gets each line, parsed, before it is logged, and may keep it from the log.
 func TestLogSocketPassesLinesOn(t *testing.T) {
 	got := make(lines)
 	l, err := ListenLog(filepath.Join(t.TempDir(), "log.sock"), 0, failOnForeign(t), slog.New(got))
@@ -146,23 +146,27 @@ func TestLogSocketPassesLinesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	var passed []string
-	l.Line = func(text string, severity int) { passed = append(passed, fmt.Sprintf("%d %s", severity, text)) }
+	l.Take = func(line LogLine) bool {
+		passed = append(passed, fmt.Sprintf("%d %s %s %s", line.Severity, line.Date, line.Process, line.Text))
+		return line.Severity == 6
+	}
 	end := running(t, l)
 	conn, err := net.Dial("unixgram", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	for _, line := range []string{"<134>Nov 23 10:00:00 haproxy[12]: a request\n", "<129>Nov 23 10:00:00 haproxy[12]: an alert", "raw"} {
+	for _, line := range []string{"<134>Nov 23 10:00:00 haproxy[12]: a request\n", "<129>Nov 23 10:00:00 web.example haproxy[12]: an alert", "raw"} {
 		if _, err := conn.Write([]byte(line)); err != nil {
 			t.Fatal(err)
 		}
-		next(t, got)
 	}
+	next(t, got)
+	next(t, got)
 	if err := end(); err != nil {
 		t.Error(err)
 	}
-	if diff := cmp.Diff([]string{"6 a request", "1 an alert", "-1 raw"}, passed); diff != "" {
+	if diff := cmp.Diff([]string{"6 Nov 23 10:00:00 haproxy[12] a request", "1 Nov 23 10:00:00 haproxy[12] an alert", "-1   raw"}, passed); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }

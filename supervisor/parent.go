@@ -14,7 +14,7 @@ import (
 // A daemon reports to process 1 through a pipe, in lines:
 //
 //	hears        signals are handled from now on
-//	grace 8s     the longest stop_grace of its proxies
+//	grace 8s     how long a stop may take: the longest stop_delay and stop_grace of its proxies
 const (
 	reportsFD = 3
 	// maxReport bounds a line of a report.

@@ -54,14 +54,14 @@ type ProcessOne struct {
 	waiting []unix.Signal
 	// startNow has a value when the next daemon is to start without delay.
 	startNow chan struct{}
-	// grace is the longest stop_grace in the latest report of a daemon.
+	// grace is how long a stop may take according to the latest report of a daemon.
 	grace time.Duration
 	// stopped is when a stop was requested, signaled when the last signal arrived.
 	stopped, signaled time.Time
 }
 
 const (
-	// defaultGrace is stop_grace if no daemon has reported one.
+	// defaultGrace is grace if no daemon has reported one.
 	defaultGrace = 8 * time.Second
 	// fastStopWithin is how long a daemon may take to end HAProxy and itself immediately.
 	fastStopWithin = 3 * time.Second
@@ -120,9 +120,14 @@ func (p *ProcessOne) Run(ctx context.Context) (code int) {
 		p.stopped = time.Now()
 	})()
 	pause := retry.Backoff(100*time.Millisecond, 30*time.Second)
+	failing := &restarts{settled: settledAfter, over: func(attrs []any) {
+		p.Logger.With(attrs...).Info("haproxy-zk keeps running after its restart")
+	}}
 	for {
 		begun := time.Now()
+		ended := failing.begun()
 		status, err := p.runDaemon(ctx)
+		ended()
 		lived := time.Since(begun)
 		if ctx.Err() != nil {
 			return p.finish(status, err)
@@ -139,10 +144,13 @@ func (p *ProcessOne) Run(ctx context.Context) (code int) {
 			pause.Reset()
 		}
 		wait := pause.NextBackOff()
-		log := p.Logger.With("status", describeEnd(status, err), "haproxy", left, "retry_in", wait.Round(time.Millisecond))
-		if crashed {
+		attrs, due := failing.failed(describeEnd(status, err))
+		log := p.Logger.With("status", describeEnd(status, err), "haproxy", left, "retry_in", wait.Round(time.Millisecond)).With(attrs...)
+		switch {
+		case !due:
+		case crashed:
 			log.Error("haproxy-zk crashed, HAProxy keeps serving; starting haproxy-zk again")
-		} else {
+		default:
 			log.Error("haproxy-zk failed beside a running HAProxy, which keeps serving with a frozen list of instances; will retry")
 		}
 		select {

@@ -164,13 +164,18 @@ func applySet(members map[string]*member, set []Proxy, start func(Proxy)) Change
 func (p *Proxies) superviseProxy(ctx context.Context, proxy *member, mustStart bool) error {
 	pause := retry.Backoff(500*time.Millisecond, 30*time.Second)
 	served := !mustStart
+	failing := &restarts{settled: settledAfter, over: func(attrs []any) {
+		p.log.With(attrs...).Info("proxy has not failed again", "proxy", proxy.Name)
+	}}
 	for ctx.Err() == nil {
 		begun := time.Now()
 		select {
 		case <-proxy.startNow: // this run already has the change
 		default:
 		}
+		ended := failing.begun()
 		err := proxy.Run(ctx, func() { served = true })
+		ended()
 		switch {
 		case ctx.Err() != nil:
 			if err != nil {
@@ -184,7 +189,9 @@ func (p *Proxies) superviseProxy(ctx context.Context, proxy *member, mustStart b
 			pause.Reset()
 		}
 		wait := pause.NextBackOff()
-		p.log.Error("proxy failed, not serving until restarted", "proxy", proxy.Name, "retry_in", wait.Round(time.Millisecond), "error", err)
+		if attrs, due := failing.failed(fmt.Sprint(err)); due {
+			p.log.With(attrs...).Error("proxy failed, not serving until restarted", "proxy", proxy.Name, "retry_in", wait.Round(time.Millisecond), "error", err)
+		}
 		select {
 		case <-ctx.Done():
 		case <-proxy.startNow:

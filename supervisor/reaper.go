@@ -132,6 +132,11 @@ func (r *Reaper) start(path string, args []string, files []*os.File) (*Child, er
 // fork is start with an explicit argv[0]. The child gets its own process group: its
 // descendants can be killed with it, and signals of the terminal do not reach it.
 func (r *Reaper) fork(path string, argv []string, files []*os.File) (*Child, error) {
+	return r.forkUntil(0, path, argv, files)
+}
+
+// forkUntil is fork of a child that gets a signal when this process dies; 0 is none.
+func (r *Reaper) forkUntil(death unix.Signal, path string, argv []string, files []*os.File) (*Child, error) {
 	fds := make([]uintptr, len(files))
 	for i, f := range files {
 		fds[i] = f.Fd()
@@ -139,7 +144,7 @@ func (r *Reaper) fork(path string, argv []string, files []*os.File) (*Child, err
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	resume := r.oomScore.suspend()
-	pid, err := syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: os.Environ(), Files: fds, Sys: &syscall.SysProcAttr{Setpgid: true}})
+	pid, err := syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: os.Environ(), Files: fds, Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: death}})
 	resume()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", path, err)

@@ -81,6 +81,9 @@ func (h *HAProxy) handleReload(ctx context.Context, launch registry.Launch) (pid
 			h.listeners.keep(nil)
 		}
 	}()
+	if err := h.findVacant(old, launch.Config); err != nil {
+		return nil, err
+	}
 	begun := time.Now()
 	limited, cancel := context.WithTimeout(ctx, h.reloadTimeout())
 	defer cancel()
@@ -101,6 +104,15 @@ func (h *HAProxy) handleReload(ctx context.Context, launch registry.Launch) (pid
 	pids = pidsOf(next.workers)
 	h.Logger.Info("HAProxy is serving", "cause", launch.Cause, "workers", pids)
 	return pids, nil
+}
+
+// findVacant returns an error if HAProxy would share an address with another process. It
+// is the first one's question: later generations share addresses with their own.
+func (h *HAProxy) findVacant(old *liveGeneration, config []byte) error {
+	if h.Vacant == nil || old != nil || len(h.draining) > 0 || h.listeners.any() {
+		return nil
+	}
+	return h.Vacant(config)
 }
 
 // putIntoService makes a proven generation the serving one, in place of the old one if

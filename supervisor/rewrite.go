@@ -9,12 +9,15 @@ import (
 
 	"github.com/haproxy-zk/haproxy-zk/ownfile"
 	"github.com/haproxy-zk/haproxy-zk/retry"
+	"github.com/haproxy-zk/haproxy-zk/streak"
 )
 
 // pidFileRewrite is when an incomplete pid file is rewritten.
 type pidFileRewrite struct {
 	at    time.Time // zero: not needed
 	pause *backoff.ExponentialBackOff
+	// failing lasts until the file is complete.
+	failing streak.Streak
 }
 
 // pidFileMode is the mode that HAProxy gives it.
@@ -23,12 +26,18 @@ const pidFileMode = 0o644
 // schedulePIDFileRewrite is called when a generation begins to serve.
 func (h *HAProxy) schedulePIDFileRewrite(incomplete bool) {
 	if !incomplete {
-		h.pidFileRewrite = pidFileRewrite{}
+		h.pidFileComplete()
 		return
 	}
 	if h.pidFileRewrite.pause == nil {
-		h.Logger.Warn("pid file is incomplete (disk full?), will rewrite it", "file", h.PIDFile)
 		h.pidFileRewrite.pause = retry.Backoff(500*time.Millisecond, 30*time.Second)
+	}
+	h.pidFileIncomplete(errIncomplete)
+}
+
+func (h *HAProxy) pidFileIncomplete(err error) {
+	if attrs, due := h.pidFileRewrite.failing.Failed(time.Now(), "incomplete"); due {
+		h.Logger.With(attrs...).Warn("pid file is incomplete (disk full?), will rewrite it", "file", h.PIDFile, "error", err)
 	}
 	h.pidFileRewrite.later()
 }
@@ -49,10 +58,15 @@ func (h *HAProxy) rewritePIDFile() {
 		return
 	}
 	if err := ownfile.Replace(h.PIDFile, text.Bytes(), pidFileMode); err != nil {
-		h.Logger.Debug("cannot write the pid file", "error", err)
-		h.pidFileRewrite.later()
+		h.pidFileIncomplete(err)
 		return
 	}
+	h.pidFileComplete()
+}
+
+func (h *HAProxy) pidFileComplete() {
+	if attrs, ended := h.pidFileRewrite.failing.Over(time.Now()); ended {
+		h.Logger.With(attrs...).Info("pid file is complete again", "file", h.PIDFile)
+	}
 	h.pidFileRewrite = pidFileRewrite{}
-	h.Logger.Info("pid file is complete again", "file", h.PIDFile)
 }

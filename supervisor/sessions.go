@@ -2,11 +2,15 @@ package supervisor
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Sessions are the connections of HAProxy's clients. A worker that was asked to finish
@@ -22,9 +26,13 @@ import (
 // Socket states of the kernel's include/net/tcp_states.h.
 const (
 	tcpEstablished = "01"
+	tcpTimeWait    = "06"
 	tcpCloseWait   = "08" // the client has finished sending and awaits the response
 	tcpListen      = "0A"
 )
+
+// countWithin bounds the time that counting sessions may take.
+const countWithin = time.Second
 
 // ports are TCP ports in the kernel's hexadecimal format.
 type ports map[string]bool
@@ -36,56 +44,67 @@ func listening(workers []*worker) (ports, error) {
 	return found, err
 }
 
-// sessions counts the sessions of workers that listened on ports.
-func (p ports) sessions(workers []*worker) (n int, err error) {
-	err = eachSocket(workers, func(string) bool { return true }, func(port, state string) {
+// sessions counts the sessions of workers that listened on ports, until a time: the stop of
+// those that remain waits for it, and a host may have hundreds of thousands of sockets.
+func (p ports) sessions(workers []*worker, until time.Time) (n int, err error) {
+	inTime := func(string) bool { return time.Now().Before(until) }
+	err = eachSocket(workers, inTime, func(port, state string) {
 		if p[port] && (state == tcpEstablished || state == tcpCloseWait) {
 			n++
 		}
 	})
+	if err == nil && !inTime("") {
+		err = errTooManySockets
+	}
 	return n, err
 }
 
+var errTooManySockets = errors.New("the host has too many sockets to count those of HAProxy")
+
 // eachSocket calls do with the local port and the state of every TCP socket of the
 // living workers. It stops reading a table at the first state for which more returns
-// false: listening sockets come first, and a hundred thousand others may follow.
+// false: listening sockets come first, and a hundred thousand others may follow. Tables are
+// those of a network, which the workers usually share.
 func eachSocket(workers []*worker, more func(state string) bool, do func(port, state string)) error {
+	own, in := make(map[string]map[string]bool), make(map[string]string) // by network: inodes, and a directory of /proc
 	for _, w := range workers {
 		if w.ended() {
 			continue
 		}
 		dir := filepath.Join("/proc", strconv.Itoa(w.pid))
-		own, err := inodes(filepath.Join(dir, "fd"))
-		if err != nil {
+		network, err := os.Readlink(filepath.Join(dir, "ns/net"))
+		if own[network] == nil {
+			own[network], in[network] = make(map[string]bool), dir
+		}
+		if err = cmp.Or(err, inodes(filepath.Join(dir, "fd"), own[network])); err != nil {
 			return fmt.Errorf("read the sockets of process %d: %w", w.pid, err)
 		}
+	}
+	for network, dir := range in {
 		for _, table := range []string{"net/tcp", "net/tcp6"} {
-			if err := eachLine(filepath.Join(dir, table), func(fields []string) bool {
-				if len(fields) < 10 {
-					return true
-				}
-				if !more(fields[3]) {
+			err := eachLine(filepath.Join(dir, table), func(port, state, inode []byte) bool {
+				if !more(string(state)) {
 					return false
 				}
-				if i := strings.LastIndexByte(fields[1], ':'); i >= 0 && own[fields[9]] {
-					do(fields[1][i+1:], fields[3])
+				if own[network][string(inode)] {
+					do(string(port), string(state))
 				}
 				return true
-			}); err != nil {
-				return fmt.Errorf("read the sockets of process %d: %w", w.pid, err)
+			})
+			if err != nil {
+				return fmt.Errorf("read the sockets of HAProxy: %w", err)
 			}
 		}
 	}
 	return nil
 }
 
-// inodes returns the inodes of the sockets among the links in dir.
-func inodes(dir string) (map[string]bool, error) {
+// inodes adds the inodes of the sockets among the links in dir to those found.
+func inodes(dir string, found map[string]bool) error {
 	links, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	found := make(map[string]bool)
 	for _, link := range links {
 		to, err := os.Readlink(filepath.Join(dir, link.Name()))
 		if err != nil {
@@ -95,11 +114,13 @@ func inodes(dir string) (map[string]bool, error) {
 			found[strings.TrimSuffix(inode, "]")] = true
 		}
 	}
-	return found, nil
+	return nil
 }
 
-// eachLine calls do with the lines of a table after its header until do returns false.
-func eachLine(path string, do func(fields []string) (more bool)) error {
+// eachLine calls do with the local port, the state and the inode in the lines of a table
+// after its header until do returns false. Most lines of a busy host are of closed
+// connections, which have no inode: these are not split any further.
+func eachLine(path string, do func(port, state, inode []byte) (more bool)) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -107,7 +128,18 @@ func eachLine(path string, do func(fields []string) (more bool)) error {
 	defer f.Close()
 	lines := bufio.NewScanner(f)
 	for head := true; lines.Scan(); head = false {
-		if !head && !do(strings.Fields(lines.Text())) {
+		fields := bytes.SplitN(bytes.TrimLeft(lines.Bytes(), " "), []byte(" "), 5) // sl local_address rem_address st …
+		if head || len(fields) < 5 {
+			continue
+		}
+		var inode []byte
+		if string(fields[3]) != tcpTimeWait {
+			if rest := bytes.Fields(fields[4]); len(rest) > 5 {
+				inode = rest[5]
+			}
+		}
+		_, port, _ := bytes.Cut(fields[1], []byte(":"))
+		if !do(port, fields[3], inode) {
 			break
 		}
 	}

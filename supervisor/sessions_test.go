@@ -1,10 +1,12 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/e2e/needs"
 )
@@ -32,7 +34,7 @@ func TestSessionsAreCounted(t *testing.T) {
 	listened := ports{port(listener): true, port(other): true}
 	counted := func(want int) {
 		t.Helper()
-		if n, err := listened.sessions(self); err != nil || n != want {
+		if n, err := listened.sessions(self, time.Now().Add(time.Minute)); err != nil || n != want {
 			t.Errorf("%d sessions, %v, not %d", n, err, want)
 		}
 	}
@@ -61,12 +63,16 @@ func TestSessionsAreCounted(t *testing.T) {
 	listener.Close()
 	counted(2)
 
+	if n, err := listened.sessions(self, time.Now()); !errors.Is(err, errTooManySockets) {
+		t.Errorf("without time to count them there are %d: %v", n, err)
+	}
+
 	ended := make(chan struct{})
 	close(ended)
 	self[0].process = &Child{done: ended}
 	counted(0)
 	self[0].process, self[0].pid = &Child{done: make(chan struct{})}, 1<<22+1
-	if n, err := listened.sessions(self); err == nil {
+	if n, err := listened.sessions(self, time.Now().Add(time.Minute)); err == nil {
 		t.Errorf("a process that is not there has %d sessions", n)
 	}
 }

@@ -36,7 +36,7 @@ func (h *HAProxy) stop(requested bool) error {
 		counting = nil
 	} else {
 		if counting == nil {
-			cut, counting = listened.sessions(h.workers())
+			cut, counting = listened.sessions(h.workers(), time.Now().Add(countWithin))
 		}
 		h.terminateRemaining()
 	}

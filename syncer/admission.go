@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/haproxy-zk/haproxy-zk/decode"
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
@@ -47,11 +48,11 @@ func (a Admission) Check(i registry.Instance) error {
 	return nil
 }
 
-// Decoder returns a function that decodes the name of a child like [Decode] and then
+// Decoder returns a function that decodes an instance like [decode.Address] and then
 // checks that the instance is admitted; a nil admit admits all.
 func Decoder(admit func(registry.Instance) error) func(string) (registry.Instance, error) {
 	return func(name string) (registry.Instance, error) {
-		i, err := Decode(name)
+		i, err := decode.Address(name)
 		if err == nil && admit != nil {
 			err = admit(i)
 		}

@@ -27,7 +27,18 @@ const (
 	// codeTooLong replaces an answer that is too long: [zk.ErrAPIError], which no server
 	// sends.
 	codeTooLong = -100
+	// codeRequiresSASL precedes the end of a connection without SASL. See
+	// SESSIONCLOSEDREQUIRESASLAUTH of ZooKeeper.
+	codeRequiresSASL = -124
+	// codeUnimplemented is of a server that does not know a request. It does not wait for
+	// the answers to earlier ones, and ends the connection.
+	codeUnimplemented = -6
+	codeNoNode        = -101
+	codeNoAuth        = -102
 )
+
+// errOldServer ends a connection to a server older than 3.6, as that server does itself.
+var errOldServer = &fault{"the server is older than 3.6: reading data node by node"}
 
 // errListTooLong is the message for codeTooLong.
 var errListTooLong = fmt.Errorf("the list is longer than %d MB; delete nodes that are not instances", maxAnswer>>20)
@@ -37,7 +48,7 @@ var errListTooLong = fmt.Errorf("the list is longer than %d MB; delete nodes tha
 // frame, and allocates any amount of memory for a long list. Everything invalid becomes
 // a [fault].
 //
-// An answer longer than maxAnswer becomes an error of that request: the library would
+// An answer longer than maxAnswer, or maxDataAnswer, becomes an error of that request: the library would
 // close the connection that all groups share, and send the same request over the next
 // one.
 type answers struct {
@@ -60,11 +71,13 @@ type answers struct {
 }
 
 func (a *answers) Read(p []byte) (int, error) {
-	if len(a.ready) == 0 {
+	for len(a.ready) == 0 {
 		if err := a.next(); err != nil {
 			return 0, err
 		}
-		a.ready = a.frame
+		if a.request.reply == nil {
+			a.ready = a.frame
+		}
 	}
 	n := copy(p, a.ready)
 	a.ready = a.ready[n:]
@@ -106,7 +119,7 @@ func (a *answers) next() error {
 	if err != nil {
 		return err
 	}
-	if length > maxAnswer {
+	if length > a.most() {
 		a.surplus, h.code = int64(length)-headLength, codeTooLong
 		binary.BigEndian.PutUint32(a.frame, headLength)
 		binary.BigEndian.PutUint32(a.frame[offsetError:], uint32(h.code))
@@ -119,6 +132,9 @@ func (a *answers) next() error {
 				return err
 			}
 		}
+	}
+	if a.request.reply != nil {
+		a.request.passOn(h, a.frame[offsetBody:])
 	}
 	a.each(h.number, uint32(h.code))
 	if a.took != nil && a.request.operation != 0 {
@@ -140,6 +156,15 @@ func (a *answers) fill(length int) error {
 	return nil
 }
 
+// most returns the longest answer to the request of the frame.
+func (a *answers) most() uint32 {
+	switch a.request.operation {
+	case opGetData, opMultiRead:
+		return maxDataAnswer
+	}
+	return maxAnswer
+}
+
 // expect checks the head of a frame followed by more bytes. It returns the check for
 // those bytes, or nil if their number suffices.
 func (a *answers) expect(h head, more int) (check func(body) error, err error) {
@@ -157,8 +182,14 @@ func (a *answers) expect(h head, more int) (check func(body) error, err error) {
 		}
 		return func(b body) error { return validEvent(b, a.root) }, a.sent.fired()
 	}
+	if h.code == codeUnimplemented && a.sent.readsMany() {
+		return nil, errOldServer
+	}
 	if a.request, err = a.sent.answered(h.number); err != nil {
 		return nil, err
+	}
+	if h.code == codeRequiresSASL {
+		return nil, &fault{"the server requires SASL: set zk.sasl"}
 	}
 	if h.code > 0 || h.code < codeLowest || h.code == codeTooLong {
 		return nil, faultf("error %d", h.code)
@@ -174,8 +205,14 @@ func (a *answers) expect(h head, more int) (check func(body) error, err error) {
 		switch a.request.operation {
 		case opGetChildren2:
 			return validList, nil
+		case opGetData:
+			return validData, nil
 		case opCreate:
 			return validPath, nil
+		case opMulti:
+			return validTransaction, nil
+		case opMultiRead:
+			return nil, nil // checked by who asked, see parseReadings
 		case opExists:
 			want = statLength
 		}

@@ -28,7 +28,7 @@ func inBubbleWith(t *testing.T, change func(*fakeServer, *Options), test func(*t
 func TestAuthIsSentBeforeEveryRead(t *testing.T) {
 	inBubbleWith(t, func(f *fakeServer, o *Options) { f.auth, o.Auth = "app:secret", "app:secret" }, func(t *testing.T, f *fakeServer, c *client) {
 		c.expect(2, "g0", "10.0.0.1:80")
-		if status := c.ConnectionStatus(); !status.Connected || status.Denied != "" {
+		if status := c.ConnectionStatus(); !status.Connected || status.Server != "zk:2181" || status.Denied != "" {
 			t.Errorf("%+v", status)
 		}
 

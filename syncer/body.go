@@ -3,6 +3,7 @@ package syncer
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"strings"
 	"unicode/utf8"
 )
@@ -17,6 +18,11 @@ const (
 	maxEvent = 1 << 20
 	// nameShortest is a length and a byte.
 	nameShortest = 5
+
+	// maxOperations is the most operations of a transaction, opFailed the kind of one that
+	// failed.
+	maxOperations = 2
+	opFailed      = -1
 
 	// The kinds of events: created, deleted, changed, children changed. The library would
 	// treat other values as its own session events.
@@ -47,6 +53,19 @@ func (b *body) text() (text []byte, ok bool) {
 	return text, true
 }
 
+// data reads data and the stat behind it.
+func (b *body) data() (data []byte, ok bool) {
+	length, ok := b.number()
+	if length == math.MaxUint32 {
+		length = 0
+	}
+	if !ok || uint64(length)+statLength > uint64(len(*b)) {
+		return nil, false
+	}
+	data, *b = (*b)[:length], (*b)[uint64(length)+statLength:]
+	return data, true
+}
+
 // validList checks the answer to getChildren2. The names are checked by their consumer;
 // since none is empty, the length bounds their count.
 func validList(b body) error {
@@ -69,12 +88,56 @@ func validList(b body) error {
 	return nil
 }
 
+// validData checks the answer to getData: a length, which is -1 without data, that many
+// bytes and a stat.
+func validData(b body) error {
+	length, ok := b.number()
+	if length == math.MaxUint32 {
+		length = 0
+	}
+	if !ok || uint64(length)+statLength != uint64(len(b)) {
+		return faultf("data of %d bytes in %d", int32(length), len(b))
+	}
+	return nil
+}
+
 // validPath checks the answer to create, which is the created path.
 func validPath(b body) error {
 	if path, ok := b.text(); !ok || len(b) > 0 || !bytes.HasPrefix(path, []byte("/")) {
 		return faultf("no path for a created node")
 	}
 	return nil
+}
+
+// validTransaction checks the answer to a transaction: for each operation its kind (4), a
+// byte and an error (4), then the path of a created node or the error (4) of one that
+// failed. A last entry has the kind -1 and the byte 1. See MultiHeader in ZooKeeper's
+// zookeeper.jute, and its MultiResponse.
+func validTransaction(b body) error {
+	for range maxOperations + 1 {
+		kind, ok := b.number()
+		if !ok || len(b) < 1+4 {
+			return faultf("a transaction ends within an operation")
+		}
+		last := b[0]
+		b = b[1+4:]
+		switch {
+		case last == 1 && len(b) == 0:
+			return nil
+		case last != 0:
+			return faultf("%d bytes after a transaction", len(b))
+		case int32(kind) == opFailed:
+			_, ok = b.number()
+		case kind == opCreate:
+			_, ok = b.text()
+		default:
+			ok = kind == opDelete
+		}
+		if !ok {
+			return faultf("operation %d of a transaction", int32(kind))
+		}
+	}
+	return faultf("a transaction of more than %d operations", maxOperations)
 }
 
 // validEvent checks an event of a watch. Watches are at or below root, which is a path

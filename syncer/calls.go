@@ -92,10 +92,42 @@ func (c *calls) Exists(path string) (bool, *zk.Stat, error) {
 	return c.tree.Exists(path)
 }
 
+func (c *calls) Get(path string) ([]byte, *zk.Stat, error) {
+	if err := c.enter(); err != nil {
+		return nil, nil, err
+	}
+	defer c.leave()
+	return c.tree.Get(path)
+}
+
+func (c *calls) GetW(path string) ([]byte, *zk.Stat, <-chan zk.Event, error) {
+	if err := c.enter(); err != nil {
+		return nil, nil, nil, err
+	}
+	defer c.leave()
+	return c.tree.GetW(path)
+}
+
 func (c *calls) Create(path string, data []byte, flags int32, acl []zk.ACL) (string, error) {
 	if err := c.enter(); err != nil {
 		return "", err
 	}
 	defer c.leave()
 	return c.tree.Create(path, data, flags, acl)
+}
+
+func (c *calls) Delete(path string, version int32) error {
+	if err := c.enter(); err != nil {
+		return err
+	}
+	defer c.leave()
+	return c.tree.Delete(path, version)
+}
+
+func (c *calls) Multi(ops ...any) ([]zk.MultiResponse, error) {
+	if err := c.enter(); err != nil {
+		return nil, err
+	}
+	defer c.leave()
+	return c.tree.Multi(ops...)
 }

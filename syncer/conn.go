@@ -1,10 +1,12 @@
 package syncer
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -42,7 +44,12 @@ type conn struct {
 	waiting <-chan struct{} // the same channel for Read; nil after the wait
 
 	lastSeenZxid lastSeenZxid
+	writing      sync.Mutex // requests are sent in the order in which they are recorded
 	sent         sent
+	own          uint32        // number of our own requests so far
+	unanswered   sync.Once     // used when it ends before a multi-read is answered
+	ended        chan struct{} // closed with the connection
+	ending       sync.Once
 	answers      *answers // used by Read; nil during the handshake
 	// fault is why this side closed the connection. Read writes it; the library's loop may
 	// read it once Read has returned for the last time.
@@ -73,13 +80,16 @@ func (c *conn) read(p []byte) (int, error) {
 	c.awaitWatches()
 	if c.answers == nil {
 		c.answers = &answers{
-			from: heard{c.Conn, c.dialer.heard}, sent: &c.sent, each: c.lastSeenZxid.answered,
+			from: bufio.NewReader(heard{c.Conn, c.dialer.heard}), sent: &c.sent, each: c.lastSeenZxid.answered,
 			root: c.dialer.chroot, patience: c.timeout, took: c.dialer.took,
 		}
 	}
 	n, err := c.answers.Read(p)
 	if fault, is := errors.AsType[*fault](err); is {
 		c.fault = fault.Error()
+		if fault == errOldServer && c.dialer.old.rejected(c.address) {
+			c.dialer.noteOld(c.address)
+		}
 		_ = c.Close() // unblocks a pending write
 	}
 	return n, err
@@ -94,8 +104,17 @@ func (c *conn) Write(p []byte) (int, error) {
 		close(c.rearmed)
 		c.rearmed = nil
 	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
 	c.sent.note(p)
 	return c.Conn.Write(c.lastSeenZxid.correct(p))
+}
+
+// Close ends our own requests as well.
+func (c *conn) Close() error {
+	err := c.Conn.Close()
+	c.ending.Do(func() { close(c.ended) })
+	return err
 }
 
 func (c *conn) awaitWatches() {
@@ -118,6 +137,9 @@ func (c *conn) receive() error {
 	if err == nil {
 		c.answer = answer
 		c.session, c.timeout, err = parseAnswer(answer, c.asked)
+	}
+	if err == nil && c.session != 0 && c.dialer.sasl != "" {
+		err = sendSASL(c.Conn, c.dialer.sasl)
 	}
 	if err == nil && c.session != 0 && c.dialer.auth != "" {
 		err = sendAuth(c.Conn, c.dialer.auth)

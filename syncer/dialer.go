@@ -42,6 +42,7 @@ type dialer struct {
 	connect connectFunc
 	servers int
 	auth    string        // sent after every handshake, unless empty
+	sasl    string        // the same, before auth
 	chroot  string        // all paths are at or below it; "" is the root
 	timeout time.Duration // requested session timeout
 
@@ -59,6 +60,10 @@ type dialer struct {
 	lastSeenZxid *lastSeenZxid // of its latest connection; nil before the first
 	forgiven     bool
 	patience     map[string]time.Duration // by server, if the minimum was not enough
+
+	old oldServers
+	// aged is called when a server turns out to be old; it may be nil.
+	aged func(address string)
 
 	mu   sync.Mutex
 	open *conn
@@ -89,7 +94,7 @@ func (d *dialer) dial(network, address string, _ time.Duration) (net.Conn, error
 		d.problem(fmt.Sprintf("cannot connect to %s: %s", address, reason(err)))
 		return nil, fmt.Errorf("connect to %s: %w", address, err)
 	}
-	c := &conn{Conn: raw, address: address, dialer: d, asked: asked{timeout: d.timeout}}
+	c := &conn{Conn: raw, address: address, dialer: d, asked: asked{timeout: d.timeout}, ended: make(chan struct{})}
 	if err := raw.SetDeadline(time.Now().Add(max(patienceMin, d.patience[address]))); err != nil {
 		_ = raw.Close()
 		return nil, fmt.Errorf("set the deadline of the handshake: %w", err)
@@ -153,9 +158,19 @@ func (d *dialer) setOpen(c *conn) (net.Conn, error) {
 // connected records that a session was established.
 func (d *dialer) connected() {
 	d.established = time.Now()
+	if d.session != d.open.session {
+		d.old.renew(d.open.address)
+	}
 	d.session = d.open.session
 	d.lastSeenZxid = &d.open.lastSeenZxid
 	d.forgiven = false
+}
+
+// noteOld reports a server that turns out to be old.
+func (d *dialer) noteOld(address string) {
+	if d.aged != nil {
+		d.aged(address)
+	}
 }
 
 // expired shortens the next pause, once: a server that reports an expired session works.

@@ -46,12 +46,15 @@ func (d *discoveryFollower) run(ctx context.Context, t tree, ls *links) {
 		following.Go(func() {
 			defer close(ended)
 			g.run(one, t, ls)
+			if ctx.Err() == nil {
+				g.ended()
+			}
 		})
 	}
 	for name := range d.known {
 		follow(name)
 	}
-	d.parent.deliver = func(names []string, _ time.Time) {
+	d.parent.deliver = func(_ context.Context, names []string, _ time.Time) {
 		exists := make(map[string]bool, len(names))
 		room := d.limit
 		for _, name := range names {

@@ -1,5 +1,5 @@
 // Package syncer follows ZooKeeper for one proxy: it keeps one session, watches one path
-// per group, decodes the names of its children and passes the complete list of a group
+// per group, decodes its children and passes the complete list of a group
 // to a [Sink] whenever it has changed.
 //
 // It is level-triggered: a watch that fires only means that the list must be read again.
@@ -15,7 +15,9 @@
 // The package also reports names registered in formats that it does not read, and
 // instances that no session owns; one goroutine looks these up at a low rate.
 //
-// It is the only importer of go-zookeeper/zk. It creates nothing in ZooKeeper but, if
+// A [Registrar] does the opposite over a session of its own: it keeps one ephemeral node.
+//
+// It is the only importer of go-zookeeper/zk. A Syncer creates nothing in ZooKeeper but, if
 // configured, the paths that it follows. It does not know HAProxy, processes or
 // configuration files.
 package syncer

@@ -26,7 +26,15 @@ const (
 // ZooKeeper's events.
 const (
 	created         = 1
+	deleted         = 2
+	dataChanged     = 3
 	childrenChanged = 4
+)
+
+// What old servers do, see [fakeServer].
+const (
+	rejects = "rejects"
+	ends    = "ends"
 )
 
 // fakeServer implements as much of ZooKeeper's protocol as a session needs.
@@ -34,7 +42,8 @@ type fakeServer struct {
 	mu       sync.Mutex
 	mode     string
 	children map[string][]string
-	changed  map[string]int64 // the last change of a path
+	data     map[string]string // of a child, by its path
+	changed  map[string]int64  // the last change of a path
 	zxid     int64
 	sessions map[int64]bool
 	last     int64 // session
@@ -43,6 +52,11 @@ type fakeServer struct {
 	long     string // the children of this path are more than an answer holds
 	// owners are the sessions that own nodes, by path; other nodes have none.
 	owners map[string]int64
+	// old is what the server does about multi-reads that it does not know: it says so and ends
+	// the connection, as ZooKeeper 3.4.13 does, or only ends it. Empty means it knows them.
+	old string
+	// unreadable are paths whose data may not be read.
+	unreadable map[string]bool
 	// denies are paths that may not be created.
 	denies map[string]bool
 	// auth is the user who may read, as "USER:PASSWORD"; empty allows everybody.
@@ -65,13 +79,14 @@ type fakeServer struct {
 type peer struct {
 	net.Conn
 	watched map[string]bool // paths whose children it watches
+	reading map[string]bool // paths whose data it watches
 	reads   bool            // it may
 	out     chan []byte
 }
 
 func newFakeServer() *fakeServer {
 	return &fakeServer{
-		mode: serve, children: make(map[string][]string), changed: make(map[string]int64), zxid: 10, granted: 10 * time.Second,
+		mode: serve, children: make(map[string][]string), data: make(map[string]string), changed: make(map[string]int64), zxid: 10, granted: 10 * time.Second,
 		owners: make(map[string]int64), denies: make(map[string]bool),
 		sessions: make(map[int64]bool), peers: make(map[*peer]bool), asked: make(map[int32]int),
 	}
@@ -124,6 +139,25 @@ func (f *fakeServer) set(path string, names ...string) {
 	}
 }
 
+// write changes the data of a child and fires its watches. A silent change fires none.
+func (f *fakeServer) write(path, data string, silent bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.zxid++
+	f.data[path], f.changed[path] = data, f.zxid
+	f.fireData(path, dataChanged, silent)
+}
+
+// fireData is called with the mutex held.
+func (f *fakeServer) fireData(path string, kind uint32, silent bool) {
+	for p := range f.peers {
+		if p.reading[path] && !silent {
+			delete(p.reading, path)
+			f.fire(p, path, kind)
+		}
+	}
+}
+
 func (f *fakeServer) fire(p *peer, path string, kind uint32) {
 	event := binary.BigEndian.AppendUint32(nil, kind)
 	event = binary.BigEndian.AppendUint32(event, 3) // connected
@@ -143,6 +177,10 @@ func (f *fakeServer) setWatches(p *peer, request []byte) (lastSeenZxid int64) {
 			path, request = cutText(request)
 			_, exists := f.children[path]
 			switch {
+			case list == 0 && f.changed[path] > lastSeenZxid:
+				f.fire(p, path, dataChanged)
+			case list == 0:
+				p.reading[path] = true
 			case list == 1 && exists:
 				f.fire(p, path, created)
 			case list == 2 && f.changed[path] > lastSeenZxid:
@@ -157,7 +195,7 @@ func (f *fakeServer) setWatches(p *peer, request []byte) (lastSeenZxid int64) {
 
 func (f *fakeServer) handle(c net.Conn) {
 	defer c.Close()
-	p := &peer{Conn: c, watched: make(map[string]bool), out: make(chan []byte, 1000)}
+	p := &peer{Conn: c, watched: make(map[string]bool), reading: make(map[string]bool), out: make(chan []byte, 100_000)}
 	if !f.greet(p) {
 		return
 	}
@@ -272,6 +310,28 @@ func (f *fakeServer) reply(p *peer, request []byte) bool {
 			}
 			f.send(p, xid, 0, append(body, stat...))
 		}
+	case opGetData:
+		length := binary.BigEndian.Uint32(request[8:])
+		path, watch := string(request[12:12+length]), request[12+length] != 0
+		parent, name := pathpkg.Split(path)
+		switch {
+		case f.unreadable[path]:
+			f.send(p, xid, -102, nil)
+		case !slices.Contains(f.children[strings.TrimSuffix(parent, "/")], name):
+			f.send(p, xid, -101, nil)
+		default:
+			p.reading[path] = p.reading[path] || watch
+			f.send(p, xid, 0, append(appendText(nil, f.data[path]), stat...))
+		}
+	case opMultiRead:
+		switch f.old {
+		case rejects:
+			f.send(p, xid, codeUnimplemented, nil)
+			return false
+		case ends:
+			return false
+		}
+		f.send(p, xid, 0, f.readMany(request[8:], stat))
 	case opSetWatches:
 		f.marks = append(f.marks, f.setWatches(p, request[8:]))
 		f.send(p, xid, 0, nil)
@@ -283,6 +343,33 @@ func (f *fakeServer) reply(p *peer, request []byte) bool {
 		f.send(p, xid, 0, nil)
 	}
 	return true
+}
+
+// readMany answers a multi-read; each of its nodes counts as a read.
+func (f *fakeServer) readMany(request, stat []byte) (body []byte) {
+	for request[4] == 0 { // not the end
+		var path string
+		path, request = cutText(request[9:])
+		request = request[1:] // a watch, which is not set
+		f.asked[opGetData]++
+		parent, name := pathpkg.Split(path)
+		code := 0
+		switch {
+		case f.unreadable[path]:
+			code = codeNoAuth
+		case !slices.Contains(f.children[strings.TrimSuffix(parent, "/")], name):
+			code = codeNoNode
+		}
+		if code != 0 {
+			body = append(binary.BigEndian.AppendUint32(body, 1<<32-1), 0)
+			body = binary.BigEndian.AppendUint32(body, uint32(int32(code)))
+			body = binary.BigEndian.AppendUint32(body, uint32(int32(code)))
+			continue
+		}
+		body = append(binary.BigEndian.AppendUint32(body, opGetData), 0, 0, 0, 0, 0)
+		body = append(appendText(body, f.data[path]), stat...)
+	}
+	return appendEnd(body)
 }
 
 // create creates a node, like those created by set.

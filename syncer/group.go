@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -12,6 +13,9 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/go-zookeeper/zk"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/haproxy-zk/haproxy-zk/intake"
+	"github.com/haproxy-zk/haproxy-zk/streak"
 )
 
 const (
@@ -36,25 +40,45 @@ func spread(groups int64) time.Duration {
 // jitter returns 50 % to 150 % of d.
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
 
+// safetyBeats is the number of beats in the mean interval between two safety reads.
+// Groups are read at beats: the answers to several requests arrive together, which takes
+// a fraction of the CPU time of as many single requests.
+const safetyBeats = 12
+
+// nextSafety returns when to read the list without a watch event: after 50 % to 150 % of
+// the interval.
+func (g *groupFollower) nextSafety() time.Duration {
+	beat := max(g.safety/safetyBeats, 1)
+	since := time.Since(g.begun)
+	return (since + jitter(g.safety)).Truncate(beat) - since
+}
+
 // groupFollower follows one path. It outlives links and sessions; one goroutine at a time runs
 // it.
 type groupFollower struct {
 	path string
 	// deliver is called with the sorted names of the children whenever they have changed,
 	// and the earliest time at which they may have.
-	deliver func(names []string, since time.Time)
+	deliver func(ctx context.Context, names []string, since time.Time)
 	// unchanged is called instead of deliver if the list was read and is the same.
-	unchanged   func()
+	unchanged func()
+	// ended is called when the path will not be followed any more.
+	ended       func()
 	missingPath missingPath
-	owners      *owners // nil: the children are not instances
-	note        *note
-	notes       *notes
-	status      *status
-	reads       *prometheus.CounterVec // by result
-	delays      prometheus.Observer    // see [Metrics]
-	log         *slog.Logger
-	safety      time.Duration
-	followed    *atomic.Int64 // number of groups being followed, including this one
+	owners      *owners   // nil: the children are not instances
+	payloads    *payloads // nil like owners
+	data        *dataEvents
+	// outdated receives a token when the address of a host name has changed, or a weight.
+	outdated chan struct{}
+	note     *intake.Note
+	notes    *intake.Notes
+	status   *status
+	reads    *prometheus.CounterVec // by result
+	delays   prometheus.Observer    // see [Metrics]
+	log      *slog.Logger
+	safety   time.Duration
+	begun    time.Time     // of the syncer
+	followed *atomic.Int64 // number of groups being followed, including this one
 
 	watch     <-chan zk.Event // nil: the list must be read again
 	delivered []string        // the list delivered last
@@ -63,23 +87,41 @@ type groupFollower struct {
 	since     time.Time       // when the delivered list was last known to be current; zero: now
 	fired     time.Time       // when an event arrived whose list was not read yet; zero: none has
 	missing   bool
-	trouble   string // the result logged since the last successful read
+	trouble   streak.Streak
 	retry     *backoff.ExponentialBackOff
 }
 
 // run follows the path over one session until ctx is done.
 func (g *groupFollower) run(ctx context.Context, t tree, ls *links) {
+	g.begin()
+	defer g.end()
+	ls.each(ctx, func(l *link) { g.follow(ctx, t, l) })
+}
+
+// begin is a function of its own, as is end: of a thousand goroutines that wait in follow,
+// none keeps what only these need on its stack, which then has 4 kB instead of 8.
+func (g *groupFollower) begin() {
 	g.followed.Add(1)
-	defer g.followed.Add(-1)
-	defer g.status.allow(g.path)
-	g.notes.add(g.note)
-	defer g.notes.remove(g.note)
+	g.notes.Add(g.note)
 	if g.owners != nil {
 		g.owners.setPaused(false)
-		defer g.owners.setPaused(true)
+	}
+	if g.payloads != nil && g.payloads.decoder.Reads() {
+		g.data.add(g.payloads)
 	}
 	g.watch = nil
-	ls.each(ctx, func(l *link) { g.follow(ctx, t, l) })
+}
+
+func (g *groupFollower) end() {
+	if g.payloads != nil && g.payloads.decoder.Reads() {
+		g.data.remove(g.payloads)
+	}
+	if g.owners != nil {
+		g.owners.setPaused(true)
+	}
+	g.notes.Remove(g.note)
+	g.status.allow(g.path)
+	g.followed.Add(-1)
 }
 
 // follow follows the path until the link is lost, the session has expired, or ctx is
@@ -89,17 +131,17 @@ func (g *groupFollower) run(ctx context.Context, t tree, ls *links) {
 // made meanwhile: nothing needs to be read.
 func (g *groupFollower) follow(ctx context.Context, t tree, l *link) {
 	defer g.lose(l)
-	var delay time.Duration
-	switch {
-	case g.watch != nil:
-		delay = jitter(g.safety)
-	case g.known:
-		delay = rand.N(spread(g.followed.Load()) + 1)
+	if g.payloads != nil {
+		g.payloads.follow(l)
 	}
 	g.retry.Reset()
-	due := time.NewTimer(delay)
+	due := time.NewTimer(g.firstDelay())
 	defer due.Stop()
 	for {
+		var fired <-chan struct{}
+		if g.payloads != nil && g.watch != nil { // otherwise the list and all data are about to be read
+			fired = g.payloads.wake
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -111,6 +153,16 @@ func (g *groupFollower) follow(ctx context.Context, t tree, l *link) {
 				return
 			}
 			g.noteFired()
+		case <-fired:
+			if wait := g.refresh(ctx, t); wait > 0 {
+				due.Reset(wait)
+			}
+			continue
+		case <-g.outdated:
+			if g.known {
+				g.deliver(ctx, g.delivered, time.Time{})
+			}
+			continue
 		case <-due.C:
 		}
 		// A request made while disconnected would only wait in the library.
@@ -128,6 +180,17 @@ func (g *groupFollower) follow(ctx context.Context, t tree, l *link) {
 	}
 }
 
+// firstDelay returns when to read the list on another link.
+func (g *groupFollower) firstDelay() time.Duration {
+	switch {
+	case g.watch != nil:
+		return g.nextSafety()
+	case g.known:
+		return rand.N(spread(g.followed.Load()) + 1)
+	}
+	return 0
+}
+
 // read reads the list, sets the watch and delivers changes. It returns when to read
 // again.
 func (g *groupFollower) read(ctx context.Context, t tree) time.Duration {
@@ -136,6 +199,13 @@ func (g *groupFollower) read(ctx context.Context, t tree) time.Duration {
 	if err != nil {
 		g.watch = nil
 		return g.fail(err)
+	}
+	slices.Sort(l.names)
+	if g.payloads != nil {
+		if err := g.payloads.update(ctx, t, l.names); err != nil {
+			g.watch = nil
+			return g.fail(fmt.Errorf("read the data of children of %s: %w", g.path, err))
+		}
 	}
 	g.succeed(l)
 	g.watch = l.watch
@@ -147,7 +217,7 @@ func (g *groupFollower) read(ctx context.Context, t tree) time.Duration {
 		wait = g.handleMissing(t)
 	}
 	if ctx.Err() == nil {
-		g.deliverChanged(l.names)
+		g.deliverChanged(ctx, l.names)
 		g.verified, g.since = asked, time.Time{}
 		if !g.fired.IsZero() {
 			g.delays.Observe(time.Since(g.fired).Seconds())
@@ -166,7 +236,7 @@ func (g *groupFollower) later(t tree, l listing) time.Duration {
 		return g.handleMissing(t)
 	}
 	g.pathExists()
-	return jitter(g.safety)
+	return g.nextSafety()
 }
 
 // check reads the list without a watch and reports whether it must be read again with
@@ -181,7 +251,7 @@ func (g *groupFollower) check(ctx context.Context, t tree) (wait time.Duration, 
 	slices.Sort(l.names)
 	if g.known && slices.Equal(g.delivered, l.names) {
 		g.verified = asked
-		return g.later(t, l), false
+		return g.verifyData(ctx, t, g.later(t, l)), false
 	}
 	late := time.NewTimer(watchLag)
 	defer late.Stop()
@@ -196,14 +266,47 @@ func (g *groupFollower) check(ctx context.Context, t tree) (wait time.Duration, 
 	return 0, true
 }
 
-func (g *groupFollower) deliverChanged(names []string) {
-	slices.Sort(names)
-	if g.known && slices.Equal(g.delivered, names) {
+// verifyData reads the data of the children again, and returns when to check again: at
+// best after wait.
+func (g *groupFollower) verifyData(ctx context.Context, t tree, wait time.Duration) time.Duration {
+	if g.payloads == nil {
+		return wait
+	}
+	missed, err := g.payloads.verify(ctx, t)
+	if err != nil {
+		return g.fail(fmt.Errorf("read the data of children of %s: %w", g.path, err))
+	}
+	if missed {
+		g.log.Debug("data changed without an event, reading it again", "path", g.path)
+	}
+	return wait
+}
+
+// refresh reads the data that has changed, and delivers what follows. It returns when to
+// read the list again, 0 if that need not change.
+func (g *groupFollower) refresh(ctx context.Context, t tree) time.Duration {
+	if err := g.payloads.refresh(ctx, t, g.delivered); err != nil {
+		return g.fail(fmt.Errorf("read the data of children of %s: %w", g.path, err))
+	}
+	if g.payloads.changed && ctx.Err() == nil {
+		g.payloads.changed = false
+		g.deliver(ctx, g.delivered, time.Time{})
+	}
+	return 0
+}
+
+// deliverChanged delivers sorted names, if they or their data have changed.
+func (g *groupFollower) deliverChanged(ctx context.Context, names []string) {
+	changed := g.payloads != nil && g.payloads.changed
+	if g.payloads != nil {
+		g.payloads.changed = false
+	}
+	if g.known && !changed && slices.Equal(g.delivered, names) {
 		g.unchanged()
 		return
 	}
 	g.delivered, g.known = names, true
-	g.deliver(names, g.since)
+	g.deliver(ctx, names, g.since)
 }
 
 // lose records that changes after the end of the link go unnoticed.
@@ -233,9 +336,8 @@ func (g *groupFollower) markStale(at time.Time) {
 func (g *groupFollower) succeed(l listing) {
 	g.retry.Reset()
 	g.status.allow(g.path)
-	if g.trouble != "" {
-		g.trouble = ""
-		g.log.Info("path can be read again", "path", g.path)
+	if attrs, ended := g.trouble.Over(time.Now()); ended {
+		g.log.With(attrs...).Info("path can be read again", "path", g.path)
 	}
 	result := resultOK
 	if l.missing {
@@ -253,12 +355,12 @@ func (g *groupFollower) fail(err error) time.Duration {
 	if errors.Is(err, zk.ErrNoAuth) {
 		g.reads.WithLabelValues(resultDenied).Inc()
 		g.status.deny(g.path)
-		g.warnOnce(resultDenied, err, "hint", g.status.remedy)
+		g.warn(err, "hint", g.status.remedy)
 		return jitter(retryDenied)
 	}
 	g.reads.WithLabelValues(resultError).Inc()
 	if !isLoss(err) {
-		g.warnOnce(resultError, err)
+		g.warn(err)
 	}
 	if errors.Is(err, errListTooLong) {
 		return jitter(retryDenied) // needs an operator, and each attempt costs megabytes
@@ -266,10 +368,9 @@ func (g *groupFollower) fail(err error) time.Duration {
 	return g.retry.NextBackOff()
 }
 
-func (g *groupFollower) warnOnce(result string, err error, more ...any) {
-	if g.trouble != result {
-		g.trouble = result
-		g.log.With(more...).Warn("cannot read path, the instances known stay", "path", g.path, "error", err)
+func (g *groupFollower) warn(err error, more ...any) {
+	if attrs, due := g.trouble.Failed(time.Now(), err.Error()); due {
+		g.log.With(more...).With(attrs...).Warn("cannot read path, the instances known stay", "path", g.path, "error", err)
 	}
 }
 

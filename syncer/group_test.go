@@ -16,7 +16,10 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/haproxy-zk/haproxy-zk/decode"
+	"github.com/haproxy-zk/haproxy-zk/intake"
 	"github.com/haproxy-zk/haproxy-zk/registry"
+	"github.com/haproxy-zk/haproxy-zk/resolve"
 	"github.com/haproxy-zk/haproxy-zk/retry"
 )
 
@@ -57,9 +60,19 @@ func (f *fakeTree) Exists(string) (bool, *zk.Stat, error) {
 	return true, &zk.Stat{EphemeralOwner: 1}, nil
 }
 
+func (f *fakeTree) Get(string) ([]byte, *zk.Stat, error) { return nil, nil, zk.ErrNoNode }
+
+func (f *fakeTree) GetW(string) ([]byte, *zk.Stat, <-chan zk.Event, error) {
+	return nil, nil, nil, zk.ErrNoNode
+}
+
 func (f *fakeTree) Create(string, []byte, int32, []zk.ACL) (string, error) {
 	return "", zk.ErrNoAuth
 }
+
+func (f *fakeTree) Delete(string, int32) error { return zk.ErrNoAuth }
+
+func (f *fakeTree) Multi(...any) ([]zk.MultiResponse, error) { return nil, zk.ErrNoAuth }
 
 func (f *fakeTree) ExistsW(string) (bool, *zk.Stat, <-chan zk.Event, error) {
 	f.mu.Lock()
@@ -133,15 +146,18 @@ func (r *rig) SetGroups(d registry.Discovered) {
 
 func newRig(t *testing.T, tree *fakeTree) *rig {
 	r := &rig{T: t, tree: tree, links: &links{link: newLink()}}
-	counters := NewMetrics(prometheus.NewRegistry()).add("p", &status{}, &notes{})
+	counters := NewMetrics(prometheus.NewRegistry()).add("p", &status{}, &intake.Notes{})
 	silent := slog.New(slog.DiscardHandler)
-	n := &note{group: "web", path: "/web", log: silent}
-	o := &owners{inspector: newInspector(), path: "/web", note: n}
+	n := newNote("web", "/web", silent)
+	o := &owners{inspector: newInspector(false), path: "/web", note: n}
+	p := newPayloads("/web", decode.Decoder{}, make(chan struct{}, maxReads))
+	hosts := resolve.New(resolve.Options{}).Follow(func() {})
 	r.group = &groupFollower{
-		path: "/web", deliver: (&instances{group: "web", sink: r, decode: Decode, note: n, owners: o}).deliver,
-		unchanged: o.unchanged, owners: o, note: n, notes: &notes{}, missingPath: newMissingPath("", ""),
+		path: "/web", deliver: (&instances{group: "web", sink: r, payloads: p, hosts: hosts, note: n, owners: o}).deliver,
+		payloads: p, data: &dataEvents{}, ended: func() {},
+		unchanged: o.unchanged, owners: o, note: n, notes: &intake.Notes{}, missingPath: newMissingPath("", ""),
 		status: &status{}, reads: counters.reads, delays: counters.delays, log: silent,
-		safety: time.Minute, followed: new(atomic.Int64), retry: retry.Backoff(retryMin, retryMax),
+		safety: time.Minute, begun: time.Now(), followed: new(atomic.Int64), retry: retry.Backoff(retryMin, retryMax),
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -172,8 +188,13 @@ func (r *rig) expect(asked string, want ...registry.Group) {
 }
 
 func web(skipped int, names ...string) registry.Group {
-	instances, _, _ := decodeAll(names, Decode)
-	return registry.Group{Name: "web", Instances: instances, Skipped: skipped}
+	instances := make([]registry.Instance, 0, len(names))
+	for _, name := range names {
+		if i, err := decode.Address(name); err == nil {
+			instances = append(instances, i)
+		}
+	}
+	return registry.Group{Name: "web", Instances: registry.Sort(instances), Skipped: skipped}
 }
 
 func TestGroupFollowsItsPath(t *testing.T) {
@@ -183,7 +204,7 @@ func TestGroupFollowsItsPath(t *testing.T) {
 		defer r.end()
 		r.expect("")
 
-		r.links.establish("zk:2181", 1)
+		r.links.establish("zk:2181", 1, nil)
 		r.expect("childrenW existsW", web(0))
 
 		tree.change(func() { tree.missing, tree.names = false, []string{"10.0.0.2:80", "odd", "10.0.0.1:80"} },
@@ -221,7 +242,7 @@ func TestGroupReportsEarliestTimeOfChange(t *testing.T) {
 				}
 			})
 		}
-		r.links.establish("zk:2181", 1)
+		r.links.establish("zk:2181", 1, nil)
 		<-time.After(time.Second)
 		since("the first list", time.Time{})
 
@@ -236,7 +257,7 @@ func TestGroupReportsEarliestTimeOfChange(t *testing.T) {
 		<-time.After(5 * time.Second)
 		r.links.lose(heard, "")
 		<-time.After(time.Minute)
-		r.links.establish("zk:2181", 1)
+		r.links.establish("zk:2181", 1, nil)
 		tree.change(func() { tree.names = []string{"10.0.0.3:80"} }, changed)
 		since("a connection that was lost", heard)
 
@@ -253,14 +274,14 @@ func TestGroupAcrossReconnects(t *testing.T) {
 		tree := &fakeTree{names: []string{"10.0.0.1:80"}}
 		r := newRig(t, tree)
 		defer r.end()
-		r.links.establish("zk:2181", 1)
+		r.links.establish("zk:2181", 1, nil)
 		r.expect("childrenW", web(0, "10.0.0.1:80"))
 
 		// The session and its watch survive.
 		r.links.lose(time.Now(), "")
 		<-time.After(time.Hour) // the bubble's clock
 		r.expect("")
-		r.links.establish("zk:2181", 1)
+		r.links.establish("zk:2181", 1, nil)
 		<-time.After(r.group.safety / 3)
 		r.expect("")
 		tree.change(func() { tree.names = []string{"10.0.0.3:80"} }, zk.Event{Type: zk.EventNodeChildrenChanged})
@@ -271,7 +292,7 @@ func TestGroupAcrossReconnects(t *testing.T) {
 		tree.change(func() { tree.names = []string{"10.0.0.2:80"} },
 			zk.Event{Type: zk.EventNotWatching, Err: zk.ErrSessionExpired})
 		r.expect("")
-		r.links.establish("zk:2181", 2)
+		r.links.establish("zk:2181", 2, nil)
 		<-time.After(spread(1))
 		r.expect("childrenW", web(0, "10.0.0.2:80"))
 	})
@@ -282,7 +303,7 @@ func TestGroupKeepsListWhenReadFails(t *testing.T) {
 		tree := &fakeTree{names: []string{"10.0.0.1:80"}}
 		r := newRig(t, tree)
 		defer r.end()
-		r.links.establish("zk:2181", 1)
+		r.links.establish("zk:2181", 1, nil)
 		r.expect("childrenW", web(0, "10.0.0.1:80"))
 
 		tree.change(func() { tree.err, tree.names = zk.ErrNoAuth, nil }, zk.Event{Type: zk.EventNodeChildrenChanged})
@@ -309,7 +330,7 @@ func TestGroupRereadsWithoutWatchEvent(t *testing.T) {
 		tree := &fakeTree{names: []string{"10.0.0.1:80"}}
 		r := newRig(t, tree)
 		defer r.end()
-		r.links.establish("zk:2181", 1)
+		r.links.establish("zk:2181", 1, nil)
 		r.expect("childrenW", web(0, "10.0.0.1:80"))
 
 		<-time.After(10 * time.Minute) // the bubble's clock

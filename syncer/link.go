@@ -13,6 +13,7 @@ type link struct {
 
 	server  string
 	session int64
+	conn    *conn // for requests of our own; nil in tests without one
 	// heard is when the server was last heard, reason why the link is down; they are set
 	// before down is closed.
 	heard  time.Time
@@ -40,10 +41,10 @@ type links struct {
 }
 
 // establish makes the next link the current one.
-func (ls *links) establish(server string, session int64) {
+func (ls *links) establish(server string, session int64, c *conn) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	ls.link.server, ls.link.session = server, session
+	ls.link.server, ls.link.session, ls.link.conn = server, session, c
 	ls.established = true
 	close(ls.link.up)
 }

@@ -1,12 +1,11 @@
 package syncer
 
 import (
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/haproxy-zk/haproxy-zk/intake"
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
@@ -29,14 +28,13 @@ type Metrics struct {
 	requests   *prometheus.HistogramVec
 	delays     *prometheus.HistogramVec
 
-	mu      sync.Mutex
-	running map[string][]shown // by proxy, in the order of their start
+	running intake.Running[shown]
 }
 
 // shown is the state behind the gauges of one syncer.
 type shown struct {
 	status *status
-	notes  *notes
+	notes  *intake.Notes
 }
 
 // NewMetrics registers the metrics with reg; call it once.
@@ -65,12 +63,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15),
 		}, []string{"proxy"}),
 		skipped: prometheus.NewDesc("haproxyzk_registrations_skipped",
-			"Children in ZooKeeper that are not used, over all groups, by kind: the format of their names, refused (not admitted), or misplaced (beside a group's missing path).",
+			"Children in ZooKeeper that are not used, over all groups, by kind: the format of their names or what is wrong with them, refused (not admitted), or misplaced (beside a group's missing path).",
 			[]string{"proxy", "kind"}, nil),
 		persistent: prometheus.NewDesc("haproxyzk_instances_persistent",
 			"Registered instances of a group, among its first 1,000, whose nodes are not ephemeral and so remain when the instances die.",
 			[]string{"proxy", "group"}, nil),
-		running: make(map[string][]shown),
 	}
 	reg.MustRegister(m.sessions, m.reads, m.requests, m.delays, gauges{m})
 	return m
@@ -86,7 +83,7 @@ type counters struct {
 
 // operationNames returns the label op of each operation that is sent.
 func operationNames() map[uint32]string {
-	return map[uint32]string{opCreate: "create", opExists: "exists", opPing: "ping", opGetChildren2: "children", opSetWatches: "set_watches"}
+	return map[uint32]string{opCreate: "create", opExists: "exists", opGetData: "data", opPing: "ping", opGetChildren2: "children", opSetWatches: "set_watches", opMultiRead: "multi_read"}
 }
 
 // took records how long the answer to a request took.
@@ -98,10 +95,8 @@ func (n counters) took(operation uint32, d time.Duration) {
 
 // add starts reporting c and ns. While a proxy has two syncers, for instance because its
 // ZooKeeper changes, the later one is reported.
-func (m *Metrics) add(proxy string, c *status, ns *notes) counters {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.running[proxy] = append(m.running[proxy], shown{c, ns})
+func (m *Metrics) add(proxy string, c *status, ns *intake.Notes) counters {
+	m.running.Add(proxy, shown{c, ns})
 	reads := m.reads.MustCurryWith(prometheus.Labels{"proxy": proxy})
 	for _, result := range []string{resultOK, resultMissing, resultDenied, resultError} {
 		reads.WithLabelValues(result)
@@ -114,18 +109,13 @@ func (m *Metrics) add(proxy string, c *status, ns *notes) counters {
 }
 
 // remove ends what add began. The series are removed with the last syncer of the proxy.
-func (m *Metrics) remove(proxy string, c *status) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	rest := slices.DeleteFunc(m.running[proxy], func(other shown) bool { return other.status == c })
-	m.running[proxy] = rest
-	if len(rest) == 0 {
-		delete(m.running, proxy)
+func (m *Metrics) remove(proxy string, c *status, ns *intake.Notes) {
+	m.running.Remove(proxy, shown{c, ns}, func() {
 		m.sessions.DeleteLabelValues(proxy)
 		m.reads.DeletePartialMatch(prometheus.Labels{"proxy": proxy})
 		m.requests.DeletePartialMatch(prometheus.Labels{"proxy": proxy})
 		m.delays.DeleteLabelValues(proxy)
-	}
+	})
 }
 
 // gauges reads the state of the running syncers when scraped.
@@ -141,11 +131,8 @@ func (g gauges) Describe(descs chan<- *prometheus.Desc) {
 
 // Collect implements [prometheus.Collector].
 func (g gauges) Collect(metrics chan<- prometheus.Metric) {
-	g.m.mu.Lock()
-	defer g.m.mu.Unlock()
-	for proxy, all := range g.m.running {
-		last := all[len(all)-1]
-		g.registrations(metrics, proxy, last.notes.each())
+	for proxy, last := range g.m.running.Latest() {
+		g.registrations(metrics, proxy, last.notes.All())
 		now := last.status.get()
 		connected, heard := 0.0, 0.0
 		if now.Connected {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/haproxy-zk/haproxy-zk/intake"
 )
 
 // gathered returns the sum of the series of each metric.
@@ -29,12 +31,13 @@ func TestMetrics(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	m := NewMetrics(reg)
 	var old, later status
-	counters := m.add("p", &old, &notes{})
+	var notes intake.Notes
+	counters := m.add("p", &old, &notes)
 	counters.sessions.Inc()
 	counters.reads.WithLabelValues(resultOK).Inc()
 	counters.took(opPing, 250*time.Millisecond)
 	counters.took(7777, time.Hour)
-	old.found()
+	old.found("zk:2181")
 	heard := time.Unix(1500, 0)
 	old.heard.Store(&heard)
 	want := map[string]float64{
@@ -52,16 +55,16 @@ func TestMetrics(t *testing.T) {
 
 	// While a proxy has two syncers, the later one counts; the series are removed with the
 	// last one.
-	m.add("p", &later, &notes{})
+	m.add("p", &later, &notes)
 	want["haproxyzk_zookeeper_connected"], want["haproxyzk_zookeeper_last_contact_timestamp_seconds"] = 0, 0
 	if diff := cmp.Diff(want, gathered(t, reg)); diff != "" {
 		t.Error(diff)
 	}
-	m.remove("p", &old)
+	m.remove("p", &old, &notes)
 	if diff := cmp.Diff(want, gathered(t, reg)); diff != "" {
 		t.Error(diff)
 	}
-	m.remove("p", &later)
+	m.remove("p", &later, &notes)
 	if diff := cmp.Diff(map[string]float64{}, gathered(t, reg)); diff != "" {
 		t.Error(diff)
 	}
@@ -120,7 +123,7 @@ func TestSlowServerIsMeasured(t *testing.T) {
 				t.Errorf("%v requests %s took %v s", request[0], op, request[1])
 			}
 		}
-		if diff := cmp.Diff(map[string]float64{"children": 2, "exists": 2, "ping": 0, "create": 0, "set_watches": 0}, counts); diff != "" {
+		if diff := cmp.Diff(map[string]float64{"children": 2, "exists": 2, "ping": 0, "create": 0, "data": 0, "multi_read": 0, "set_watches": 0}, counts); diff != "" {
 			t.Errorf("requests of two groups: -want +got\n%s", diff)
 		}
 		f.lock(func() { f.slow = 300 * time.Millisecond })

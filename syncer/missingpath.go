@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -11,6 +12,8 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/go-zookeeper/zk"
 
+	"github.com/haproxy-zk/haproxy-zk/decode"
+	"github.com/haproxy-zk/haproxy-zk/intake"
 	"github.com/haproxy-zk/haproxy-zk/registry"
 	"github.com/haproxy-zk/haproxy-zk/retry"
 )
@@ -56,15 +59,15 @@ func newMissingPath(parent, auth string) missingPath {
 func (g *groupFollower) pathExists() {
 	g.missingPath.checks = 0
 	g.missingPath.retry.Reset()
-	g.note.set(fromPlace)
-	g.note.set(fromCreate)
+	g.note.Set(fromPlace)
+	g.note.Set(fromCreate)
 }
 
 // handleMissing creates a path that does not exist, or looks for instances beside it. It
 // returns when to check again.
 func (g *groupFollower) handleMissing(t tree) time.Duration {
 	a := &g.missingPath
-	wait := jitter(g.safety)
+	wait := g.nextSafety()
 	if a.creates {
 		wait = min(wait, g.create(t))
 	}
@@ -80,21 +83,22 @@ func (g *groupFollower) handleMissing(t tree) time.Duration {
 // checkSiblings records the children that the parent has instead of the path.
 func (g *groupFollower) checkSiblings(t tree) {
 	names, _, err := t.Children(g.missingPath.parent)
+	names = slices.DeleteFunc(names, decode.Silent)
 	missing := path.Base(g.path)
 	switch {
 	case errors.Is(err, zk.ErrNoNode), err == nil && (len(names) == 0 || slices.Contains(names, missing)):
-		g.note.set(fromPlace)
+		g.note.Set(fromPlace)
 		return
 	case err != nil:
 		return // earlier findings remain
 	}
 	first := slices.Min(names)
-	what := problemOf(shape(first))
-	if _, err := Decode(first); err == nil {
+	what := cmp.Or(decode.Describe(decode.Shape(first)), "not an ip:port")
+	if _, err := decode.Address(first); err == nil {
 		what = "an ip:port"
 	}
-	g.note.set(fromPlace, registry.Finding{
-		Kind: registry.Misplaced, Count: len(names), Example: printable(first),
+	g.note.Set(fromPlace, registry.Finding{
+		Kind: registry.Misplaced, Count: len(names), Example: intake.Printable(first),
 		Problem: fmt.Sprintf("%s does not exist, and %s has other children; the example is %s", g.path, g.missingPath.parent, what),
 		Remedy:  "correct zk.path, or register instances below it as ip:port",
 	})
@@ -111,10 +115,10 @@ func (g *groupFollower) create(t tree) time.Duration {
 	a.next = time.Now().Add(wait)
 	switch {
 	case err == nil:
-		g.note.set(fromCreate)
+		g.note.Set(fromCreate)
 		g.log.Info("path created, since create_paths is set", "path", g.path)
 	case !isLoss(err):
-		g.note.set(fromCreate, registry.Finding{Kind: registry.NotCreated, Problem: err.Error(), Remedy: a.remedy})
+		g.note.Set(fromCreate, registry.Finding{Kind: registry.NotCreated, Problem: err.Error(), Remedy: a.remedy})
 	}
 	return wait
 }

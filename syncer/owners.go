@@ -1,10 +1,12 @@
 package syncer
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/haproxy-zk/haproxy-zk/intake"
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
@@ -28,7 +30,7 @@ const (
 type owners struct {
 	inspector *inspector
 	path      string
-	note      *note
+	note      *intake.Note
 
 	persistent map[string]bool // of every examined name
 	wanted     []string        // names to be examined
@@ -41,14 +43,17 @@ func (o *owners) update(names []string) {
 	o.inspector.mu.Lock()
 	defer o.inspector.mu.Unlock()
 	names = names[:min(len(names), maxExamined)]
-	known := make(map[string]bool, len(names))
-	o.wanted = nil
+	if o.persistent == nil {
+		o.persistent = make(map[string]bool)
+	}
+	maps.DeleteFunc(o.persistent, func(name string, _ bool) bool {
+		_, listed := slices.BinarySearch(names, name)
+		return !listed
+	})
+	o.wanted = o.wanted[:0]
 	again := 0
 	for _, name := range names {
 		persistent, examined := o.persistent[name]
-		if examined {
-			known[name] = persistent
-		}
 		if persistent {
 			again++
 		}
@@ -56,7 +61,6 @@ func (o *owners) update(names []string) {
 			o.wanted = append(o.wanted, name)
 		}
 	}
-	o.persistent = known
 	o.settle()
 }
 
@@ -103,15 +107,16 @@ func (o *owners) conclude() {
 		if persistent {
 			found.Count++
 			if found.Count == 1 || name < found.Example {
-				found.Example = name // digits and punctuation only
+				found.Example = name
 			}
 		}
 	}
+	found.Example = intake.Printable(found.Example)
 	if found.Count == 0 {
-		o.note.set(fromOwners)
+		o.note.Set(fromOwners)
 		return
 	}
-	o.note.set(fromOwners, found)
+	o.note.Set(fromOwners, found)
 }
 
 // setPaused pauses or resumes the examination.

@@ -112,6 +112,36 @@ func TestExaminationIsBoundedAndOutlivesConnections(t *testing.T) {
 	})
 }
 
+func TestManyInstancesAreExaminedSlowly(t *testing.T) {
+	for fast, within := range map[bool]time.Duration{false: 5 * time.Minute, true: 10 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			const groups = 3
+			f := newFakeServer()
+			for g := range groups {
+				f.children[fmt.Sprint("/root/g", g)] = children(maxExamined)
+			}
+			c := newClient(t, f.connect, []string{"zk:2181"}, groups)
+			o := c.options
+			o.ExamineFast = fast
+			c.Syncer = New(o)
+			c.connect = f.connect
+			c.start()
+			after(3 * time.Second)
+			f.lock(func() {
+				if n := f.asked[opExists]; !fast && (n < examineFast || n > examineFast+200) {
+					t.Errorf("%d questions in three seconds", n)
+				}
+			})
+			before := time.Now()
+			<-c.Examined()
+			if took := time.Since(before); took > within || !fast && took < within/5 {
+				t.Errorf("took %v", took)
+			}
+			c.stop()
+		})
+	}
+}
+
 func TestRemovedGroupIsNotExamined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeServer()

@@ -16,10 +16,10 @@ func TestProtocolViolationsKeepInstances(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, f *fakeServer, c *client) {
 				after(time.Minute)
+				before := c.log.lines.Load()
 				f.drop(lie)
 				f.lock(func() { f.lieBytes, f.dials = test.said, nil })
 				f.set("/root/g0", "10.0.0.2:80")
-				before := c.log.lines.Load()
 				after(time.Minute)
 				c.expect(2, "g0", "10.0.0.1:80")
 				if logged := c.log.lines.Load() - before; logged < 2 || logged > 12 {

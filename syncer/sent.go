@@ -3,6 +3,7 @@ package syncer
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"sync"
 	"time"
 )
@@ -11,9 +12,12 @@ import (
 const (
 	// Operations that the library sends.
 	opCreate       = 1
+	opDelete       = 2
 	opExists       = 3
+	opGetData      = 4
 	opPing         = 11
 	opGetChildren2 = 12
+	opMulti        = 14
 )
 
 // The numbers of frames that answer no request of a number.
@@ -28,6 +32,7 @@ type request struct {
 	number    uint32
 	operation uint32
 	at        time.Time
+	reply     chan<- reply // of a request of our own; nil: it is the library's
 }
 
 // sent holds the requests sent over one connection that are not answered yet. Several
@@ -43,8 +48,11 @@ type sent struct {
 	watches  int         // upper bound of those that may still fire
 }
 
-// note records a whole request that is about to be written.
-func (s *sent) note(frame []byte) {
+// note records a whole request of the library that is about to be written.
+func (s *sent) note(frame []byte) { s.add(frame, nil) }
+
+// add records a whole request that is about to be written.
+func (s *sent) add(frame []byte, to chan<- reply) {
 	if len(frame) < offsetOperation+4 {
 		return
 	}
@@ -52,6 +60,7 @@ func (s *sent) note(frame []byte) {
 		number:    binary.BigEndian.Uint32(frame[offsetNumber:]),
 		operation: binary.BigEndian.Uint32(frame[offsetOperation:]),
 		at:        time.Now(),
+		reply:     to,
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,7 +68,7 @@ func (s *sent) note(frame []byte) {
 	case opPing:
 		s.pings = append(s.pings, r.at)
 		return
-	case opExists, opGetChildren2: // the last byte asks for a watch
+	case opExists, opGetData, opGetChildren2: // the last byte asks for a watch
 		s.watches += int(frame[len(frame)-1])
 	case opSetWatches:
 		if len(frame) > offsetLastSeen+8 {
@@ -67,6 +76,13 @@ func (s *sent) note(frame []byte) {
 		}
 	}
 	s.requests = append(s.requests, r)
+}
+
+// readsMany reports whether a multi-read is not answered yet.
+func (s *sent) readsMany() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.requests, func(r request) bool { return r.operation == opMultiRead })
 }
 
 // answered removes the oldest request, which the answer must belong to.

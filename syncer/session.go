@@ -14,6 +14,8 @@ import (
 const (
 	// maxAnswer bounds an answer: a few hundred thousand children.
 	maxAnswer = 16 << 20
+	// maxDataAnswer bounds an answer with a node's data: ZooKeeper's own limit, and a head.
+	maxDataAnswer = 1<<20 + 4<<10
 
 	// closeTimeout is how long a server may take to close the session.
 	closeTimeout = 500 * time.Millisecond
@@ -39,6 +41,8 @@ type session struct {
 	stale  chan struct{} // receives a token when no server resumes the session
 
 	absence *absence // only logLinks uses it
+	linkLog linkLog
+	data    *dataEvents
 
 	// Only the library's loop uses these.
 	lostAt  time.Time     // zero before the first loss
@@ -47,18 +51,24 @@ type session struct {
 
 func newSession(ctx context.Context, o Options, connect connectFunc, c *status, n counters) *session {
 	s := &session{
-		options: o, status: c, counters: n, log: o.Logger,
+		options: o, status: c, counters: n, log: o.Logger, linkLog: keepingInstances{o.Logger}, data: new(dataEvents),
 		links: &links{link: newLink()},
 		stale: make(chan struct{}, 1),
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	// The dialer outlives ctx: a session is closed over its open connection.
 	s.dialer = newDialer(context.WithoutCancel(ctx), connector(connect, o.Secure), len(o.Servers))
-	s.dialer.auth, s.dialer.timeout = o.Auth, o.SessionTimeout
+	s.dialer.auth, s.dialer.sasl, s.dialer.timeout = o.Auth, o.SASL, o.SessionTimeout
 	s.dialer.chroot = strings.TrimSuffix(o.Chroot, "/")
 	s.dialer.heard = c.hear
-	s.dialer.took = n.took
+	s.dialer.took = func(operation uint32, d time.Duration) {
+		c.noteRoundTrip(d)
+		n.took(operation, d)
+	}
 	s.dialer.problem = s.problem
+	s.dialer.aged = func(address string) {
+		s.log.Info("the ZooKeeper server cannot read many nodes at once, as from 3.6 on; reading data node by node, which takes longer", "server", address)
+	}
 	s.dialer.cut = s.refused
 	s.hosts = newHosts(s.dialer.connected)
 	return s
@@ -103,6 +113,7 @@ func (s *session) run(followers []follower) error {
 // observe is called by the library's loop, which waits for it.
 func (s *session) observe(event zk.Event) {
 	if event.Type != zk.EventSession {
+		s.data.observe(event)
 		return
 	}
 	switch event.State {
@@ -112,7 +123,7 @@ func (s *session) observe(event zk.Event) {
 		s.lost(event.Server)
 	case zk.StateExpired:
 		s.dialer.expired()
-		s.log.Warn("session expired, reading everything again", "server", event.Server)
+		s.linkLog.expired(event.Server)
 	}
 }
 
@@ -122,8 +133,8 @@ func (s *session) found(server string) {
 		s.counters.sessions.Inc()
 	}
 	s.granted = opened.timeout
-	s.status.found()
-	s.links.establish(server, opened.session)
+	s.status.found(server)
+	s.links.establish(server, opened.session, opened)
 }
 
 func (s *session) lost(server string) {

@@ -12,9 +12,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-zookeeper/zk"
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/haproxy-zk/haproxy-zk/intake"
 	"github.com/haproxy-zk/haproxy-zk/registry"
 )
 
@@ -250,4 +252,17 @@ func TestSyncerBacksOff(t *testing.T) {
 			}
 		})
 	})
+}
+
+// The session of a registrar, which reads no data, has events of nodes too.
+func TestSessionWithoutReadersOfDataTakesTheirEvents(t *testing.T) {
+	t.Parallel()
+	var current status
+	metrics := NewMetrics(prometheus.NewRegistry())
+	s := newSession(t.Context(), Options{Servers: []string{"127.0.0.1:1"}, Logger: slog.New(slog.DiscardHandler)}, nil, &current, metrics.add("", &current, new(intake.Notes)))
+	defer s.cancel()
+	s.observe(zk.Event{Type: zk.EventNodeDeleted, Path: "/web/10.0.0.1:80"})
+	if status := current.get(); status.Connected {
+		t.Errorf("%+v", status)
+	}
 }

@@ -17,13 +17,19 @@ type status struct {
 	// steps do not affect; nil is never.
 	heard atomic.Pointer[time.Time]
 
+	// roundTrip is the time that the latest answer took, in nanoseconds; 0 before the first.
+	roundTrip atomic.Int64
+
 	// remedy is the advice for paths that may not be read.
 	remedy string
 
 	mu        sync.Mutex
 	connected bool
+	server    string // while connected
 	problem   string
-	denied    map[string]bool // paths
+	// losses counts lost connections and failed attempts to connect.
+	losses int
+	denied map[string]bool // paths
 }
 
 func (c *status) hear() {
@@ -31,16 +37,26 @@ func (c *status) hear() {
 	c.heard.Store(&now)
 }
 
-func (c *status) found() {
+func (c *status) noteRoundTrip(d time.Duration) { c.roundTrip.Store(int64(d)) }
+
+func (c *status) found(server string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.connected, c.problem = true, ""
+	c.connected, c.server, c.problem = true, server, ""
 }
 
 func (c *status) lost(problem string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.connected, c.problem = false, problem
+	c.connected, c.server, c.problem = false, "", problem
+	c.losses++
+}
+
+// lossesSoFar returns the number of lost connections and failed attempts.
+func (c *status) lossesSoFar() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.losses
 }
 
 // deny records that a path may not be read.
@@ -75,7 +91,7 @@ func (c *status) deniedProblem() string {
 func (c *status) get() registry.ConnectionStatus {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	status := registry.ConnectionStatus{Connected: c.connected, Problem: c.problem, Denied: c.deniedProblem()}
+	status := registry.ConnectionStatus{Connected: c.connected, Problem: c.problem, Denied: c.deniedProblem(), Server: c.server, RoundTrip: time.Duration(c.roundTrip.Load())}
 	if heard := c.heard.Load(); heard != nil {
 		status.Last = *heard
 	}

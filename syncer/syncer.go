@@ -5,12 +5,16 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"slices"
+	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/haproxy-zk/haproxy-zk/decode"
+	"github.com/haproxy-zk/haproxy-zk/intake"
 	"github.com/haproxy-zk/haproxy-zk/registry"
+	"github.com/haproxy-zk/haproxy-zk/resolve"
 	"github.com/haproxy-zk/haproxy-zk/retry"
 )
 
@@ -34,6 +38,8 @@ type Group struct {
 	Name string
 	// Path is the parent of the instances, without the chroot. It need not exist.
 	Path string
+	// Decoder decodes the children.
+	Decoder decode.Decoder
 }
 
 // Discovery describes where groups are found: each child of Parent is a group.
@@ -43,6 +49,8 @@ type Discovery struct {
 	// Path returns the parent of a group's instances, without the chroot, or "" if the
 	// name is unsafe and must not be followed.
 	Path func(group string) string
+	// Decoder decodes the children of every group.
+	Decoder decode.Decoder
 	// Most limits the number of groups followed; 0 means 5000.
 	Most int
 }
@@ -61,6 +69,8 @@ type Options struct {
 	SessionTimeout time.Duration
 	// Auth is "USER:PASSWORD" of the digest scheme, a secret; empty means none.
 	Auth string
+	// SASL is "USER:PASSWORD" of SASL with DIGEST-MD5, a secret; empty means none.
+	SASL string
 	// Secure configures TLS; nil means no TLS.
 	Secure Secure
 	// Groups may be empty: then only the session is kept.
@@ -73,9 +83,16 @@ type Options struct {
 	// Admit returns why an instance may not serve, nil if it may; several goroutines call
 	// it. A nil Admit admits all.
 	Admit func(registry.Instance) error
+	// Lookup returns the addresses of a host name that an instance registers; nil is the
+	// system's resolver.
+	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 	// SafetyReread is the mean interval between reads of a group without a watch event;
 	// 0 means 60 s.
 	SafetyReread time.Duration
+
+	// ExamineFast examines which instances are ephemeral as fast as the first thousand,
+	// however many there are.
+	ExamineFast bool
 
 	Sink    Sink
 	Metrics *Metrics
@@ -90,10 +107,14 @@ type Syncer struct {
 	options  Options
 	connect  connectFunc
 	status   status
-	notes    notes
+	notes    intake.Notes
 	followed atomic.Int64
 
 	inspector *inspector
+	begun     time.Time
+	data      dataEvents
+	reads     chan struct{} // see [payloads]
+	resolver  *resolve.Resolver
 }
 
 // New returns a syncer; it does nothing before Run. Sink, Metrics and Logger must not be
@@ -108,7 +129,10 @@ func New(o Options) *Syncer {
 	if o.Report == nil {
 		o.Report = func(registry.Event) {}
 	}
-	s := &Syncer{options: o, connect: (&net.Dialer{}).DialContext, inspector: newInspector()}
+	s := &Syncer{
+		options: o, connect: (&net.Dialer{}).DialContext, inspector: newInspector(o.ExamineFast), begun: time.Now(), reads: make(chan struct{}, maxReads),
+	}
+	s.resolver = resolve.New(resolve.Options{Lookup: o.Lookup, Usable: decode.Usable})
 	s.status.lost("connecting")
 	s.status.remedy = "set zk.auth to a user with read permission, or grant read to world:anyone"
 	if o.Auth != "" {
@@ -122,14 +146,20 @@ func New(o Options) *Syncer {
 // empty list of servers. Call Run once.
 func (s *Syncer) Run(ctx context.Context) error {
 	counters := s.options.Metrics.add(s.options.Proxy, &s.status, &s.notes)
-	defer s.options.Metrics.remove(s.options.Proxy, &s.status)
+	defer s.options.Metrics.remove(s.options.Proxy, &s.status, &s.notes)
 	defer s.status.lost("stopped")
+
+	var resolving sync.WaitGroup
+	defer resolving.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	resolving.Go(func() { s.resolver.Run(ctx) })
 
 	followers := s.followers(counters)
 	absence := &absence{report: s.options.Report}
 	for ctx.Err() == nil {
 		session := newSession(ctx, s.options, s.connect, &s.status, counters)
-		session.absence = absence
+		session.absence, session.data = absence, &s.data
 		if err := session.run(followers); err != nil {
 			return err
 		}
@@ -162,7 +192,7 @@ func (s *Syncer) followers(n counters) []follower {
 			log: s.options.Logger, limit: cmp.Or(d.Most, maxGroups), parent: parent, sink: s.options.Sink, except: except, known: make(map[string]*groupFollower),
 			make: func(name string) *groupFollower {
 				if path := d.Path(name); path != "" {
-					g := Group{Name: name, Path: path}
+					g := Group{Name: name, Path: path, Decoder: d.Decoder}
 					return s.followGroup(g, counted.own(g, false), n)
 				}
 				return nil
@@ -178,9 +208,23 @@ func (s *Syncer) followGroup(of Group, parent string, n counters) *groupFollower
 	g := s.follow(of, parent, s.options.Logger.With("group", of.Name), n)
 	g.owners = &owners{inspector: s.inspector, path: g.path, note: g.note}
 	g.unchanged = g.owners.unchanged
-	g.deliver = (&instances{
-		group: of.Name, sink: s.options.Sink, decode: Decoder(s.options.Admit), note: g.note, owners: g.owners,
-	}).deliver
+	g.payloads = newPayloads(g.path, of.Decoder, s.reads)
+	g.data, g.outdated = &s.data, make(chan struct{}, 1)
+	again := func() {
+		select {
+		case g.outdated <- struct{}{}:
+		default:
+		}
+	}
+	hosts := s.resolver.Follow(again)
+	all := &instances{
+		group: of.Name, sink: s.options.Sink, payloads: g.payloads, hosts: hosts, admit: s.options.Admit, note: g.note, owners: g.owners, again: again,
+	}
+	g.ended = func() {
+		hosts.Set(nil)
+		all.end()
+	}
+	g.deliver = all.deliver
 	return g
 }
 
@@ -196,14 +240,16 @@ func (s *Syncer) follow(of Group, parent string, log *slog.Logger, n counters) *
 	return &groupFollower{
 		path:        path,
 		unchanged:   func() {},
+		ended:       func() {},
 		missingPath: newMissingPath(parent, s.options.Auth),
-		note:        &note{group: of.Name, path: path, log: log},
+		note:        newNote(of.Name, path, log),
 		notes:       &s.notes,
 		status:      &s.status,
 		reads:       n.reads,
 		delays:      n.delays,
 		log:         log,
 		safety:      s.options.SafetyReread,
+		begun:       s.begun,
 		followed:    &s.followed,
 		retry:       retry.Backoff(retryMin, retryMax),
 	}
@@ -213,11 +259,10 @@ func (s *Syncer) follow(of Group, parent string, log *slog.Logger, n counters) *
 // any time.
 func (s *Syncer) ConnectionStatus() registry.ConnectionStatus { return s.status.get() }
 
-// Registrations returns the findings for all groups that have any, ordered by name. Any
-// goroutine may call it at any time.
+// Registrations returns the findings for all groups that have any, or that have instances
+// of other formats than `ip:port`, ordered by name. Any goroutine may call it at any time.
 func (s *Syncer) Registrations() []registry.Registrations {
-	all := s.notes.each()
-	return slices.DeleteFunc(all, func(r registry.Registrations) bool { return len(r.Findings) == 0 })
+	return s.notes.Remarkable()
 }
 
 // Examined returns a channel that is closed once every instance read so far has been

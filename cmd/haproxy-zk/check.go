@@ -64,9 +64,9 @@ func newCheck(s *settings) *cobra.Command {
 }
 
 func (s *settings) checkOptions(reaper *supervisor.Reaper, online bool) check.Options {
-	addrs, variables := s.allHTTPAddrs()
+	addrs, variables := s.AllHTTPAddrs()
 	return check.Options{
-		HTTPAddrs: addrs, HTTPVariables: variables, Access: s.checkAccess, LogListen: s.LogListen, RunDir: s.RunDir, StateDir: s.StateDir,
+		HTTPAddrs: addrs, HTTPVariables: variables, Access: s.checkAccess, LogListen: s.LogListen, RunDir: s.RunDir, StateDir: s.StateDir, AccessLog: s.AccessLog,
 		Online: online, Reaper: reaper,
 	}
 }

@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"maps"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/haproxy-zk/haproxy-zk/report"
 )
 
 // completeWithin is how long a shell waits for names.
@@ -22,38 +22,44 @@ func complete(cmd *cobra.Command, flag string, values ...string) {
 // completeGroups offers the groups of the running haproxy-zk as PROXY/GROUP, and its
 // proxies where one alone is an argument too.
 func (s *settings) completeGroups(proxies bool) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		const never = cobra.ShellCompDirectiveNoFileComp
+	return func(cmd *cobra.Command, args []string, _ string) (names []string, never cobra.ShellCompDirective) {
+		never = cobra.ShellCompDirectiveNoFileComp
 		if len(args) > 0 || s.load(cmd) != nil {
 			return nil, never
 		}
-		names, err := s.groups(cmd.Context(), proxies)
+		ctx, cancel := context.WithTimeout(cmd.Context(), completeWithin)
+		defer cancel()
+		all, err := report.GroupNames(ctx, s.client())
 		if err != nil {
 			return nil, never
+		}
+		for _, n := range all {
+			if proxies || n.Group != "" {
+				names = append(names, n.String())
+			}
 		}
 		return names, never
 	}
 }
 
-func (s *settings) groups(ctx context.Context, proxies bool) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, completeWithin)
+// completeInstances offers PROXY/GROUP/ and, behind it, the instances in service.
+func (s *settings) completeInstances(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	const never = cobra.ShellCompDirectiveNoFileComp
+	if len(args) > 0 || s.load(cmd) != nil {
+		return nil, never
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), completeWithin)
 	defer cancel()
-	answer, err := s.client().Get(ctx, "/")
-	if err != nil {
-		return nil, err
-	}
-	var document map[string]map[string]json.RawMessage
-	if err := json.Unmarshal(answer.Body, &document); err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, proxy := range slices.Sorted(maps.Keys(document)) {
-		if proxies {
-			names = append(names, proxy)
+	if n := report.ParseName(typed); strings.Count(typed, "/") > 1 {
+		names, err := report.InstanceNames(ctx, s.client(), report.Name{Proxy: n.Proxy, Group: n.Group})
+		if err != nil {
+			return nil, never
 		}
-		for _, group := range slices.Sorted(maps.Keys(document[proxy])) {
-			names = append(names, proxy+"/"+group)
-		}
+		return names, never
 	}
-	return names, nil
+	names, _ := s.completeGroups(false)(cmd, args, typed)
+	for i := range names {
+		names[i] += "/"
+	}
+	return names, never | cobra.ShellCompDirectiveNoSpace
 }

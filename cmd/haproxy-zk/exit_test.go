@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -40,11 +41,12 @@ const (
 // Exit code 2 ends all tries of systemd: it is for what a human must change. What may
 // be over by itself is 1.
 func TestExitCodes(t *testing.T) {
+	t.Parallel()
 	occupied, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer occupied.Close()
+	t.Cleanup(func() { occupied.Close() })
 	for _, test := range []struct {
 		name    string
 		haproxy string // a script; empty is none
@@ -72,6 +74,7 @@ func TestExitCodes(t *testing.T) {
 		{name: "HTTP_ADDR twice", env: []string{"HTTP_ADDR=127.0.0.1:1,127.0.0.1:1"}, code: 2, says: "HTTP_ADDR: 127.0.0.1:1 is given twice"},
 		{name: "HTTP_DETAIL_ADDR as HTTP_ADDR", env: []string{"HTTP_ADDR=127.0.0.1:1", "HAPROXY_ZK_HTTP_DETAIL_ADDR=127.0.0.1:1"}, code: 2, says: "HAPROXY_ZK_HTTP_DETAIL_ADDR: 127.0.0.1:1 is given twice"},
 		{name: "HTTP_DETAIL_ADDR in use", haproxy: refusing(wrongWord), env: []string{"HTTP_DETAIL_ADDR=" + occupied.Addr().String()}, code: 1, says: "HTTP_DETAIL_ADDR: listen tcp " + occupied.Addr().String()},
+		{name: "a NODE_NAME with a space", env: []string{"NODE_NAME=a b"}, code: 2, says: `NODE_NAME: "a b" is not a name`},
 		{name: "a relative HTTP_TOKEN_FILE", env: []string{"HTTP_TOKEN_FILE=token"}, code: 2, says: `HTTP_TOKEN_FILE: "token" is not an absolute path`},
 		{name: "an HTTP_TOKEN_FILE that is missing", haproxy: refusing(wrongWord), env: []string{"HTTP_TOKEN_FILE=/nowhere"}, code: 2, says: "HTTP_TOKEN_FILE: open /nowhere"},
 		{name: "an HTTP_TOKEN_FILE without a token", haproxy: refusing(wrongWord), env: []string{"HTTP_TOKEN_FILE=/dev/null"}, code: 2, says: "HTTP_TOKEN_FILE: /dev/null holds no token"},
@@ -114,6 +117,7 @@ func TestExitCodes(t *testing.T) {
 		{name: "a check of a wrong file beside an HAProxy that serves", args: []string{"check"}, config: "{,}", living: true, code: 2, says: "config.json:1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			s := newSandbox(t)
 			if test.haproxy != "" {
 				s.env = append(s.env, "EXEC="+s.haproxy(test.haproxy))
@@ -130,6 +134,41 @@ func TestExitCodes(t *testing.T) {
 				t.Errorf("exit code %d, want %d with %q:\n%s", code, test.code, test.says, said)
 			}
 		})
+	}
+}
+
+// With LOG_FORMAT=json every line of the daemon is JSON, the error that ends it too,
+// wherever it comes from; other commands answer people.
+func TestFatalErrorIsOneLineOfTheLogsFormat(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		args []string
+		env  []string
+		says string
+	}{
+		{"two settings that cannot be read", nil, []string{"LOG_FORMAT=json", "START_WAIT=5", "RUN_DIR=run"}, `"5" is not a duration`},
+		{"an unknown flag", []string{"run", "--log-format=json", "--confg=x"}, nil, "--confg"},
+		{"the long name, and a file that is missing", []string{"--config=/nowhere.json"}, []string{"LOG_FORMAT=", "HAPROXY_ZK_LOG_FORMAT=json"}, "/nowhere.json"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			code, said := newSandbox(t).run(test.args, test.env...)
+			line, rest, _ := strings.Cut(said, "\n")
+			var got struct {
+				Level, Msg, Error string
+				ExitCode          int `json:"exit_code"`
+			}
+			if err := json.Unmarshal([]byte(line), &got); err != nil || rest != "" {
+				t.Fatalf("%v:\n%s", err, said)
+			}
+			if code != 2 || got.ExitCode != code || got.Level != "ERROR" || !strings.Contains(got.Error, test.says) {
+				t.Errorf("exit code %d: %+v", code, got)
+			}
+		})
+	}
+	if _, said := newSandbox(t).run([]string{"get", "a/b/c"}, "LOG_FORMAT=json"); !strings.HasPrefix(said, "haproxy-zk: ") {
+		t.Errorf("get: %s", said)
 	}
 }
 
@@ -255,8 +294,10 @@ func gone(t *testing.T, file string) {
 }
 
 func TestStopIsObeyedWhileHAProxyHangsAtTheStart(t *testing.T) {
+	t.Parallel()
 	for _, sig := range []syscall.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGUSR1} {
 		t.Run(unix.SignalName(sig), func(t *testing.T) {
+			t.Parallel()
 			s := newSandbox(t)
 			up := s.hanging()
 			cmd, said := s.start(nil)
@@ -277,6 +318,7 @@ func TestStopIsObeyedWhileHAProxyHangsAtTheStart(t *testing.T) {
 }
 
 func TestStopIsObeyedWhileTheConfigurationDoesNotCome(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	pipe := filepath.Join(s.dir, "config.json")
 	if err := unix.Mkfifo(pipe, 0o600); err != nil {
@@ -303,6 +345,7 @@ func TestStopIsObeyedWhileTheConfigurationDoesNotCome(t *testing.T) {
 }
 
 func TestHAProxyThatDoesNotTellItsVersionIsGivenUp(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	up := s.hanging()
 	if code, said := s.run(nil); code != exitcode.Failed || !strings.Contains(said, "did not finish in time") {
@@ -312,9 +355,11 @@ func TestHAProxyThatDoesNotTellItsVersionIsGivenUp(t *testing.T) {
 }
 
 func TestCheckAndRenderEndWithTheHAProxyThatTheyAsk(t *testing.T) {
+	t.Parallel()
 	for _, command := range []string{"check", "render"} {
 		for _, sig := range []syscall.Signal{unix.SIGTERM, unix.SIGINT} {
 			t.Run(command+" "+unix.SignalName(sig), func(t *testing.T) {
+				t.Parallel()
 				s := newSandbox(t)
 				up := s.hanging()
 				cmd, said := s.start([]string{command})

@@ -1,61 +1,61 @@
 package main
 
 import (
+	"context"
 	"fmt"
-	"net/http"
-	"net/url"
-	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/haproxy-zk/haproxy-zk/report"
+	"github.com/haproxy-zk/haproxy-zk/terminal"
 )
 
+const getHelp = `get prints the instances in service of all proxies, of one proxy, or of one of its
+groups. It queries the haproxy-zk that runs on this host, at HTTP_ADDR.
+
+On a terminal it prints a table: of the groups, those with problems first, or of the
+instances of one group, as HAProxy's workers report them. Into a pipe or file it prints
+JSON, as the HTTP API answers it.
+
+  -o table  the table, wherever it goes
+  -o wide   a table with more columns
+  -o json   JSON
+  -o name   PROXY/GROUP/IP:PORT of each instance, one a line
+
+With --watch it prints again what changes.
+
+Exit codes: 0 printed; 1 no such proxy or group, or no answer; 2 bad usage.`
+
 func newGet(s *settings) *cobra.Command {
-	return &cobra.Command{
+	o := &output{formats: []report.Format{report.Table, report.Wide, report.JSON, report.Names}, piped: report.JSON}
+	cmd := &cobra.Command{
 		Use:   "get [PROXY[/GROUP]]",
 		Short: "print the instances that the running haproxy-zk serves",
-		Long: `get prints, as JSON, the instances in service of all proxies, of one proxy, or of one
-of its groups. It queries the haproxy-zk that runs on this host, at HTTP_ADDR.
-
-Exit codes: 0 printed; 1 no such proxy or group, or no answer.`,
+		Long:  getHelp,
 		Example: `  haproxy-zk get
-  haproxy-zk get ngboss/web-basecentre`,
+  haproxy-zk get ngboss/web-basecentre --watch
+  haproxy-zk get -o name | grep 10.0.0.5`,
 		ValidArgsFunction: s.completeGroups(true),
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return noArgs(cmd, args[1:])
-			}
-			return nil
-		},
+		Args:              atMostOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := s.client().Get(cmd.Context(), documentPath(strings.Join(args, "")))
+			n, err := oneName(cmd, args, 0, 2)
 			if err != nil {
 				return err
 			}
-			if a.Code != http.StatusOK {
-				return fmt.Errorf("%s answers %d: %s", s.httpAddrs()[0], a.Code, strings.TrimSpace(string(a.Body)))
+			format, err := o.format(cmd)
+			if err != nil {
+				return err
 			}
-			if a.Header.Get("Haproxy-Zk-Stale") != "" {
-				age := ""
-				if seconds := a.Header.Get("Age"); seconds != "" {
-					age = " for " + seconds + " s"
+			return o.show(cmd, s.asking(), func(ctx context.Context, p *terminal.Page) error {
+				warnings, err := report.Get(ctx, s.detailClient(), p, n, format)
+				for _, warning := range warnings {
+					fmt.Fprintf(cmd.ErrOrStderr(), "haproxy-zk: %s\n", warning)
 				}
-				fmt.Fprintf(cmd.ErrOrStderr(), "haproxy-zk: ZooKeeper has been unreachable%s: the instances may be out of date\n", age)
-			}
-			if held := a.Header.Get("Haproxy-Zk-Held"); held != "" {
-				fmt.Fprintf(cmd.ErrOrStderr(), "haproxy-zk: %s of these instances have deregistered and are held in service: /readyz lists them, haproxy-zk release ends that\n", held)
-			}
-			_, err = cmd.OutOrStdout().Write(a.Body)
-			return err
+				return err
+			})
 		},
 	}
-}
-
-// documentPath is the path of PROXY, PROXY/GROUP or nothing.
-func documentPath(name string) string {
-	proxy, group, both := strings.Cut(strings.TrimPrefix(name, "/"), "/")
-	path := "/" + url.PathEscape(proxy)
-	if both {
-		path += "/" + url.PathEscape(group)
-	}
-	return path
+	o.declare(cmd)
+	o.declareWatch(cmd)
+	return cmd
 }

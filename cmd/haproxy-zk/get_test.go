@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/haproxy-zk/haproxy-zk/config"
 )
 
 // answering is a server that answers its request's path, on address.
@@ -51,7 +53,7 @@ func TestHealthcheck(t *testing.T) {
 		{"127.0.0.1:1", false},
 		{"nonsense", false},
 	} {
-		cmd := newHealthcheck(&settings{HTTPAddr: test.addr})
+		cmd := newHealthcheck(&settings{config.Process{HTTPAddr: test.addr}})
 		cmd.SetArgs(nil)
 		cmd.SetContext(t.Context())
 		if err := cmd.RunE(cmd, nil); (err == nil) != test.well {
@@ -72,13 +74,14 @@ func TestGet(t *testing.T) {
 		{nil, 200, nil, "/\n", ""},
 		{[]string{"ngboss"}, 200, nil, "/ngboss\n", ""},
 		{[]string{"/ngboss/web"}, 200, nil, "/ngboss/web\n", ""},
-		{[]string{"a b/c/d?"}, 200, nil, "/a%20b/c%2Fd%3F\n", ""},
+		{[]string{"a b/c?"}, 200, nil, "/a%20b/c%3F\n", ""},
+		{[]string{"a/b/10.0.0.1:80"}, 404, nil, "", `"a/b/10.0.0.1:80" is not [PROXY[/GROUP]]`},
 		{nil, 200, stale, "/\n", "unreachable for 7 s"},
 		{nil, 200, http.Header{"Haproxy-Zk-Held": {"3"}}, "/\n", "3 of these instances have deregistered and are held"},
-		{[]string{"nothing"}, 404, nil, "", "answers 404: /nothing"},
+		{[]string{"nothing"}, 404, nil, "", "answered 404: \"/nothing\\n\""},
 	} {
 		var out, said bytes.Buffer
-		cmd := newGet(&settings{HTTPAddr: "127.0.0.1:" + answering(t, "127.0.0.1:0", test.code, test.header)})
+		cmd := newGet(&settings{config.Process{HTTPAddr: "127.0.0.1:" + answering(t, "127.0.0.1:0", test.code, test.header)}})
 		cmd.SetOut(&out)
 		cmd.SetErr(&said)
 		cmd.SetContext(t.Context())

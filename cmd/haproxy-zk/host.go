@@ -26,10 +26,25 @@ func (f *hostFlags) declare(cmd *cobra.Command) {
 	flags.BoolVar(&f.haproxy, "haproxy", false, "stop: stop HAProxy too")
 }
 
+// hostCommand completes one of the host commands.
+func hostCommand(s *settings, cmd *cobra.Command, do func(*cobra.Command, *host.Host, *hostFlags) error) *cobra.Command {
+	var f hostFlags
+	f.declare(cmd)
+	cmd.Args = noArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		h, err := f.host(s)
+		if err != nil {
+			return err
+		}
+		return do(cmd, h, &f)
+	}
+	return cmd
+}
+
 // host is what the command works on.
 func (f *hostFlags) host(s *settings) (*host.Host, error) {
 	return host.New(host.Options{
-		RunDir: s.RunDir, HTTPAddr: s.httpAddrs()[0], HTTPFiles: s.httpFiles(), StartWait: s.StartWait,
+		RunDir: s.RunDir, HTTPAddr: s.HTTPAddrs()[0], HTTPFiles: s.httpFiles(), StartWait: s.StartWait,
 		PIDFile: f.pidFile, LogFile: f.logFile, Patience: f.patience,
 		Configuration: s.configuration, Logger: s.logger(os.Stderr),
 	})

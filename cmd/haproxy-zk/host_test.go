@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
+	"github.com/haproxy-zk/haproxy-zk/config"
 	"github.com/haproxy-zk/haproxy-zk/exitcode"
 )
 
@@ -30,7 +31,7 @@ func TestRunArguments(t *testing.T) {
 }
 
 func TestHostCommands(t *testing.T) {
-	s := &settings{RunDir: "/run/x"}
+	s := &settings{config.Process{RunDir: "/run/x"}}
 	for _, cmd := range []*cobra.Command{newStart(s), newStop(s), newRestart(s), newStatus(s), newHealthcheck(s), newGet(s)} {
 		if cmd.Short == "" || cmd.Long == "" || cmd.RunE == nil {
 			t.Errorf("%s is not complete", cmd.Name())

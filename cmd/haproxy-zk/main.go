@@ -3,12 +3,14 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime/debug"
 
+	"github.com/haproxy-zk/haproxy-zk/config"
 	"github.com/haproxy-zk/haproxy-zk/daemon"
 	"github.com/haproxy-zk/haproxy-zk/exitcode"
 	"github.com/haproxy-zk/haproxy-zk/logging"
@@ -28,12 +30,17 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	root := newRoot(stdout, stderr)
 	root.SetArgs(args)
 	ran, err := root.ExecuteC()
-	if ran == root || ran.Name() == "run" {
-		err = daemon.BesideHAProxy(err, runDir(root))
+	isDaemon := ran == root || ran.Name() == "run"
+	if isDaemon {
+		err = daemon.BesideHAProxy(err, cmp.Or(given(root, "run-dir"), config.DefaultRunDir))
 	}
 	if exit, own := errors.AsType[exitcode.Error](err); err != nil && (!own || exit.Text != "") {
 		last := logging.NewOutput(stderr) // nobody may read it
-		fmt.Fprintf(last, "haproxy-zk: %v\n", err)
+		if format := given(root, "log-format"); isDaemon && format == logging.JSON {
+			logging.New(logging.Options{Format: format}, last).Error("haproxy-zk failed", "error", err, "exit_code", exitcode.Of(err))
+		} else {
+			fmt.Fprintf(last, "haproxy-zk: %v\n", err)
+		}
 		last.Drain()
 	}
 	return exitcode.Of(err)

@@ -42,7 +42,7 @@ func TestPackagedExamples(t *testing.T) {
 	if _, warnings, err := config.FromEnvironment(config.Environment{RunDir: "/run/haproxy-zk", ReadFile: os.ReadFile}, proxy); err != nil || len(warnings) > 0 || len(proxy) < 10 {
 		t.Errorf("the environment %v: %v, %v", proxy, warnings, err)
 	}
-	known, err := env.GetFieldParams(new(settings))
+	known, err := env.GetFieldParams(new(config.Process))
 	if err != nil {
 		t.Fatal(err)
 	}

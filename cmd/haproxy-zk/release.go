@@ -26,8 +26,8 @@ func newRelease(s *settings) *cobra.Command {
 		Example:           "  haproxy-zk release ngboss/web-basecentre",
 		ValidArgsFunction: s.completeGroups(false),
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return noArgs(cmd, args[1:])
+			if err := atMostOne(cmd, args); err != nil {
+				return err
 			}
 			if proxy, group, _ := strings.Cut(strings.Join(args, ""), "/"); proxy == "" || group == "" {
 				return exitcode.NewUsageError(fmt.Errorf("PROXY/GROUP is missing; see %s --help", cmd.CommandPath()))

@@ -5,6 +5,7 @@ import (
 	"io"
 	"testing"
 
+	"github.com/haproxy-zk/haproxy-zk/config"
 	"github.com/haproxy-zk/haproxy-zk/control"
 	"github.com/haproxy-zk/haproxy-zk/exitcode"
 )
@@ -21,7 +22,7 @@ func TestReleaseWantsAGroup(t *testing.T) {
 		{[]string{"ngboss/a", "ngboss/b"}, true},
 		{[]string{"ngboss/a"}, false},
 	} {
-		cmd := newRelease(&settings{RunDir: t.TempDir()})
+		cmd := newRelease(&settings{config.Process{RunDir: t.TempDir()}})
 		cmd.SetArgs(test.args)
 		cmd.SetOut(io.Discard)
 		cmd.SetErr(io.Discard)

@@ -35,7 +35,10 @@ func newReload(s *settings) *cobra.Command {
   docker exec haproxy-zk haproxy-zk reload`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, side := screenOf(cmd)
+			stop := side.Progress("waiting for HAProxy to accept the configuration")
 			summary, err := control.NewClient(control.Path(s.RunDir)).Reload(cmd.Context())
+			stop()
 			if errors.Is(err, control.ErrInvalid) {
 				return exitcode.NewUsageError(err)
 			}

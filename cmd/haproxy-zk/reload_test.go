@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/haproxy-zk/haproxy-zk/config"
 	"github.com/haproxy-zk/haproxy-zk/control"
 	"github.com/haproxy-zk/haproxy-zk/exitcode"
 )
@@ -41,7 +42,7 @@ func TestReloadExitCodes(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer os.RemoveAll(dir)
-			s := settings{RunDir: dir}
+			s := settings{config.Process{RunDir: dir}}
 			l, err := control.Listen(control.Path(s.RunDir))
 			if err != nil {
 				t.Fatal(err)
@@ -78,7 +79,7 @@ func TestReloadExitCodes(t *testing.T) {
 }
 
 func TestReloadOfNothing(t *testing.T) {
-	cmd := newReload(&settings{RunDir: t.TempDir()})
+	cmd := newReload(&settings{config.Process{RunDir: t.TempDir()}})
 	cmd.SetArgs(nil)
 	cmd.SetOut(io.Discard)
 	cmd.SetErr(io.Discard)

@@ -1,6 +1,10 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/haproxy-zk/haproxy-zk/daemon/host"
+)
 
 const restartHelp = `restart replaces the running haproxy-zk, so that a new configuration, template or
 executable takes effect. HAProxy serves throughout, also with --haproxy.
@@ -12,21 +16,12 @@ that start would have, and the running haproxy-zk is not touched.
 Exit codes: those of start.`
 
 func newRestart(s *settings) *cobra.Command {
-	var f hostFlags
-	cmd := &cobra.Command{
+	return hostCommand(s, &cobra.Command{
 		Use:     "restart",
 		Short:   "replace the running haproxy-zk while HAProxy serves",
 		Long:    restartHelp,
 		Example: `  haproxy-zk restart --config /etc/haproxy-zk/config.json`,
-		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			h, err := f.host(s)
-			if err != nil {
-				return err
-			}
-			return h.Restart(cmd.Context(), cmd.OutOrStdout(), runArgs(cmd))
-		},
-	}
-	f.declare(cmd)
-	return cmd
+	}, func(cmd *cobra.Command, h *host.Host, _ *hostFlags) error {
+		return h.Restart(cmd.Context(), cmd.OutOrStdout(), runArgs(cmd))
+	})
 }

@@ -23,7 +23,8 @@ Without a command it runs in the foreground:
   haproxy-zk --config /etc/haproxy-zk/config.json
 
 Signals:
-  TERM, INT  stop: HAProxy finishes the running requests within stop_grace, then
+  TERM, INT  stop: /readyz is 503 at once; after stop_delay HAProxy closes its
+             listeners and finishes the running requests within stop_grace, then
              everything ends; a second one ends it at once
   QUIT       stop at once; running requests are cut
   USR1       soft stop: HAProxy finishes all its connections, however long that
@@ -35,7 +36,7 @@ Signals:
              are not touched, changed ones reload, new ones start, removed ones
              stop within stop_grace; a proxy whose exec, conf_file, pid_file or
              socket_files changed is stopped and started. The process settings
-             below do not change.
+             do not change.
   TTIN, TTOU ignored: HAProxy's own pause and resume break listeners that several
              workers share
   ABRT       haproxy-zk ends and prints its goroutine stacks, for a bug report;
@@ -46,38 +47,19 @@ process. No signal is passed on to HAProxy.
 The configuration is a JSON file, or environment variables alone:
 
   ZK_ADDR=10.0.0.1:2181 haproxy-zk
+  SERVICES_DIR=/srv/services haproxy-zk
 
-Then groups are discovered below ZK_PATH (/services/${group}/instances): /web and
-/web/… go to the group web. ZK_GROUPS lists groups instead, MODE=tcp balances TCP,
+Then groups are discovered below ZK_PATH (/services/${group}/instances), or in the
+directory, where web/instances/10.0.0.5:8080 is a file: /web and /web/… go to the
+group web. ZK_GROUPS lists groups instead, MODE=tcp balances TCP,
 ADMIN_USER and ADMIN_PASSWORD (or ADMIN_PASSWORD_FILE) allow changes on the stats
 page. docs/configuration.md lists all keys and variables. A variable ${NAME} is
 expanded in the values of the configuration.
 
-Process settings (flags take precedence over variables):
-  CONFIG       configuration file (default ` + defaultConfig + `, if it exists)
-  HTTP_ADDR    addresses of the query API, /metrics, /healthz and /readyz, separated by
-               commas (default :21000)
-  HTTP_DETAIL_ADDR
-               one more address, to which the rest of the query API moves (default none)
-  HTTP_TOKEN_FILE
-               file of a token that clients must send, except for /healthz and /readyz;
-               HUP reads it again (default none)
-  HTTP_TLS_CERT, HTTP_TLS_KEY
-               certificate and private key, in PEM, with which HTTP is encrypted; HUP
-               reads them again (default none)
-  RUN_DIR      directory of sockets, pid files and rendered configurations
-               (default /run/haproxy-zk)
-  STATE_DIR    directory of the events and the registration cache, for a start without
-               ZooKeeper (default /var/lib/haproxy-zk)
-  START_WAIT   how long HAProxy's start waits for ZooKeeper (default 5s)
-  LOG_LEVEL    debug, info, warn or error (default info)
-  LOG_FORMAT   text or json (default text on a terminal, else json)
-  LOG_LISTEN   UDP address that receives HAProxy's log lines, for a template with
-               'log 127.0.0.1 local0': 127.0.0.1:514 (default none)
-  GOMEMLIMIT   memory limit of haproxy-zk, as in 200MiB (default a quarter of the
-               cgroup's limit)
-Each variable also has a long name, as in HAPROXY_ZK_HTTP_ADDR, which takes
-precedence. GOMEMLIMIT is Go's.
+Process settings are the flags below, or the variables that they name: flags take
+precedence. Each variable also has a long name, as in HAPROXY_ZK_HTTP_ADDR, which
+takes precedence over the short one. GOMEMLIMIT, which is Go's, is the memory limit of
+haproxy-zk, as in 200MiB (default a quarter of the cgroup's limit).
 
 Exit codes: 0 stopped as requested; 1 failed at run time, or beside an HAProxy of an
 earlier start that still serves; 2 bad usage or configuration.`
@@ -91,7 +73,8 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		Long:  longHelp,
 		Example: `  haproxy-zk check --config /etc/haproxy-zk/config.json
   haproxy-zk --config /etc/haproxy-zk/config.json
-  haproxy-zk get`,
+  haproxy-zk get
+  haproxy-zk explain ngboss/web-basecentre/10.0.0.5:8080`,
 		Args:          noArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -105,7 +88,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 			if showVersion {
 				return s.printVersion(cmd)
 			}
-			return run(cmd.Context(), s, stderr)
+			return run(cmd.Context(), s, stdout, stderr)
 		},
 	}
 	root.SetOut(stdout)
@@ -132,10 +115,16 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		newRehearse(&s),
 		newHealthcheck(&s),
 		newGet(&s),
+		newExplain(&s),
+		newTop(&s),
+		newEvents(&s),
 		newRelease(&s),
 		newReload(&s),
+		newRegister(),
+		newLogLevel(&s),
 		newVersion(&s),
 	)
+	root.AddCommand(manPages()...)
 	return root
 }
 
@@ -150,6 +139,9 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	}
 	return exitcode.NewUsageError(err)
 }
+
+// atMostOne rejects more than one argument.
+func atMostOne(cmd *cobra.Command, args []string) error { return noArgs(cmd, args[min(1, len(args)):]) }
 
 func suggestions(cmd *cobra.Command, word string) string {
 	if cmd.SuggestionsMinimumDistance <= 0 {

@@ -1,16 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
-	"maps"
 	"os"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/caarlos0/env/v11"
 	"github.com/spf13/cobra"
@@ -20,129 +17,107 @@ import (
 	"github.com/haproxy-zk/haproxy-zk/exitcode"
 	"github.com/haproxy-zk/haproxy-zk/logging"
 	"github.com/haproxy-zk/haproxy-zk/plan"
+	"github.com/haproxy-zk/haproxy-zk/query"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
 
-const defaultConfig = "/etc/haproxy-zk/config.json"
-
-// settings are those of the process, whatever its proxies are.
-type settings struct {
-	Config         string        `env:"CONFIG"`
-	HTTPAddr       string        `env:"HTTP_ADDR" envDefault:":21000"`
-	HTTPDetailAddr string        `env:"HTTP_DETAIL_ADDR"`
-	HTTPTokenFile  string        `env:"HTTP_TOKEN_FILE"`
-	HTTPTLSCert    string        `env:"HTTP_TLS_CERT"`
-	HTTPTLSKey     string        `env:"HTTP_TLS_KEY"`
-	RunDir         string        `env:"RUN_DIR" envDefault:"/run/haproxy-zk"`
-	StateDir       string        `env:"STATE_DIR" envDefault:"/var/lib/haproxy-zk"`
-	StartWait      time.Duration `env:"START_WAIT" envDefault:"5s"`
-	LogLevel       slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
-	LogFormat      string        `env:"LOG_FORMAT"`
-	LogListen      string        `env:"LOG_LISTEN"`
-
-	environment map[string]string
-	// warnings are of variables that have no effect.
-	warnings []config.Problem
-}
+// settings are those of the process, with what follows from them.
+type settings struct{ config.Process }
 
 // flags declares a flag for each setting; [settings.load] reads those that were given.
 func (s *settings) flags(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
-	f.String("config", "", "configuration file (CONFIG; default "+defaultConfig+")")
-	f.String("http-addr", "", "addresses of the query API and metrics, separated by commas (HTTP_ADDR; default :21000)")
+	f.String("config", "", "configuration file (CONFIG; default "+config.DefaultFile+")")
+	f.String("http-addr", "", "addresses of the query API, /metrics, /healthz and /readyz, separated by commas (HTTP_ADDR; default :21000)")
 	f.String("http-detail-addr", "", "address that answers everything; HTTP_ADDR then answers less (HTTP_DETAIL_ADDR; default none)")
-	f.String("http-token-file", "", "file of the token that HTTP requires (HTTP_TOKEN_FILE; default none)")
-	f.String("http-tls-cert", "", "certificate with which HTTP is encrypted, in PEM (HTTP_TLS_CERT; default none)")
-	f.String("http-tls-key", "", "private key of the certificate, in PEM (HTTP_TLS_KEY; default none)")
+	f.String("http-token-file", "", "file of the token that HTTP requires, except for /healthz and /readyz; HUP reads it again (HTTP_TOKEN_FILE; default none)")
+	f.String("http-tls-cert", "", "certificate with which HTTP is encrypted, in PEM; HUP reads it again (HTTP_TLS_CERT; default none)")
+	f.String("http-tls-key", "", "private key of the certificate, in PEM; HUP reads it again (HTTP_TLS_KEY; default none)")
 	f.String("run-dir", "", "directory of sockets, pid files and rendered configurations (RUN_DIR; default /run/haproxy-zk)")
-	f.String("state-dir", "", "directory of the registration cache and the events (STATE_DIR; default /var/lib/haproxy-zk)")
+	f.String("state-dir", "", "directory of the events and the registration cache, for a start without ZooKeeper (STATE_DIR; default /var/lib/haproxy-zk)")
 	f.Duration("start-wait", 0, "how long HAProxy's start waits for ZooKeeper (START_WAIT; default 5s)")
 	f.String("log-level", "", "debug, info, warn or error (LOG_LEVEL; default info)")
 	f.String("log-format", "", "text or json (LOG_FORMAT; default text on a terminal, else json)")
-	f.String("log-listen", "", "UDP address that receives HAProxy's log lines, as in 127.0.0.1:514 (LOG_LISTEN; default none)")
+	f.String("log-listen", "", "UDP address that receives HAProxy's log lines, as in 127.0.0.1:514, for a template with 'log 127.0.0.1 local0' (LOG_LISTEN; default none)")
+	f.String("access-log", "", "where HAProxy's lines of requests go: off, stdout or a file, which HUP opens again (ACCESS_LOG; default haproxy-zk's log)")
+	f.String("node-name", "", "name of this node, which /readyz, /ui, haproxyzk_node_info and the log's first line have (NODE_NAME; default none)")
+	f.String("node-zone", "", "zone of this node, beside its name (NODE_ZONE; default none)")
 	complete(cmd, "log-level", "debug", "info", "warn", "error")
 	complete(cmd, "log-format", "text", "json")
 }
 
-// logger returns a logger that writes to w as the settings say.
-func (s settings) logger(w io.Writer) *slog.Logger {
-	return logging.New(logging.Options{Level: s.LogLevel, Format: s.LogFormat}, w)
-}
-
 // load reads the environment, then the flags of cmd, which win. A flag and its variable
 // have the same name: --run-dir, RUN_DIR.
-func (s *settings) load(cmd *cobra.Command) error {
-	var variables []string
+func (s *settings) load(cmd *cobra.Command) (err error) {
 	given := make(map[string]string)
 	cmd.Root().PersistentFlags().VisitAll(func(f *pflag.Flag) {
-		variable := strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		variables = append(variables, variable)
 		if f.Changed {
-			given[variable] = f.Value.String()
+			given[variableOf(f.Name)] = f.Value.String()
 		}
 	})
-	environment, warnings := config.Resolve(env.ToMap(os.Environ()), variables...)
-	for variable, text := range given {
-		delete(environment, config.Prefix+variable)
-		environment[variable] = text
-	}
-	s.warnings = warnings
-	if err := env.ParseWithOptions(s, env.Options{Environment: environment}); err != nil {
-		return exitcode.NewUsageError(explainVariables(err, environment))
-	}
-	s.environment = environment
-	if err := s.validate(); err != nil {
+	if s.Process, err = config.NewProcess(env.ToMap(os.Environ()), given); err != nil {
 		return exitcode.NewUsageError(err)
 	}
 	return nil
 }
 
-// configuration reads the configuration: the file that is named, else the usual
-// one if it exists, else the environment alone. The caller reports the warnings.
-func (s *settings) configuration() (*config.Config, []config.Problem, error) {
-	file := s.Config
-	if file == "" {
-		file = defaultConfig
-	}
-	var reading reader
-	data, err := reading.file(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		if s.Config != "" {
-			return nil, nil, exitcode.NewUsageError(fmt.Errorf("configuration file %s does not exist: name another with --config or CONFIG", s.Config))
-		}
-		cfg, warnings, err := config.FromEnvironment(config.Environment{RunDir: s.RunDir, ReadFile: reading.file, CheckLine: plan.CheckLine}, s.environment)
-		forgetSecrets()
-		warnings = slices.Concat(s.warnings, warnings)
-		if err != nil {
-			return nil, warnings, reading.judge(fmt.Errorf("there is no %s, so the environment describes one proxy:\n%w", defaultConfig, err))
-		}
-		return cfg, warnings, nil
-	}
-	if err != nil {
-		return nil, nil, exitcode.Classify(fmt.Errorf("read the configuration: %w", err))
-	}
-	others := maps.Clone(s.environment)
-	cfg, warnings, err := config.Load(file, data, config.Environment{RunDir: s.RunDir, ReadFile: reading.file, CheckLine: plan.CheckLine, Lookup: func(name string) (string, bool) {
-		delete(others, strings.TrimPrefix(name, config.Prefix)) // the file asks for it
-		text, set := s.environment[name]
-		return text, set
-	}})
-	warnings = slices.Concat(s.warnings, warnings)
-	if err != nil {
-		return nil, warnings, reading.judge(err)
-	}
-	forgetSecrets(cfg.SecretVariables...)
-	if names := config.EnvironmentConflicts(others); len(names) > 0 {
-		return nil, warnings, exitcode.NewUsageError(fmt.Errorf("%s and the environment (%s) both configure proxies: unset the variables, or write \"${%s}\" in the file instead", file, strings.Join(names, ", "), names[0]))
-	}
-	return cfg, warnings, nil
+// variableOf returns the variable of a flag.
+func variableOf(flag string) string { return strings.ToUpper(strings.ReplaceAll(flag, "-", "_")) }
+
+// given returns what the flag of this name or its variable say, also where the settings
+// could not be read; empty if they say nothing.
+func given(root *cobra.Command, flag string) string {
+	variable := variableOf(flag)
+	return cmp.Or(root.PersistentFlags().Lookup(flag).Value.String(), os.Getenv(config.Prefix+variable), os.Getenv(variable))
 }
 
-// forgetSecrets keeps the secrets of the environment from HAProxy, which gets the rest.
-func forgetSecrets(more ...string) {
-	for _, name := range append(more, config.EnvironmentSecrets()...) {
-		_ = os.Unsetenv(name) // it fails for no name that is one
+// configuration reads the configuration. The caller reports the warnings. HAProxy, which
+// gets the environment, does not get its secrets.
+func (s *settings) configuration() (*config.Config, []config.Problem, error) {
+	var mayPass bool
+	cfg, warnings, err := s.Load(config.Environment{
+		ReadFile: func(path string) ([]byte, error) {
+			data, err := os.ReadFile(path)
+			mayPass = mayPass || err != nil && exitcode.Of(exitcode.Classify(err)) != exitcode.Usage
+			return data, err
+		},
+		CheckLine: plan.CheckLine,
+		Forget:    func(variable string) { _ = os.Unsetenv(variable) }, // it fails for no name that is one
+	})
+	if err != nil && !mayPass {
+		err = exitcode.NewUsageError(err)
 	}
+	return cfg, warnings, err
+}
+
+func (s *settings) httpFiles() query.AccessFiles {
+	return query.AccessFiles{Token: s.HTTPTokenFile, Certificate: s.HTTPTLSCert, Key: s.HTTPTLSKey}
+}
+
+// client returns a client of the haproxy-zk that runs on this host.
+func (s *settings) client() query.Client { return query.NewClient(s.HTTPAddrs()[0], s.httpFiles()) }
+
+// access reads the files that say who may ask the HTTP port.
+func (s *settings) access() (*query.Access, error) {
+	access, err := s.httpFiles().Load()
+	switch {
+	case errors.As(err, new(*fs.PathError)):
+		return nil, exitcode.Classify(err)
+	case err != nil:
+		return nil, exitcode.NewUsageError(err)
+	}
+	return access, nil
+}
+
+// checkAccess returns what is wrong with these files.
+func (s *settings) checkAccess() error {
+	_, err := s.access()
+	return err
+}
+
+// logger returns a logger that writes to w as the settings say.
+func (s *settings) logger(w io.Writer) *slog.Logger {
+	return logging.New(logging.Options{Level: s.LogLevel, Format: s.LogFormat}, w)
 }
 
 // withReaper runs a command that starts HAProxy processes, and ends the reaper after it.

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/haproxy-zk/haproxy-zk/config"
 )
 
 // TestSecretsAreForgotten reads a file that mentions secrets, twice, as HUP does.
@@ -18,7 +20,11 @@ func TestSecretsAreForgotten(t *testing.T) {
 	for name, value := range environment {
 		t.Setenv(name, value)
 	}
-	s := settings{Config: file, RunDir: dir, environment: environment}
+	process, err := config.NewProcess(environment, map[string]string{"CONFIG": file, "RUN_DIR": dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := settings{process}
 	for range 2 {
 		cfg, _, err := s.configuration()
 		if err != nil {

@@ -3,6 +3,8 @@ package main
 import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/haproxy-zk/haproxy-zk/daemon/host"
 )
 
 const startHelp = `start runs haproxy-zk in the background, with the flags of run, in a session of its
@@ -17,24 +19,15 @@ and succeeds.
 Exit codes: 0 running; otherwise that of run: 1 failed, 2 bad usage or configuration.`
 
 func newStart(s *settings) *cobra.Command {
-	var f hostFlags
-	cmd := &cobra.Command{
+	return hostCommand(s, &cobra.Command{
 		Use:   "start",
 		Short: "run in the background",
 		Long:  startHelp,
 		Example: `  haproxy-zk start --config /etc/haproxy-zk/config.json
   haproxy-zk start --http-addr 127.0.0.1:21000 --log-file /var/log/haproxy-zk.log`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			h, err := f.host(s)
-			if err != nil {
-				return err
-			}
-			return h.Start(cmd.Context(), cmd.OutOrStdout(), runArgs(cmd))
-		},
-	}
-	f.declare(cmd)
-	return cmd
+	}, func(cmd *cobra.Command, h *host.Host, _ *hostFlags) error {
+		return h.Start(cmd.Context(), cmd.OutOrStdout(), runArgs(cmd))
+	})
 }
 
 // runArgs are the arguments of a run with the flags that cmd was given.

@@ -1,6 +1,10 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/haproxy-zk/haproxy-zk/daemon/host"
+)
 
 const stopHelp = `stop ends haproxy-zk and leaves HAProxy serving the instances that it has. The next
 start takes it over without losing a request. With --haproxy, HAProxy is stopped
@@ -12,22 +16,13 @@ succeeds; with --haproxy it ends an HAProxy left by a crash or an earlier stop.
 Exit codes: 0 stopped, 1 failed.`
 
 func newStop(s *settings) *cobra.Command {
-	var f hostFlags
-	cmd := &cobra.Command{
+	return hostCommand(s, &cobra.Command{
 		Use:   "stop",
 		Short: "stop haproxy-zk, leave HAProxy serving",
 		Long:  stopHelp,
 		Example: `  haproxy-zk stop
   haproxy-zk stop --haproxy --timeout 30s`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			h, err := f.host(s)
-			if err != nil {
-				return err
-			}
-			return h.Stop(cmd.Context(), cmd.OutOrStdout(), f.haproxy)
-		},
-	}
-	f.declare(cmd)
-	return cmd
+	}, func(cmd *cobra.Command, h *host.Host, f *hostFlags) error {
+		return h.Stop(cmd.Context(), cmd.OutOrStdout(), f.haproxy)
+	})
 }

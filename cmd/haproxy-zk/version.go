@@ -2,18 +2,13 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"fmt"
-	"os/exec"
 	"runtime"
 	"runtime/debug"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/haproxy-zk/haproxy-zk/config"
 	"github.com/haproxy-zk/haproxy-zk/plan"
 	"github.com/haproxy-zk/haproxy-zk/supervisor"
 )
@@ -51,43 +46,14 @@ func (s *settings) printVersion(cmd *cobra.Command) error {
 		return err
 	}
 	return s.withReaper(cmd, func(reaper *supervisor.Reaper) error {
-		for _, executable := range s.executables() {
-			if _, err := fmt.Fprintln(stdout, "HAProxy", describe(cmd.Context(), reaper, executable, time.Now())); err != nil {
+		cfg, _, _ := s.configuration() // an invalid one names no HAProxy
+		for _, executable := range s.Executables(cfg) {
+			if _, err := fmt.Fprintln(stdout, "HAProxy", plan.DescribeHAProxy(cmd.Context(), reaper, executable, time.Now())); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-}
-
-// describe returns an HAProxy's version and path, or why there are none. Below the version
-// are until when it is supported, and what it can do.
-func describe(ctx context.Context, reaper *supervisor.Reaper, executable string, now time.Time) string {
-	path, err := exec.LookPath(executable)
-	if err != nil {
-		return "unknown: " + err.Error()
-	}
-	v, err := plan.HAProxyVersion(ctx, reaper, path)
-	if err != nil {
-		return "unknown: " + err.Error()
-	}
-	return strings.Join(append([]string{fmt.Sprintf("%s (%s)", v, path)}, v.Describe(now)...), "\n    ")
-}
-
-// executables are those of the configuration, each once.
-func (s *settings) executables() []string {
-	var found []string
-	if cfg, _, err := s.configuration(); err == nil {
-		for _, p := range cfg.Proxies {
-			if !slices.Contains(found, p.Exec) {
-				found = append(found, p.Exec)
-			}
-		}
-	}
-	if len(found) == 0 {
-		found = []string{cmp.Or(s.environment["EXEC"], config.DefaultExec)}
-	}
-	return found
 }
 
 // builtFrom is the commit, of a checkout with changes with a plus sign.

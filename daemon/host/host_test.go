@@ -41,7 +41,7 @@ func (h *Host) stops(t *testing.T, haproxy bool) string {
 func wantStopped(t *testing.T, h *Host, want string) {
 	t.Helper()
 	var out bytes.Buffer
-	err := h.Status(t.Context(), &out)
+	err := h.Status(t.Context(), &out, ShowText)
 	if exit, own := errors.AsType[exitcode.Error](err); !own || exit.Code != exitStopped || exit.Text != "" {
 		t.Errorf("status: %v", err)
 	}
@@ -74,7 +74,7 @@ func TestStartStatusRestartStop(t *testing.T) {
 	if got, want := h.starts(t), first+" already"; got != want {
 		t.Errorf("started twice: %q", got)
 	}
-	if got, want := says(t, func(w io.Writer) error { return h.Status(t.Context(), w) }), first+"\n{\"ready\":true}"; got != want {
+	if got, want := says(t, func(w io.Writer) error { return h.Status(t.Context(), w, ShowText) }), first+"\n{\"ready\":true}"; got != want {
 		t.Errorf("status %q, want %q", got, want)
 	}
 

@@ -18,9 +18,19 @@ import (
 // running (LSB).
 const exitStopped = 3
 
+// Show writes the status of a running process, of which readyz is the answer to /readyz.
+type Show func(out io.Writer, pid int, readyz []byte) error
+
+// ShowText is the [Show] of scripts: that the process is running, what /readyz answers,
+// and why a configuration was rejected.
+func ShowText(out io.Writer, pid int, readyz []byte) error {
+	_, err := fmt.Fprintf(out, "process [%d] is running\n%s\n%s", pid, strings.TrimSpace(string(readyz)), rejection(readyz))
+	return err
+}
+
 // Status reports on out what is running and whether it is ready. Its error has exit
 // code 3 and no text if no haproxy-zk is running.
-func (h *Host) Status(ctx context.Context, out io.Writer) error {
+func (h *Host) Status(ctx context.Context, out io.Writer, show Show) error {
 	running, err := h.find(ctx)
 	if err != nil {
 		return err
@@ -42,14 +52,12 @@ func (h *Host) Status(ctx context.Context, out io.Writer) error {
 		}
 		return exitcode.Error{Code: exitStopped}
 	}
-	text := fmt.Sprintf("process [%d] is running\n", running.pid)
-	if ready, err := query.NewClient(h.opts.HTTPAddr, h.opts.HTTPFiles).Get(ctx, "/readyz"); err != nil {
-		text += fmt.Sprintf("it does not respond: %v\n", err)
-	} else {
-		text += strings.TrimSpace(string(ready.Body)) + "\n" + rejection(ready.Body)
+	ready, err := query.NewClient(h.opts.HTTPAddr, h.opts.HTTPFiles).Get(ctx, "/readyz")
+	if err != nil {
+		_, err = fmt.Fprintf(out, "process [%d] is running\nit does not respond: %v\n", running.pid, err)
+		return err
 	}
-	_, err = io.WriteString(out, text)
-	return err
+	return show(out, running.pid, ready.Body)
 }
 
 // maxProblem bounds the shown text of a problem, in bytes.

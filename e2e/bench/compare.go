@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -25,7 +26,9 @@ type side struct {
 
 const slots = 1000 // more than instances, so that no slot is reused
 
-func compare(ctx context.Context, h rig.HAProxy, rounds int) (ours, floor figures, err error) {
+// compare measures haproxy-zk and its baseline in turn: the floor, or another haproxy-zk,
+// if there is one.
+func compare(ctx context.Context, h rig.HAProxy, rounds int, against string) (ours, baseline figures, err error) {
 	dir, err := os.MkdirTemp("", "hz-bench-")
 	if err != nil {
 		return figures{}, figures{}, err
@@ -47,7 +50,7 @@ func compare(ctx context.Context, h rig.HAProxy, rounds int) (ours, floor figure
 		Groups: []rig.Group{{Name: "ours", DefaultBackend: true, MaxServer: slots}},
 	}
 	a := &side{node: "/bench/ours"}
-	b := &side{node: "/bench/floor"}
+	b := &side{node: "/bench/baseline"}
 	// It stays, as in most groups: that of an instance that was alone is kept for half a
 	// second, in case it only registers anew.
 	steady, err := rig.StartApp("bench")
@@ -70,12 +73,28 @@ func compare(ctx context.Context, h rig.HAProxy, rounds int) (ours, floor figure
 	defer func() { err = errors.Join(err, daemon.Signal(unix.SIGTERM), daemon.Close()) }()
 	a.listener = config.Listener()
 
-	bare, err := startFloor(ctx, zk.Addr(), b.node, config, dir)
-	if err != nil {
-		return figures{}, figures{}, err
+	if against == "" {
+		bare, err := startFloor(ctx, zk.Addr(), b.node, config, dir)
+		if err != nil {
+			return figures{}, figures{}, err
+		}
+		defer func() { err = errors.Join(err, bare.close()) }()
+		b.listener = bare.listener
+	} else {
+		other := *config
+		other.ListenerPort, other.AdminPort = 0, 0
+		other.Groups = []rig.Group{{Name: "baseline", DefaultBackend: true, MaxServer: slots}}
+		home := filepath.Join(dir, "b")
+		if err := os.Mkdir(home, 0o700); err != nil {
+			return figures{}, figures{}, err
+		}
+		daemon, _, err := startBinary(ctx, against, &other, home)
+		if err != nil {
+			return figures{}, figures{}, err
+		}
+		defer func() { err = errors.Join(err, daemon.Signal(unix.SIGTERM), daemon.Close()) }()
+		b.listener = other.Listener()
 	}
-	defer func() { err = errors.Join(err, bare.close()) }()
-	b.listener = bare.listener
 
 	for i := range rounds {
 		app, err := rig.StartApp("bench")
@@ -100,11 +119,16 @@ func compare(ctx context.Context, h rig.HAProxy, rounds int) (ours, floor figure
 
 // startDaemon returns haproxy-zk once it serves, and the URL of its query API.
 func startDaemon(ctx context.Context, config *rig.SeedConfig, dir string) (daemon *rig.Daemon, url string, err error) {
-	file, err := config.Write(dir)
+	binary, err := rig.Build(ctx, false)
 	if err != nil {
 		return nil, "", err
 	}
-	binary, err := rig.Build(ctx, false)
+	return startBinary(ctx, binary, config, dir)
+}
+
+// startBinary is startDaemon with an executable.
+func startBinary(ctx context.Context, binary string, config *rig.SeedConfig, dir string) (daemon *rig.Daemon, url string, err error) {
+	file, err := config.Write(dir)
 	if err != nil {
 		return nil, "", err
 	}

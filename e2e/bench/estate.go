@@ -29,7 +29,7 @@ type estate struct {
 	replaced []int       // how often each group was changed
 }
 
-func newEstate(ctx context.Context, h rig.HAProxy, of size) (e *estate, err error) {
+func newEstate(ctx context.Context, h rig.HAProxy, of size, write writing) (e *estate, err error) {
 	e = &estate{size: of, replaced: make([]int, of.groups)}
 	defer func() {
 		if err != nil {
@@ -52,7 +52,6 @@ func newEstate(ctx context.Context, h rig.HAProxy, of size) (e *estate, err erro
 	e.config = &rig.SeedConfig{
 		Proxy: "bench", ZKAddr: e.zk.Addr(), ZKPath: "/bench/${group}", HAProxy: h.Path, Workers: 1,
 		Groups: []rig.Group{{Name: "*", MaxServer: of.slots, ServerTemplate: "${group_name} 1-${max_server} ${ip_port} disabled"}},
-		Extra:  map[string]any{"free_slots": of.groups * of.slots},
 	}
 	if err := e.writers[0].Ensure("/bench"); err != nil {
 		return e, err
@@ -60,7 +59,10 @@ func newEstate(ctx context.Context, h rig.HAProxy, of size) (e *estate, err erro
 	for g := range of.groups {
 		requests := []any{&zk.CreateRequest{Path: "/bench/" + groupName(g), Acl: zk.WorldACL(zk.PermAll)}}
 		for i := range of.instances {
-			requests = append(requests, register(fmt.Sprintf("/bench/%s/127.%d.%d.%d:80", groupName(g), 1+g>>8, g&0xff, 1+i)))
+			name, data := write(fmt.Sprintf("127.%d.%d.%d:80", 1+g>>8, g&0xff, 1+i))
+			create := register("/bench/" + groupName(g) + "/" + name)
+			create.Data = []byte(data)
+			requests = append(requests, create)
 		}
 		if _, err := e.writers[g%writers].Conn().Multi(requests...); err != nil {
 			return e, err

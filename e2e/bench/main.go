@@ -4,7 +4,8 @@
 // instance answers, and from its delete to the last one. Each round of
 // haproxy-zk is followed by a round of the floor, the minimum that updates
 // HAProxy: a bare watch, one getChildren and one write to the stats socket of
-// another HAProxy with the same configuration.
+// another HAProxy with the same configuration. With -against its baseline is another
+// executable of haproxy-zk, such as that of an earlier revision.
 //
 // reload: the duration of a reload, compared with a bare start of HAProxy with
 // the same configuration.
@@ -19,6 +20,15 @@
 //
 // kept: the requests per second and the latency of kept clients, beside a static
 // HAProxy, while nothing changes and while instances are replaced.
+//
+// registrations: a start with 19,000 instances with and without data, the time from a
+// znode to the first request by format, from a weight to all workers, and from
+// haproxy-zk register to the first request.
+//
+// carry: first requests, a day of churn, 2,000 instances at once and 19,000 in all, by each
+// way to give instances servers, on HAProxy 3.4 and later.
+//
+// commands: how long get, explain, top and status take beside 19,000 instances.
 package main
 
 import (
@@ -36,20 +46,21 @@ import (
 
 func main() {
 	rounds := flag.Int("rounds", 400, "number of times an instance is added and removed, per HAProxy")
-	only := flag.String("only", "", "measure one of live, reload, load, scale, routes and kept; default: all")
+	against := flag.String("against", "", "executable of another haproxy-zk that live is compared with")
+	only := flag.String("only", "", "measure one of live, reload, load, scale, routes, kept, registrations, commands and carry; default: all")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, time.Hour)
 	defer cancel()
-	if err := run(ctx, *only, *rounds, flag.Args()); err != nil {
+	if err := run(ctx, *only, *against, *rounds, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
 // run measures, or is one of the child processes of bench.
-func run(ctx context.Context, only string, rounds int, args []string) error {
+func run(ctx context.Context, only, against string, rounds int, args []string) error {
 	if len(args) > 0 {
 		switch {
 		case len(args) == 4 && args[0] == "follow":
@@ -68,12 +79,15 @@ func run(ctx context.Context, only string, rounds int, args []string) error {
 		name    string
 		measure func(context.Context, []rig.HAProxy) error
 	}{
-		{"live", func(ctx context.Context, hs []rig.HAProxy) error { return live(ctx, hs, rounds) }},
+		{"live", func(ctx context.Context, hs []rig.HAProxy) error { return live(ctx, hs, rounds, against) }},
 		{"reload", reload},
 		{"load", load},
 		{"scale", scale},
 		{"routes", routes},
 		{"kept", kept},
+		{"registrations", registrations},
+		{"commands", commands},
+		{"carry", carry},
 	} {
 		if only != "" && only != part.name {
 			continue
@@ -84,20 +98,20 @@ func run(ctx context.Context, only string, rounds int, args []string) error {
 		}
 	}
 	if !known {
-		return fmt.Errorf("-only is live, reload, load, scale, routes or kept, not %q", only)
+		return fmt.Errorf("-only is live, reload, load, scale, routes, kept, registrations, commands or carry, not %q", only)
 	}
 	return nil
 }
 
-func live(ctx context.Context, haproxies []rig.HAProxy, rounds int) error {
+func live(ctx context.Context, haproxies []rig.HAProxy, rounds int, against string) error {
 	printHeader(rounds)
 	for _, h := range haproxies {
-		ours, floor, err := compare(ctx, h, rounds)
+		ours, baseline, err := compare(ctx, h, rounds, against)
 		if err != nil {
 			return fmt.Errorf("HAProxy %s: %w", h, err)
 		}
-		printRow(h.Name, "create to first request", ours.first, floor.first)
-		printRow(h.Name, "delete to last request", ours.last, floor.last)
+		printRow(h.Name, "create to first request", ours.first, baseline.first)
+		printRow(h.Name, "delete to last request", ours.last, baseline.last)
 	}
 	return nil
 }

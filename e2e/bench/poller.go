@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 // 503, and the poller reconnects.
 type poller struct {
 	addr   string
+	path   string // empty: /
 	conn   net.Conn
 	answer *bufio.Reader
 }
@@ -68,7 +70,7 @@ func (p *poller) ask() (string, error) {
 	if err := p.conn.SetDeadline(time.Now().Add(pollFor)); err != nil {
 		return "", err
 	}
-	if _, err := io.WriteString(p.conn, "GET / HTTP/1.1\r\nHost: bench\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(p.conn, "GET "+cmp.Or(p.path, "/")+" HTTP/1.1\r\nHost: bench\r\n\r\n"); err != nil {
 		return "", err
 	}
 	response, err := http.ReadResponse(p.answer, nil)

@@ -11,6 +11,7 @@ import (
 
 const (
 	starts       = 3
+	settling     = 20 * time.Second // after a start, whose memory is given back, and owners of nodes asked for
 	idle         = time.Minute
 	burstChanges = 10_000
 	manyBursts   = 10
@@ -42,17 +43,19 @@ func scale(ctx context.Context, haproxies []rig.HAProxy) error {
 
 // scaleFigures are those of 1,000 groups with 20 slots each.
 type scaleFigures struct {
-	start, bare  []time.Duration
-	idle         float64 // share of a core
-	burst        burst
-	blast        time.Duration
-	early, after int // resident memory after one burst and after all, in bytes
+	start, bare []time.Duration
+	idle        float64 // share of a core
+	burst       burst
+	blast       time.Duration
+	// memory is what was resident while nothing changed, early after one burst, and after
+	// after all, in bytes.
+	memory, early, after int
 }
 
 func measureScale(ctx context.Context, h rig.HAProxy) (got scaleFigures, err error) {
 	ctx, cancel := context.WithTimeout(ctx, scaleLimit)
 	defer cancel()
-	e, err := newEstate(ctx, h, size{1000, 20, 10})
+	e, err := newEstate(ctx, h, size{1000, 20, 10}, byName)
 	if err != nil {
 		return got, err
 	}
@@ -77,6 +80,9 @@ func measureScale(ctx context.Context, h rig.HAProxy) (got scaleFigures, err err
 	if got.idle, err = e.idleShare(ctx); err != nil {
 		return got, err
 	}
+	if _, got.memory, err = e.worked(); err != nil {
+		return got, err
+	}
 	for i := range manyBursts {
 		b, err := e.change(ctx, burstChanges)
 		if err != nil {
@@ -97,17 +103,28 @@ func measureScale(ctx context.Context, h rig.HAProxy) (got scaleFigures, err err
 
 // idleShare returns the share of a core that haproxy-zk uses while nothing changes.
 func (e *estate) idleShare(ctx context.Context) (float64, error) {
+	if err := pass(ctx, settling); err != nil {
+		return 0, err
+	}
 	before, _, err := e.worked()
 	if err != nil {
 		return 0, err
 	}
-	select {
-	case <-time.After(idle):
-	case <-ctx.Done():
-		return 0, ctx.Err()
+	if err := pass(ctx, idle); err != nil {
+		return 0, err
 	}
 	after, _, err := e.worked()
 	return float64(after-before) / float64(idle), err
+}
+
+// pass waits.
+func pass(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // measureCurve returns the CPU time of one change beside a number of groups.
@@ -115,7 +132,7 @@ func measureCurve(ctx context.Context, h rig.HAProxy, groups int) (each time.Dur
 	const changes = 2000
 	ctx, cancel := context.WithTimeout(ctx, scaleLimit)
 	defer cancel()
-	e, err := newEstate(ctx, h, size{groups, 4, 2})
+	e, err := newEstate(ctx, h, size{groups, 4, 2}, byName)
 	if err != nil {
 		return 0, err
 	}
@@ -129,15 +146,15 @@ func measureCurve(ctx context.Context, h rig.HAProxy, groups int) (each time.Dur
 
 func printScaleHeader() {
 	fmt.Printf("\n1,000 groups of 20 slots, 10,000 instances; %d starts in turn, a burst of %d changes by %d writers, %d changes in all\n\n", starts, burstChanges, writers, manyBursts*burstChanges)
-	fmt.Println("| HAProxy | start | bare start | idle, of a core | writing | until exact | ratio | commands alone | memory after a burst | after all |")
-	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
+	fmt.Println("| HAProxy | start | bare start | idle, of a core | writing | until exact | ratio | commands alone | memory | after a burst | after all |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|")
 }
 
 func printScaleRow(haproxy string, got scaleFigures) {
 	mib := func(bytes int) float64 { return float64(bytes) / (1 << 20) }
-	fmt.Printf("| %s | %.0f ms | %.0f ms | %.2f %% | %.0f ms | %.0f ms | %.2f | %.0f ms | %.0f MiB | %.0f MiB |\n", haproxy,
+	fmt.Printf("| %s | %.0f ms | %.0f ms | %.2f %% | %.0f ms | %.0f ms | %.2f | %.0f ms | %.0f MiB | %.0f MiB | %.0f MiB |\n", haproxy,
 		ms(percentile(got.start, 50)), ms(percentile(got.bare, 50)), 100*got.idle,
-		ms(got.burst.writing), ms(got.burst.exact), got.burst.exact.Seconds()/got.burst.writing.Seconds(), ms(got.blast), mib(got.early), mib(got.after))
+		ms(got.burst.writing), ms(got.burst.exact), got.burst.exact.Seconds()/got.burst.writing.Seconds(), ms(got.blast), mib(got.memory), mib(got.early), mib(got.after))
 }
 
 func printCurveHeader() {

@@ -10,14 +10,14 @@ import (
 
 func printHeader(rounds int) {
 	fmt.Printf("%d rounds of each, in turn; milliseconds\n\n", rounds)
-	fmt.Println("| HAProxy | what | p50 | floor p50 | ratio | p99 | floor p99 | ratio |")
+	fmt.Println("| HAProxy | what | p50 | baseline p50 | ratio | p99 | baseline p99 | ratio |")
 	fmt.Println("|---|---|---|---|---|---|---|---|")
 }
 
-func printRow(haproxy, what string, ours, floor []time.Duration) {
+func printRow(haproxy, what string, ours, baseline []time.Duration) {
 	fmt.Printf("| %s | %s |", haproxy, what)
 	for _, p := range []int{50, 99} {
-		a, b := percentile(ours, p), percentile(floor, p)
+		a, b := percentile(ours, p), percentile(baseline, p)
 		fmt.Printf(" %.2f | %.2f | %.2f |", ms(a), ms(b), ms(a)/ms(b))
 	}
 	fmt.Println()
@@ -107,4 +107,43 @@ func printKeptRow(haproxy, what string, pairs []keptPair) {
 		median(func(p keptPair) float64 { return p.ours.perSecond / p.static.perSecond }),
 		median(func(p keptPair) float64 { return p99(p.ours) }),
 		median(func(p keptPair) float64 { return p99(p.static) }))
+}
+
+func printStarts(haproxy string, names, data []time.Duration) {
+	fmt.Printf("\n1,000 groups of 19 instances, found; %d starts of each, in turn; from the start of haproxy-zk until it is ready, medians\n\n", dataStarts)
+	fmt.Println("| HAProxy | named ip:port | with data (Spring Cloud) | ratio |")
+	fmt.Println("|---|---|---|---|")
+	a, b := percentile(names, 50), percentile(data, 50)
+	fmt.Printf("| %s | %.0f ms | %.0f ms | %.2f |\n", haproxy, ms(a), ms(b), b.Seconds()/a.Seconds())
+}
+
+func printFormats(haproxy string, sides []*formatSide) {
+	fmt.Printf("\nFrom the create of a znode to the first request, %d rounds of each format, in turn; milliseconds, beside the format name\n\n", formatRounds)
+	fmt.Println("| HAProxy | format | p50 | ratio | p99 | ratio |")
+	fmt.Println("|---|---|---|---|---|---|")
+	for _, s := range sides {
+		fmt.Printf("| %s | %s |", haproxy, s.format)
+		for _, p := range []int{50, 99} {
+			a, b := percentile(s.figures.first, p), percentile(sides[0].figures.first, p)
+			fmt.Printf(" %.2f | %.2f |", ms(a), ms(a)/ms(b))
+		}
+		fmt.Println()
+	}
+}
+
+func printWeights(haproxy string, workers int, took []time.Duration) {
+	fmt.Printf("\nFrom the change of a registered weight until all workers have it, %d changes, %d workers of HAProxy %s: p50 %.2f ms, p99 %.2f ms\n",
+		len(took), workers, haproxy, ms(percentile(took, 50)), ms(percentile(took, 99)))
+}
+
+func printRegister(haproxy string, took registering) {
+	fmt.Printf("\nhaproxy-zk register, %d instances of the format name one after another; milliseconds until the first request\n\n", len(took.fromStart))
+	fmt.Println("| HAProxy | from | p50 | p99 |")
+	fmt.Println("|---|---|---|---|")
+	for _, row := range []struct {
+		from string
+		all  []time.Duration
+	}{{"start of register", took.fromStart}, {"its node", took.fromNode}} {
+		fmt.Printf("| %s | %s | %.1f | %.1f |\n", haproxy, row.from, ms(percentile(row.all, 50)), ms(percentile(row.all, 99)))
+	}
 }

@@ -14,6 +14,8 @@ func provedBy() map[string]string {
 		"docker build ":               "TestRunItOfTheREADME",
 		"docker network ":             "TestRunItOfTheREADME",
 		"docker run ":                 "TestRunItOfTheREADME",
+		"mkdir ":                      "TestRunItOfTheREADME",
+		"touch ":                      "TestRunItOfTheREADME",
 		"create ":                     "TestRunItOfTheREADME",
 		"from kazoo":                  "TestRunItOfTheREADME",
 		"zk.create":                   "TestRunItOfTheREADME",
@@ -21,6 +23,7 @@ func provedBy() map[string]string {
 		"haproxy-zk check ":           "TestConfigurationOfTheREADME",
 		"haproxy-zk render ":          "TestConfigurationOfTheREADME",
 		"haproxy-zk        --config ": "TestConfigurationOfTheREADME",
+		"haproxy-zk explain ":         "TestConfigurationOfTheREADME",
 	}
 }
 

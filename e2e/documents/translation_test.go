@@ -12,9 +12,15 @@ import (
 // translations are the Chinese documents, by their originals.
 func translations() map[string]string {
 	return map[string]string{
-		"README.md":               "README.zh-CN.md",
-		"docs/migration.md":       "docs/zh-CN/migration.md",
-		"docs/troubleshooting.md": "docs/zh-CN/troubleshooting.md",
+		"README.md":                 "README.zh-CN.md",
+		"docs/migration.md":         "docs/zh-CN/migration.md",
+		"docs/troubleshooting.md":   "docs/zh-CN/troubleshooting.md",
+		"docs/deploy/README.md":     "docs/zh-CN/deploy/README.md",
+		"docs/deploy/anycast.md":    "docs/zh-CN/deploy/anycast.md",
+		"docs/deploy/kubernetes.md": "docs/zh-CN/deploy/kubernetes.md",
+		"docs/deploy/sizing.md":     "docs/zh-CN/deploy/sizing.md",
+		"docs/deploy/swarm.md":      "docs/zh-CN/deploy/swarm.md",
+		"docs/deploy/vrrp.md":       "docs/zh-CN/deploy/vrrp.md",
 	}
 }
 

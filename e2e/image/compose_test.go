@@ -71,6 +71,7 @@ func TestComposeBuildsItsImages(t *testing.T) {
 
 // The compose file works as its comment says.
 func TestCompose(t *testing.T) {
+	t.Parallel()
 	image := shared.images[0]
 	c, listeners, queries := newCompose(t, image)
 	t.Cleanup(func() { c.run("down", "--volumes", "--timeout", "20") })

@@ -61,9 +61,10 @@ func images(ctx context.Context) ([]Image, error) {
 }
 
 // onEveryImage runs a test with each image of this machine's architecture, in parallel
-// since it mostly waits.
+// with others, since tests mostly wait. Call it once per test.
 func onEveryImage(t *testing.T, test func(*testing.T, Image)) {
 	t.Helper()
+	t.Parallel()
 	for _, i := range shared.images {
 		if !i.Emulated {
 			t.Run(i.HAProxy.Name, func(t *testing.T) {

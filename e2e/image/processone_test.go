@@ -101,6 +101,7 @@ func buildHog(t *testing.T) string {
 // No death of the daemon costs a request or an HAProxy: process 1 restarts it, and it
 // adopts the serving HAProxy.
 func TestDaemonCrashLosesNoRequest(t *testing.T) {
+	t.Parallel()
 	hog := buildHog(t)
 	signal := func(sig syscall.Signal) func(*balancer, tree) error {
 		return func(_ *balancer, t tree) error { return syscall.Kill(t.daemon, sig) }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -21,8 +22,16 @@ func TestRunItOfTheREADME(t *testing.T) {
 	image := shared.images[0]
 	_, section, _ := strings.Cut(read(t, "README.md"), "\n## Run it\n")
 	section, _, _ = strings.Cut(section, "\n## ")
-	network, zookeeper, name := rig.UniqueName("net"), rig.UniqueName("zookeeper"), rig.UniqueName("lb")
+	network, zookeeper, name, fromFiles := rig.UniqueName("net"), rig.UniqueName("zookeeper"), rig.UniqueName("lb"), rig.UniqueName("files")
+	files := t.TempDir()
+	if err := os.Chmod(files, 0o755); err != nil { // the container's user enters it
+		t.Fatal(err)
+	}
 	shown := newSubstitution(t, section, map[string]string{
+		"mkdir -p services/": "mkdir -p " + files + "/",
+		"touch services/":    "touch " + files + "/",
+		"docker run -v ./services:/srv/services -e SERVICES_DIR=/srv/services -p 8080:8080 haproxy-zk": "docker run -d --name " + fromFiles + " -v " + files + ":/srv/services -e SERVICES_DIR=/srv/services -p 127.0.0.1::8080 -p 127.0.0.1::21000 " + name +
+			" && docker network connect " + network + " " + fromFiles,
 		"docker build -t haproxy-zk ":         "docker build -t " + name + " --build-arg GO_IMAGE=" + golangImage + " ",
 		"HAPROXY_IMAGE=haproxy:3.2":           "HAPROXY_IMAGE=" + image.base(t),
 		"network create lb":                   "network create " + network,
@@ -34,7 +43,7 @@ func TestRunItOfTheREADME(t *testing.T) {
 		"exec -it zookeeper":                  "exec -i " + zookeeper,
 	})
 
-	removals := [][]string{{"rm", "--force", "--volumes", name}, {"rm", "--force", "--volumes", zookeeper}, {"network", "rm", network}, {"image", "rm", name}}
+	removals := [][]string{{"rm", "--force", "--volumes", fromFiles}, {"rm", "--force", "--volumes", name}, {"rm", "--force", "--volumes", zookeeper}, {"network", "rm", network}, {"image", "rm", name}}
 	t.Cleanup(func() {
 		for _, args := range removals {
 			if _, err := rig.Docker(context.Background(), args...); err != nil {
@@ -42,7 +51,10 @@ func TestRunItOfTheREADME(t *testing.T) {
 			}
 		}
 	})
-	for _, line := range shown.lines("docker build ", "docker network ", "docker run ") {
+	// The network comes first here: the container with the files joins it to reach the
+	// application.
+	lines := slices.Concat(shown.lines("docker network "), shown.lines("docker build ", "mkdir ", "docker run "))
+	for _, line := range lines {
 		ctx, cancel := context.WithTimeout(t.Context(), buildWithin)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, "sh", "-c", line)
@@ -54,8 +66,11 @@ func TestRunItOfTheREADME(t *testing.T) {
 
 	s := newStage(t, image)
 	s.networks = []string{network}
-	b := &balancer{s: s, container: &container{&rig.Container{ID: name, Networks: s.networks}}}
-	answers := func(t *testing.T, status int, body string) {
+	named := func(name string) *balancer {
+		return &balancer{s: s, container: &container{&rig.Container{ID: name, Networks: s.networks}}}
+	}
+	b := named(name)
+	answers := func(t *testing.T, b *balancer, status int, body string) {
 		t.Helper()
 		eventually(t, "/web/", func() error {
 			if code, text := rig.Get("http://" + b.listener() + "/web/"); code != status || !strings.Contains(text, body) {
@@ -70,22 +85,36 @@ func TestRunItOfTheREADME(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := newSubstitution(t, shown.text, map[string]string{"172.18.0.4:8080": ip + ":8080"})
+	address := newSubstitution(t, shown.text, map[string]string{"172.17.0.4:8080": ip + ":8080", "172.18.0.4:8080": ip + ":8080"})
+
+	t.Run("files", func(t *testing.T) {
+		by := named(fromFiles)
+		for _, line := range address.lines("touch ") {
+			if text, err := exec.CommandContext(t.Context(), "sh", "-c", line).CombinedOutput(); err != nil {
+				t.Fatalf("%s: %v\n%s", line, err, text)
+			}
+		}
+		answers(t, by, http.StatusOK, "web "+ip+":8080\n")
+		if err := os.RemoveAll(files + "/web"); err != nil {
+			t.Fatal(err)
+		}
+		answers(t, by, http.StatusServiceUnavailable, "")
+	})
 
 	t.Run("zkCli", func(t *testing.T) {
 		session := startSession(t, "docker", "exec", "-i", zookeeper, "zkCli.sh")
 		session.say(strings.Join(address.lines("create "), "\n"))
-		answers(t, http.StatusOK, "web "+ip+":8080\n")
+		answers(t, b, http.StatusOK, "web "+ip+":8080\n")
 		session.say("quit")
 		session.end()
-		answers(t, http.StatusServiceUnavailable, "")
+		answers(t, b, http.StatusServiceUnavailable, "")
 	})
 	t.Run("kazoo", func(t *testing.T) {
 		script := append(address.lines("from kazoo", "zk."), "import sys", "sys.stdin.read()", "zk.stop()")
 		session := startSession(t, "docker", "exec", "-i", zookeeper, "python3", "-c", strings.Join(script, "\n"))
-		answers(t, http.StatusOK, "web "+ip+":8080\n")
+		answers(t, b, http.StatusOK, "web "+ip+":8080\n")
 		session.end()
-		answers(t, http.StatusServiceUnavailable, "")
+		answers(t, b, http.StatusServiceUnavailable, "")
 	})
 }
 

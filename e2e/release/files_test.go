@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,7 +47,7 @@ func TestVersionOfTheArchive(t *testing.T) {
 	if got := strings.TrimSpace(string(output(t, filepath.Join(root, "haproxy-zk"), "version"))); !strings.HasPrefix(got, "haproxy-zk "+version+"\n") {
 		t.Errorf("it says %q", got)
 	}
-	for _, name := range []string{"LICENSE", "README.md", "CHANGELOG.md", "haproxy-zk.service", "config.json", "docs/configuration.md", "docs/operations.md", "SECURITY.md"} {
+	for _, name := range []string{"LICENSE", "README.md", "CHANGELOG.md", "haproxy-zk.service", "config.json", "docs/configuration.md", "docs/operations.md", "SECURITY.md", "man/haproxy-zk.8.gz", "completions/haproxy-zk.bash"} {
 		if _, err := os.Stat(filepath.Join(root, name)); err != nil {
 			t.Error(err)
 		}
@@ -60,15 +61,34 @@ func TestPackages(t *testing.T) {
 		"/usr/bin/haproxy-zk",
 		"/usr/lib/systemd/system/haproxy-zk.service",
 		"/usr/lib/sysusers.d/haproxy-zk.conf",
-		"/usr/share/doc/haproxy-zk/configuration.md",
+		"/usr/share/bash-completion/completions/haproxy-zk",
 		"/usr/share/doc/haproxy-zk/copyright",
 		"/usr/share/doc/haproxy-zk/examples/config.json",
-		"/usr/share/doc/haproxy-zk/faults.md",
-		"/usr/share/doc/haproxy-zk/migration.md",
-		"/usr/share/doc/haproxy-zk/operations.md",
-		"/usr/share/doc/haproxy-zk/performance.md",
-		"/usr/share/doc/haproxy-zk/security.md",
-		"/usr/share/doc/haproxy-zk/troubleshooting.md",
+		"/usr/share/fish/vendor_completions.d/haproxy-zk.fish",
+		"/usr/share/zsh/vendor-completions/_haproxy-zk",
+	}
+	pages := t.TempDir()
+	output(t, "go", "-C", "../..", "run", "-tags", "release", "./cmd/haproxy-zk", "man", pages)
+	for pattern, installed := range map[string]string{
+		"../../docs/*.md":                  "/usr/share/doc/haproxy-zk/%s",
+		"../../docs/deploy/*.md":           "/usr/share/doc/haproxy-zk/deploy/%s",
+		"../../docs/zh-CN/*.md":            "/usr/share/doc/haproxy-zk/zh-CN/%s",
+		"../../docs/zh-CN/deploy/*.md":     "/usr/share/doc/haproxy-zk/zh-CN/deploy/%s",
+		filepath.Join(pages, "man", "*.8"): "/usr/share/man/man8/%s.gz",
+	} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %v, %v", pattern, files, err)
+		}
+		for _, file := range files {
+			want = append(want, fmt.Sprintf(installed, filepath.Base(file)))
+		}
+	}
+	slices.Sort(want)
+	for _, command := range []string{"", "-check", "-explain", "-log-level", "-register", "-run", "-top"} {
+		if page := "/usr/share/man/man8/haproxy-zk" + command + ".8.gz"; !slices.Contains(want, page) {
+			t.Errorf("there is no %s", page)
+		}
 	}
 	for _, p := range platforms() {
 		deb, rpm := p.file("deb"), p.file("rpm")
@@ -88,8 +108,10 @@ func TestPackages(t *testing.T) {
 		inRPM := strings.Fields(string(output(t, "rpm", "--query", "--list", "--package", rpm)))
 		slices.Sort(inRPM)
 		inRPM = slices.DeleteFunc(inRPM, func(name string) bool {
-			return name == "/usr/share/doc/haproxy-zk" || name == "/usr/share/doc/haproxy-zk/examples"
+			directories := []string{"", "/deploy", "/examples", "/zh-CN", "/zh-CN/deploy"}
+			return slices.Contains(directories, strings.TrimPrefix(name, "/usr/share/doc/haproxy-zk"))
 		})
+		slices.Sort(inDeb)
 		for format, got := range map[string][]string{"deb": inDeb, "rpm": inRPM} {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s for %s: -want +got\n%s", format, p.arch, diff)

@@ -2,6 +2,7 @@ package rig
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -13,11 +14,13 @@ import (
 )
 
 // HeaderInstance and HeaderApp identify the instance and the application that answered.
+// HeaderTLSName is the name that the client asked for, if the instance takes TLS.
 // HAProxy can be configured to set HeaderWorker to its process id, and HeaderServer to
 // the `ip:port` of the chosen server.
 const (
 	HeaderInstance = "X-Instance"
 	HeaderApp      = "X-App"
+	HeaderTLSName  = "X-TLS-Name"
 	HeaderWorker   = "X-Worker"
 	HeaderServer   = "X-Server"
 )
@@ -43,6 +46,7 @@ type App struct {
 	running     int
 	first, last time.Time
 	sick        bool
+	broken      bool
 	host        string    // the virtual host that is healthy; empty means any
 	registry    *Registry // where it is registered; nil if it is not
 	node        string
@@ -64,6 +68,25 @@ func StartAppAt(name, addr string) (*App, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
+	return serve(name, listener), nil
+}
+
+// StartTLSApp starts an instance of an application on a loopback port that takes TLS only,
+// with HTTP/1.1 in it, whatever name clients ask for.
+func StartTLSApp(name string, c Certificate) (*App, error) {
+	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	return serve(name, tls.NewListener(listener, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}})), nil
+}
+
+// serve starts an instance behind a listener.
+func serve(name string, listener net.Listener) *App {
 	a := &App{
 		name:   name,
 		addr:   listener.Addr().String(),
@@ -75,7 +98,7 @@ func StartAppAt(name, addr string) (*App, error) {
 		defer close(a.done)
 		_ = a.server.Serve(listener) // always ends with ErrServerClosed: nothing else uses the listener
 	}()
-	return a, nil
+	return a
 }
 
 // Name returns the application's name, which all of its instances share.
@@ -98,7 +121,7 @@ func (a *App) Addr() string { return a.addr }
 
 func (a *App) reply(w http.ResponseWriter, r *http.Request) {
 	probe := strings.HasSuffix(r.URL.Path, "/probe.jsp")
-	healthy := a.begin(r.URL.Path, r.Host, probe)
+	healthy, broken := a.begin(r.URL.Path, r.Host, probe)
 	defer a.end(probe)
 
 	if strings.HasSuffix(r.URL.Path, "/slow") {
@@ -117,13 +140,19 @@ func (a *App) reply(w http.ResponseWriter, r *http.Request) {
 	name := a.Name()
 	w.Header().Set(HeaderInstance, a.addr)
 	w.Header().Set(HeaderApp, name)
-	if probe && !healthy {
+	if r.TLS != nil {
+		w.Header().Set(HeaderTLSName, r.TLS.ServerName)
+	}
+	switch {
+	case probe && !healthy:
 		w.WriteHeader(http.StatusServiceUnavailable)
+	case !probe && broken:
+		w.WriteHeader(http.StatusInternalServerError)
 	}
 	fmt.Fprintf(w, "%s %s\n", name, a.addr)
 }
 
-func (a *App) begin(path, host string, probe bool) (healthy bool) {
+func (a *App) begin(path, host string, probe bool) (healthy, broken bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.served[path]++
@@ -134,7 +163,7 @@ func (a *App) begin(path, host string, probe bool) (healthy bool) {
 			a.first = a.last
 		}
 	}
-	return !a.sick && (a.host == "" || a.host == host)
+	return !a.sick && (a.host == "" || a.host == host), a.broken
 }
 
 func (a *App) end(probe bool) {
@@ -167,6 +196,13 @@ func (a *App) SetHealthy(healthy bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.sick = !healthy
+}
+
+// SetBroken sets whether everything but health checks is answered with 500.
+func (a *App) SetBroken(broken bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.broken = broken
 }
 
 // SetHost sets the only Host header for which health checks are answered with 200.
@@ -203,7 +239,7 @@ func (a *App) Unregister() error {
 // ignoring health checks.
 func (a *App) Quiet(ctx context.Context, period time.Duration) error {
 	began := time.Now()
-	tick := time.NewTicker(pollInterval)
+	tick := time.NewTicker(minPoll)
 	defer tick.Stop()
 	for {
 		a.mu.Lock()

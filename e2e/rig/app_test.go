@@ -47,6 +47,10 @@ func TestAppAnswers(t *testing.T) {
 	if status, _, _ := get(t, "http://"+app.Addr()+"/base/probe.jsp"); status != 503 {
 		t.Errorf("the health check of a sick instance got %d, want 503", status)
 	}
+	app.SetBroken(true)
+	if status, _, _ := get(t, "http://"+app.Addr()+"/"); status != 500 {
+		t.Errorf("a request to a broken instance got %d, want 500", status)
+	}
 	if status, _, _ := get(t, "http://"+app.Addr()+"/slow?ms=x"); status != 400 {
 		t.Errorf("a senseless wait got %d, want 400", status)
 	}

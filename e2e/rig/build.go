@@ -14,47 +14,54 @@ import (
 
 const modulePath = "github.com/haproxy-zk/haproxy-zk"
 
-// built caches the result of [Build]: one build per process is enough.
+// built caches the results of [Build] and [BuildService]: one build per process is enough.
 var built struct {
 	sync.Mutex
-	paths map[bool]string
+	paths map[string]string
 }
 
 // Build builds the daemon, on the first call in this process, and returns the path of
 // the binary below bin/ of this module. With race it has the race detector, which makes
 // a process with a data race exit with 66.
 func Build(ctx context.Context, race bool) (string, error) {
+	return build(ctx, "./cmd/haproxy-zk", race)
+}
+
+// BuildService is Build of the command e2e/service, with the race detector.
+func BuildService(ctx context.Context) (string, error) { return build(ctx, "./e2e/service", true) }
+
+func build(ctx context.Context, command string, race bool) (string, error) {
 	built.Lock()
 	defer built.Unlock()
-	if path, ok := built.paths[race]; ok {
-		return path, nil
-	}
 	root, err := moduleRoot()
 	if err != nil {
-		return "", fmt.Errorf("build the daemon: %w", err)
+		return "", fmt.Errorf("build %s: %w", command, err)
 	}
-	path := filepath.Join(root, "bin", "e2e", "haproxy-zk")
+	path := filepath.Join(root, "bin", "e2e", filepath.Base(command))
 	args := []string{"build", "-buildvcs=false"}
 	if race {
 		path += "-race"
 		args = append(args, "-race")
 	}
+	if known, ok := built.paths[path]; ok {
+		return known, nil
+	}
 	// Other processes may build and run it at the same time, so it is built under
 	// another name and renamed.
 	aside := fmt.Sprintf("%s.%d", path, os.Getpid())
 	defer os.Remove(aside)
-	cmd := exec.CommandContext(ctx, "go", append(args, "-o", aside, "./cmd/haproxy-zk")...)
+	cmd := exec.CommandContext(ctx, "go", append(args, "-o", aside, command)...)
 	cmd.Dir = root
 	if output, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the daemon: %w\n%s", err, output)
+		return "", fmt.Errorf("build %s: %w\n%s", command, err, output)
 	}
 	if err := os.Rename(aside, path); err != nil {
-		return "", fmt.Errorf("build the daemon: %w", err)
+		return "", fmt.Errorf("build %s: %w", command, err)
 	}
 	if built.paths == nil {
-		built.paths = make(map[bool]string)
+		built.paths = make(map[string]string)
 	}
-	built.paths[race] = path
+	built.paths[path] = path
 	return path, nil
 }
 

@@ -21,6 +21,7 @@ var errIdleClosed = errors.New("kept connection closed between two requests")
 // whose kept connection ends before the answer.
 type client struct {
 	addr    string
+	dial    func(network, addr string, timeout time.Duration) (net.Conn, error)
 	timeout time.Duration
 	keep    bool
 
@@ -51,7 +52,7 @@ func (c *client) get(target Target) (a reply, err error) {
 			return a, errIdleClosed
 		}
 	} else {
-		if c.conn, err = net.DialTimeout("tcp", c.addr, c.timeout); err != nil {
+		if c.conn, err = c.dial("tcp", c.addr, c.timeout); err != nil {
 			return a, err
 		}
 		c.reader = bufio.NewReader(c.conn)

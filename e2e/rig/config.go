@@ -21,7 +21,7 @@ var SeedTemplate string
 // document. Zero values stand for the values of the example; Write fills them in.
 type SeedConfig struct {
 	Proxy   string // ngboss
-	ZKAddr  string // required
+	ZKAddr  string // empty: none
 	ZKPath  string // /wade-web/${group}/instances
 	HAProxy string // required: the executable that sbin/haproxy links to
 	Workers int    // the number of socket_files: 2
@@ -110,8 +110,8 @@ func WriteConfig(home string, proxies ...*SeedConfig) (string, error) {
 }
 
 func (c *SeedConfig) fill(home string) error {
-	if c.ZKAddr == "" || c.HAProxy == "" {
-		return errors.New("ZKAddr and HAProxy are required")
+	if c.HAProxy == "" {
+		return errors.New("HAProxy is required")
 	}
 	c.home = home
 	if c.Proxy == "" {
@@ -148,7 +148,9 @@ func (c *SeedConfig) object() object {
 		groups = append(groups, member{g.Name, g.object()})
 	}
 	var o object
-	o.set("zk.addr", c.ZKAddr)
+	if c.ZKAddr != "" {
+		o.set("zk.addr", c.ZKAddr)
+	}
 	o.set("zk.path", c.ZKPath)
 	o = append(o, member{"groups", groups})
 	o.set("exec", "${HOME}/sbin/haproxy")

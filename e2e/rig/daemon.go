@@ -38,6 +38,8 @@ type DaemonOptions struct {
 	Alone bool
 	// Files is the daemon's limit of open files; 0 means that of this process.
 	Files int
+	// Namespace is the daemon's network; nil means that of this process.
+	Namespace *Namespace
 }
 
 // Daemon is a running haproxy-zk. If this process dies first the daemon gets SIGTERM,
@@ -64,6 +66,11 @@ func StartDaemon(options DaemonOptions) (*Daemon, error) {
 		limited := exec.Command("/bin/sh", append([]string{"-c", "ulimit -n " + strconv.Itoa(options.Files) + ` && exec "$0" "$@"`}, cmd.Args...)...)
 		limited.SysProcAttr = cmd.SysProcAttr
 		cmd = limited
+	}
+	if options.Namespace != nil {
+		inside := options.Namespace.Command(cmd.Args[0], cmd.Args[1:]...)
+		inside.SysProcAttr = cmd.SysProcAttr
+		cmd = inside
 	}
 	cmd.Dir = options.Dir
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + options.Dir, EndsAtOnce}, options.Env...)

@@ -28,9 +28,13 @@ func TestEventually(t *testing.T) {
 		}
 
 		began = time.Now()
-		err = rig.Eventually(t.Context(), time.Second, func() error { return errNotYet })
+		calls = 0
+		err = rig.Eventually(t.Context(), time.Second, func() error { calls++; return errNotYet })
 		if !errors.Is(err, errNotYet) || time.Since(began) != time.Second {
 			t.Errorf("err %v after %s, want the check's own after 1s", err, time.Since(began))
+		}
+		if calls < 50 || calls > 120 {
+			t.Errorf("%d calls in a second, want fewer the longer it takes", calls)
 		}
 
 		ended, cancel := context.WithCancel(t.Context())

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -19,8 +20,10 @@ type Target struct {
 
 // LoadOptions describe a [Load]. Zero values stand for the defaults.
 type LoadOptions struct {
-	// Addr is the listener's `ip:port`, which must be on loopback.
+	// Addr is the listener's `ip:port`, which must be on loopback unless Dial is set.
 	Addr string
+	// Dial connects in place of net.DialTimeout: in a [Namespace] of the test's own.
+	Dial func(network, addr string, timeout time.Duration) (net.Conn, error)
 	// Targets are requested in turn; default: `/`.
 	Targets []Target
 	// KeepAlive is the number of clients that keep their connection, Fresh the number
@@ -53,12 +56,15 @@ func NewLoad(options LoadOptions) (*Load, error) {
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("load: %w", err)
-	case !addr.Addr().IsLoopback():
+	case options.Dial == nil && !addr.Addr().IsLoopback():
 		return nil, fmt.Errorf("load: %s is not loopback", options.Addr)
 	case options.KeepAlive < 0, options.Fresh < 0, options.KeepAlive+options.Fresh == 0:
 		return nil, errors.New("load: it needs clients")
 	case options.Rate < 0:
 		return nil, fmt.Errorf("load: rate %g is negative", options.Rate)
+	}
+	if options.Dial == nil {
+		options.Dial = net.DialTimeout
 	}
 	if len(options.Targets) == 0 {
 		options.Targets = []Target{{Path: "/"}}
@@ -84,7 +90,7 @@ func (l *Load) Start(ctx context.Context) {
 	ctx, l.cancel = context.WithTimeout(ctx, l.options.MaxTime)
 	l.tally.begin(l.options.MaxRequests)
 	for i := range l.options.KeepAlive + l.options.Fresh {
-		c := &client{addr: l.options.Addr, timeout: l.options.Timeout, keep: i < l.options.KeepAlive}
+		c := &client{addr: l.options.Addr, dial: l.options.Dial, timeout: l.options.Timeout, keep: i < l.options.KeepAlive}
 		l.clients.Go(func() { l.drive(ctx, c, i) })
 	}
 }

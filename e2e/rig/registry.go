@@ -163,6 +163,58 @@ func (r *Registry) Delete(node string) error {
 	return nil
 }
 
+// DeleteAtOnce deletes a node with everything below it in one transaction: child by child
+// a busy disk takes longer than departures may that count as one loss.
+func (r *Registry) DeleteAtOnce(node string) error {
+	var operations []any
+	var collect func(string) error
+	collect = func(node string) error {
+		children, err := r.Children(node)
+		if err != nil {
+			return err
+		}
+		for _, name := range children {
+			if err := collect(path.Join(node, name)); err != nil {
+				return err
+			}
+		}
+		operations = append(operations, &zk.DeleteRequest{Path: node, Version: -1})
+		return nil
+	}
+	if err := collect(node); err != nil {
+		return err
+	}
+	if results, err := r.conn.Multi(operations...); err != nil {
+		return fmt.Errorf("delete %s at once: %w %v", node, err, results)
+	}
+	return nil
+}
+
+// Fill creates n persistent children of node, which it also creates, named as instances in
+// 10.0.0.0/8. empty deletes them.
+func (r *Registry) Fill(node string, n int) (empty func() error, err error) {
+	transact := func(request func(path string) any) error {
+		const batch = 1000
+		for from := 0; from < n; from += batch {
+			var requests []any
+			for i := from; i < min(n, from+batch); i++ {
+				requests = append(requests, request(fmt.Sprintf("%s/10.%d.%d.%d:80", node, i>>16, i>>8&0xff, i&0xff)))
+			}
+			if _, err := r.conn.Multi(requests...); err != nil {
+				return fmt.Errorf("fill %s: %w", node, err)
+			}
+		}
+		return nil
+	}
+	if err := r.Ensure(node); err != nil {
+		return nil, err
+	}
+	err = transact(func(path string) any { return &zk.CreateRequest{Path: path, Acl: zk.WorldACL(zk.PermAll)} })
+	return func() error {
+		return transact(func(path string) any { return &zk.DeleteRequest{Path: path, Version: -1} })
+	}, err
+}
+
 // Children returns the names of node's children in no particular order. A missing node
 // gives [zk.ErrNoNode].
 func (r *Registry) Children(node string) ([]string, error) {

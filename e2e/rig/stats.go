@@ -70,11 +70,27 @@ func ServersState(socket string) ([]Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseServers(reply)
+	return ParseServers(reply)
 }
 
-// parseServers parses the version line, the header, and one line per server.
-func parseServers(text string) ([]Server, error) {
+// FindServer returns the server that has an instance, `ip:port`, in a backend of the
+// process behind a stats socket.
+func FindServer(socket, backend, instance string) (Server, error) {
+	servers, err := ServersState(socket)
+	if err != nil {
+		return Server{}, err
+	}
+	for _, s := range servers {
+		if s.Backend == backend && s.Endpoint() == instance {
+			return s, nil
+		}
+	}
+	return Server{}, fmt.Errorf("no server of %s has %s behind %s", backend, instance, socket)
+}
+
+// ParseServers parses an answer to `show servers state`: the version line, the header, and
+// one line per server.
+func ParseServers(text string) ([]Server, error) {
 	version, rest, _ := strings.Cut(strings.TrimLeft(text, "\n"), "\n")
 	header, rest, _ := strings.Cut(rest, "\n")
 	if version != "1" || !strings.HasPrefix(header, "# ") {

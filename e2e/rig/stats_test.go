@@ -10,7 +10,7 @@ func TestParseServers(t *testing.T) {
 	t.Parallel()
 	const header = "# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change " +
 		"srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord"
-	got, err := parseServers("1\n" + header + "\n" +
+	got, err := ParseServers("1\n" + header + "\n" +
 		"4 web 1 web1 127.0.0.1 2 4 1 1 9 15 3 4 6 0 0 0 - 9001 -\n" +
 		"4 web 2 web2 ::1 2 0 7 1 9 15 3 4 6 0 0 0 - 9002 - extra\n" +
 		"4 web 3 web3 127.0.0.1 2 12 1 1 9 15 3 4 6 0 0 0 - 9003 -\n" +
@@ -39,7 +39,7 @@ func TestParseServers(t *testing.T) {
 		"too few":  "1\n" + header + "\n4 web 1 web1 127.0.0.1 2 4\n",
 		"letters":  "1\n" + header + "\n4 web 1 web1 127.0.0.1 x 4 1 1 9 15 3 4 6 0 0 0 - 9001 -\n",
 	} {
-		if servers, err := parseServers(text); err == nil {
+		if servers, err := ParseServers(text); err == nil {
 			t.Errorf("%s: no error but %v", name, servers)
 		}
 	}

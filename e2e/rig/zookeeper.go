@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -49,6 +50,9 @@ type ZooKeeperOptions struct {
 	Dir string
 	// TLS makes the server accept only TLS; nil means no TLS.
 	TLS *ZooKeeperTLS
+	// SASL maps the users of SASL with DIGEST-MD5 to their passwords; with any, the server
+	// answers no client that has not authenticated so.
+	SASL map[string]string
 	// Lines are more lines of its zoo.cfg.
 	Lines []string
 	// Heap is its maximum heap in Java's notation: 128m.
@@ -65,6 +69,7 @@ type ZooKeeper struct {
 	port int
 	heap string
 	tls  *tls.Config // for clients; nil means no TLS
+	jaas []string    // Java's arguments for SASL
 
 	mu     sync.Mutex
 	server *child // nil while it is stopped
@@ -116,6 +121,14 @@ func (z *ZooKeeper) prepare(options ZooKeeperOptions) error {
 		}
 		lines = append(secure, options.Lines...)
 	}
+	if len(options.SASL) > 0 {
+		lines = append(lines, saslLines()...)
+		file := filepath.Join(z.dir, "jaas.conf")
+		if err := os.WriteFile(file, []byte(jaas(options.SASL)), 0o600); err != nil {
+			return err
+		}
+		z.jaas = []string{"-Djava.security.auth.login.config=" + filepath.Base(file)}
+	}
 	if options.id > 0 {
 		if err := os.Mkdir(data, 0o700); err != nil {
 			return err
@@ -154,10 +167,13 @@ func (z *ZooKeeper) Start(ctx context.Context) error {
 	defer log.Close()
 	// The arguments do not name the directory, so that the server is not mistaken for a
 	// process of the daemon when both have the same parent directory.
-	cmd := exec.Command("java", "-Xmx"+z.heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
+	cmd := exec.Command("java", slices.Concat([]string{
+		"-Xmx" + z.heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
 		"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", // the messages of its start do not matter
+	}, z.jaas, []string{
 		"-cp", strings.Join(zookeeperJars(), ":"),
-		"org.apache.zookeeper.server.quorum.QuorumPeerMain", "zoo.cfg")
+		"org.apache.zookeeper.server.quorum.QuorumPeerMain", "zoo.cfg",
+	})...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = z.dir, log, log
 	server, err := startChild(cmd, syscall.SIGKILL)
 	if err != nil {

@@ -20,7 +20,7 @@ type host struct {
 func newHost(t *testing.T) *host {
 	t.Helper()
 	h := &host{t: t, dir: t.TempDir()}
-	for _, file := range []string{"go.mod", "build/setup", "build/haproxy", "build/mirror"} {
+	for _, file := range []string{"go.mod", "build/setup", "build/haproxy", "build/mirror", "build/prometheus"} {
 		text, err := os.ReadFile(filepath.Join("../..", file))
 		if err != nil {
 			t.Fatal(err)
@@ -109,7 +109,7 @@ func TestFailedSetupChangesNothing(t *testing.T) {
 	if code != 1 {
 		t.Errorf("exit code %d", code)
 	}
-	contains(t, said, "Go 1.26 or later is needed", "is go1.22.1", "https://go.dev/dl", "As root: apt-get install", "default-jre-headless")
+	contains(t, said, "Go 1.26 or later is needed", "is go1.22.1", "https://go.dev/dl", "As root: apt-get install", "default-jre-headless", "default-jdk-headless")
 	if calls := h.read("calls"); calls != "" {
 		t.Errorf("apt-get was called: %s", calls)
 	}

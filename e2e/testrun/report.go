@@ -21,8 +21,15 @@ type event struct {
 	Elapsed                       float64 // seconds
 }
 
-// test is a test, or a package if the name is empty.
-type test struct{ pkg, name string }
+// test is a test, or a package if the name is empty. run is the number of the `go test`
+// among those at the same time, which may share a package.
+type test struct {
+	run       int
+	pkg, name string
+}
+
+// whole returns the package of a test.
+func (t test) whole() test { return test{run: t.run, pkg: t.pkg} }
 
 // mostSlowest is how many of the slowest tests are printed.
 const mostSlowest = 20
@@ -40,14 +47,15 @@ type report struct {
 	passed  int
 	failed  []string            // name and reason
 	mute    []test              // failed, without output and maybe for a subtest
-	blamed  map[string]bool     // packages with a failed test that was printed
+	blamed  map[test]bool       // packages with a failed test that was printed
 	parents map[test]bool       // tests that have subtests
 	took    map[test]float64    // seconds of each test without subtests
 	leftOut map[string][]string // need → names
+	stages  []string            // what each stage took
 }
 
 func newReport(out io.Writer) *report {
-	return &report{out: out, begun: time.Now(), said: make(map[test][]string), running: make(map[test]bool), leftOut: make(map[string][]string), blamed: make(map[string]bool), parents: make(map[test]bool), took: make(map[test]float64)}
+	return &report{out: out, begun: time.Now(), said: make(map[test][]string), running: make(map[test]bool), leftOut: make(map[string][]string), blamed: make(map[test]bool), parents: make(map[test]bool), took: make(map[test]float64)}
 }
 
 func (r *report) printf(format string, args ...any) {
@@ -55,21 +63,21 @@ func (r *report) printf(format string, args ...any) {
 	fmt.Fprintf(r.out, format, args...)
 }
 
-// take reads one line of go test's output. A line that is not an event is printed.
-func (r *report) take(line string) {
+// take reads one line of the output of a `go test`. A line that is not an event is printed.
+func (r *report) take(run int, line string) {
 	var e event
 	if err := json.Unmarshal([]byte(line), &e); err != nil {
 		r.printf("%s", line)
 		return
 	}
-	of := test{e.Package, e.Test}
+	of := test{run, e.Package, e.Test}
 	switch e.Action {
 	case "build-output":
 		r.printf("%s", e.Output)
 	case "run":
 		r.running[of] = true
 		if name := path.Dir(e.Test); name != "." {
-			r.parents[test{e.Package, name}] = true
+			r.parents[test{run, e.Package, name}] = true
 		}
 	case "output":
 		r.hear(of, e.Output)
@@ -112,7 +120,7 @@ func (r *report) fail(of test, seconds float64) {
 		r.mute = append(r.mute, of)
 		return
 	}
-	r.blamed[of.pkg] = true
+	r.blamed[of.whole()] = true
 	reason := strings.TrimSpace(said[0])
 	for _, line := range said {
 		if found := logged.FindStringSubmatch(line); found != nil {
@@ -129,16 +137,16 @@ func (r *report) fail(of test, seconds float64) {
 // failed, it prints all that may tell why: the tests that failed without output, and the
 // output of those whose end was not reported.
 func (r *report) failPackage(of test) {
-	if !r.blamed[of.pkg] {
+	if !r.blamed[of] {
 		name := path.Base(of.pkg)
 		r.failed = append(r.failed, name+": no test of it was reported to have failed")
 		for _, t := range r.mute {
-			if t.pkg == of.pkg {
+			if t.whole() == of {
 				r.printf("--- FAIL: %s %s, without output\n", name, t.name)
 			}
 		}
 		for t := range r.running {
-			if t.pkg == of.pkg && t.name != "" {
+			if t.whole() == of && t.name != "" {
 				r.printf("--- no end: %s %s\n%s", name, t.name, strings.Join(r.said[t], ""))
 			}
 		}
@@ -159,7 +167,7 @@ func (r *report) skip(of test) {
 // test does not report the end of one whose last line was printed together with another.
 func (r *report) forget(of test) {
 	delete(r.said, of)
-	maps.DeleteFunc(r.running, func(t test, _ bool) bool { return t == of || of.name == "" && t.pkg == of.pkg })
+	maps.DeleteFunc(r.running, func(t test, _ bool) bool { return t == of || t.whole() == of })
 }
 
 // progress prints how far the tests are, unless something was printed since the last
@@ -181,7 +189,7 @@ func (r *report) now() (names []string) {
 	for of := range r.running {
 		for name := of.name; strings.Contains(name, "/"); {
 			name = path.Dir(name)
-			waiting[test{of.pkg, name}] = true
+			waiting[test{of.run, of.pkg, name}] = true
 		}
 	}
 	for of := range r.running {
@@ -206,8 +214,17 @@ func (r *report) slowest(n int) []string {
 	return names
 }
 
+// used notes the duration of a stage, and how busy its processor time kept the processors.
+func (r *report) used(stage string, took, cpu time.Duration, processors int) {
+	share := 100 * cpu.Seconds() / (took.Seconds() * float64(processors))
+	r.stages = append(r.stages, fmt.Sprintf("%s %.0fs (%.0f%% busy)", stage, took.Seconds(), share))
+}
+
 // end prints the summary.
 func (r *report) end(missing map[string]string) {
+	if len(r.stages) > 0 {
+		r.printf("stages: %s\n", strings.Join(r.stages, ", "))
+	}
 	if slowest := r.slowest(mostSlowest); len(slowest) > 0 {
 		r.printf("slowest: %s\n", strings.Join(slowest, ", "))
 	}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -22,8 +23,10 @@ func TestReport(t *testing.T) {
 	var out strings.Builder
 	r := newReport(&out)
 	for line := range strings.Lines(string(stream)) {
-		r.take(line)
+		r.take(0, line)
 	}
+	r.used("together", 20*time.Second, 30*time.Second, 2)
+	r.used("e2e", 10*time.Second, 5*time.Second, 2)
 	r.end(map[string]string{"2.2": "it is not available\n"})
 	if diff := cmp.Diff(string(want), out.String()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -45,7 +48,7 @@ func TestReportOfProgress(t *testing.T) {
 		`{"Action":"run","Package":"m/query","Test":"TestOther"}`,
 		`{"Action":"output","Package":"m/e2e","Test":"TestLong/2.6","Output":"not yet of interest\n"}`,
 	} {
-		r.take(line + "\n")
+		r.take(0, line+"\n")
 	}
 	r.progress()
 	want := "testrun: 0s: compiling\ntestrun: 0s: 1 passed, 0 failed, now e2e TestLong/2.6, e2e TestLong/3.0, query TestOther\n"
@@ -67,7 +70,7 @@ func TestReportOfTheSlowest(t *testing.T) {
 		`{"Action":"pass","Package":"m/query","Test":"TestQuick","Elapsed":0.9}`,
 		`{"Action":"pass","Package":"m/query","Test":"TestSlow","Elapsed":1.9}`,
 	} {
-		r.take(line + "\n")
+		r.take(0, line+"\n")
 	}
 	if diff := cmp.Diff([]string{"e2e TestBoth/3.0 (3s)", "e2e TestBoth/2.6 (2s)"}, r.slowest(2)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -87,7 +90,7 @@ func TestReportOfAPackageWithoutAFailedTest(t *testing.T) {
 		`{"Action":"output","Package":"m/syncer","Output":"FAIL\tm/syncer\t1s\n"}`,
 		`{"Action":"fail","Package":"m/syncer"}`,
 	} {
-		r.take(line + "\n")
+		r.take(0, line+"\n")
 	}
 	r.end(nil)
 	want := `--- FAIL: syncer TestMute, without output

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"path"
 	"slices"
 	"strings"
 )
@@ -15,8 +16,20 @@ const rig = "/e2e/rig"
 
 // listed is a package as `go list -json` describes it.
 type listed struct {
-	ImportPath                string
+	Dir, ImportPath           string
 	TestImports, XTestImports []string
+	TestGoFiles, XTestGoFiles []string
+}
+
+// stage has the arguments of each `go test` that runs at the same time as the others.
+type stage [][]string
+
+// name returns the name of the one package that is tested, or a word for several.
+func (s stage) name() string {
+	if _, packages := split(s[0]); len(s) == 1 && len(packages) == 1 {
+		return path.Base(packages[0])
+	}
+	return "together"
 }
 
 // split splits the arguments of `go test` into flags and packages: the packages come
@@ -30,41 +43,64 @@ func split(args []string) (flags, packages []string) {
 }
 
 // plan finds the packages and decides which are tested together.
-func plan(patterns []string) ([][]string, error) {
-	output, err := exec.Command("go", append([]string{"list", "-json=ImportPath,TestImports,XTestImports"}, patterns...)...).Output()
+func plan(flags, patterns []string) ([]stage, error) {
+	output, err := exec.Command("go", append([]string{"list", "-json=Dir,ImportPath,TestImports,XTestImports,TestGoFiles,XTestGoFiles"}, patterns...)...).Output()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		return nil, fmt.Errorf("go list: %s", exit.Stderr)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("go list: %w", err)
 	}
-	return stages(strings.NewReader(string(output)))
+	packages, err := decode(strings.NewReader(string(output)))
+	if err != nil {
+		return nil, err
+	}
+	return stages(flags, packages)
 }
 
-// stages groups packages that are tested at the same time. Packages that load the
-// machine with processes run alone, after all others: they measure durations, and would
-// disturb each other.
-func stages(packages io.Reader) ([][]string, error) {
-	var together []string
-	var alone [][]string
+func decode(packages io.Reader) (all []listed, err error) {
 	for decoder := json.NewDecoder(packages); ; {
 		var p listed
 		err := decoder.Decode(&p)
 		if errors.Is(err, io.EOF) {
-			break
+			return all, nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("go list: %w", err)
 		}
+		all = append(all, p)
+	}
+}
+
+// stages groups packages that are tested at the same time, and a package that is divided.
+// Packages that load the machine with processes run alone, after all others: they measure
+// durations, and would disturb each other.
+func stages(flags []string, packages []listed) (all []stage, err error) {
+	with := func(args ...string) []string { return slices.Concat(flags, args) }
+	var first stage
+	var together []string
+	for _, p := range packages {
 		imports := func(path string) bool { return strings.HasSuffix(path, rig) }
-		if slices.ContainsFunc(slices.Concat(p.TestImports, p.XTestImports), imports) && !strings.HasSuffix(p.ImportPath, rig) {
-			alone = append(alone, []string{p.ImportPath})
-		} else {
+		switch {
+		case slices.ContainsFunc(slices.Concat(p.TestImports, p.XTestImports), imports) && !strings.HasSuffix(p.ImportPath, rig):
+			all = append(all, stage{with(p.ImportPath)})
+		case takesTurns(p):
+			parts, err := divide(p)
+			if err != nil {
+				return nil, err
+			}
+			for _, part := range parts {
+				first = append(first, with(part, p.ImportPath))
+			}
+		default:
 			together = append(together, p.ImportPath)
 		}
 	}
 	if len(together) > 0 {
-		alone = slices.Insert(alone, 0, together)
+		first = append(first, with(together...))
 	}
-	return alone, nil
+	if len(first) > 0 {
+		all = slices.Insert(all, 0, first)
+	}
+	return all, nil
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -17,21 +19,51 @@ func TestStages(t *testing.T) {
 `
 	for _, tt := range []struct {
 		what, packages string
-		want           [][]string
+		want           []stage
 	}{
-		{"those that load the machine come one by one", packages, [][]string{{"m/e2e/rig", "m/e2e/needs", "m/query"}, {"m/e2e"}, {"m/e2e/chaos"}}},
-		{"there are only such", `{"ImportPath":"m/e2e","TestImports":["m/e2e/rig"]}`, [][]string{{"m/e2e"}}},
+		{"those that load the machine come one by one", packages, []stage{{{"-v", "m/e2e/rig", "m/e2e/needs", "m/query"}}, {{"-v", "m/e2e"}}, {{"-v", "m/e2e/chaos"}}}},
+		{"there are only such", `{"ImportPath":"m/e2e","TestImports":["m/e2e/rig"]}`, []stage{{{"-v", "m/e2e"}}}},
 		{"there are none", "", nil},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
-			got, err := stages(strings.NewReader(tt.packages))
+			listed, err := decode(strings.NewReader(tt.packages))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := stages([]string{"-v"}, listed)
 			if diff := cmp.Diff(tt.want, got); err != nil || diff != "" {
 				t.Errorf("%v (-want +got)\n%s", err, diff)
 			}
 		})
 	}
-	if _, err := stages(strings.NewReader(`{"ImportPath":`)); err == nil {
+	if _, err := decode(strings.NewReader(`{"ImportPath":`)); err == nil {
 		t.Error("half a package is none")
+	}
+}
+
+// Every test of a package that is divided is in one part, and one only.
+func TestDivide(t *testing.T) {
+	dir := t.TempDir()
+	const text = `package p
+func TestMain(m *testing.M) {}
+func TestA(t *testing.T) {}
+func TestAB(t *testing.T) {}
+func FuzzA(f *testing.F) {}
+func helper() {}
+func TestD(t *testing.T) {}
+func TestE(t *testing.T) {}
+`
+	if err := os.WriteFile(filepath.Join(dir, "p_test.go"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := stages([]string{"-v"}, []listed{{Dir: dir, ImportPath: "m/supervisor", TestGoFiles: []string{"p_test.go"}}, {ImportPath: "m/query"}})
+	want := []stage{{
+		{"-v", "-run=^(TestMain|TestAB|TestD)$", "m/supervisor"},
+		{"-v", "-skip=^(TestMain|TestAB|TestD)$", "m/supervisor"},
+		{"-v", "m/query"},
+	}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
 	}
 }
 

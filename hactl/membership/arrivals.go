@@ -20,10 +20,9 @@ type arrivals map[registry.Instance]time.Time // since when they wait
 // filter returns which instances in now may serve; before are those that served until
 // now.
 func (a *arrivals) filter(before, now []registry.Instance, elsewhere func(registry.Instance) bool, at time.Time) []registry.Instance {
-	was := setOf(before)
 	waiting := make(arrivals)
 	for _, i := range now {
-		if was[i.Addr] || !elsewhere(i) {
+		if has(before, i) || !elsewhere(i) {
 			continue
 		}
 		since, known := (*a)[i]

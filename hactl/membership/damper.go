@@ -17,6 +17,9 @@ const (
 	// until it has stayed for dampWindow.
 	dampFirst = 5 * time.Second
 	dampMost  = time.Minute
+	// The departures of at least this many instances are remembered, and of twice as many
+	// as are registered: if more leave within dampWindow, none of them is at fault.
+	leastRemembered = 16
 )
 
 // damper delays the return of flapping instances of one group. It damps at most half of
@@ -29,7 +32,7 @@ type damper struct {
 
 // flap is an instance that left.
 type flap struct {
-	left []time.Time
+	left []time.Time // the last dampAfter times
 	// level is how many times its return was delayed.
 	level int
 	// waits is true while it is registered and damped, which lasts until the time
@@ -42,21 +45,22 @@ type flap struct {
 // now. damped are the instances whose return is delayed from now on.
 func (d *damper) filter(before, now []registry.Instance, at time.Time) (serve, damped []registry.Instance) {
 	d.forget(at)
-	was, is := setOf(before), setOf(now)
 	for _, i := range before {
-		if !is[i.Addr] {
+		if !has(now, i) {
 			d.leaves(i, at)
 		}
 	}
+	d.trim(max(leastRemembered, 2*len(now)))
+	waited := make(map[registry.Instance]bool) // long enough
 	for i, f := range d.flaps {
-		if f.waits && (!is[i.Addr] || !f.until.After(at)) {
+		if f.waits && (!has(now, i) || !f.until.After(at)) {
 			f.waits = false
 			d.waiting--
-			was[i.Addr] = true // it has waited long enough
+			waited[i] = true
 		}
 	}
 	for _, i := range now {
-		if f := d.flaps[i]; f != nil && !was[i.Addr] && !f.waits && f.returns(at) {
+		if f := d.flaps[i]; f != nil && !has(before, i) && !waited[i] && !f.waits && f.returns(at) {
 			d.waiting++
 			damped = append(damped, i)
 		}
@@ -106,10 +110,41 @@ func (d *damper) leaves(i registry.Instance, at time.Time) {
 	if d.flaps == nil {
 		d.flaps = make(map[registry.Instance]*flap)
 	}
-	if d.flaps[i] == nil {
-		d.flaps[i] = &flap{}
+	f := d.flaps[i]
+	if f == nil {
+		f = &flap{}
+		d.flaps[i] = f
 	}
-	d.flaps[i].left = append(d.flaps[i].left, at)
+	if len(f.left) == dampAfter {
+		f.left = slices.Delete(f.left, 0, 1)
+	}
+	f.left = append(f.left, at)
+}
+
+// trim forgets undelayed instances, those that left longest ago first, if more than most
+// are remembered. It leaves room for more, so that not every departure has to look for one.
+func (d *damper) trim(most int) {
+	if len(d.flaps) <= most {
+		return
+	}
+	var undelayed []registry.Instance
+	for i, f := range d.flaps {
+		if f.level == 0 && !f.waits {
+			undelayed = append(undelayed, i)
+		}
+	}
+	slices.SortFunc(undelayed, func(a, b registry.Instance) int { return d.flaps[a].last().Compare(d.flaps[b].last()) })
+	for _, i := range undelayed[:min(len(d.flaps)-most/2, len(undelayed))] {
+		delete(d.flaps, i)
+	}
+}
+
+// last returns when the instance left last, or may serve again if that is later.
+func (f *flap) last() time.Time {
+	if n := len(f.left); n > 0 && f.left[n-1].After(f.until) {
+		return f.left[n-1]
+	}
+	return f.until
 }
 
 // returns reports whether a return at this time is delayed.
@@ -125,13 +160,7 @@ func (f *flap) returns(at time.Time) bool {
 
 // forget drops instances that have neither left nor waited for long enough.
 func (d *damper) forget(at time.Time) {
-	maps.DeleteFunc(d.flaps, func(_ registry.Instance, f *flap) bool {
-		last := f.until
-		if n := len(f.left); n > 0 && f.left[n-1].After(last) {
-			last = f.left[n-1]
-		}
-		return !f.waits && at.Sub(last) > dampWindow
-	})
+	maps.DeleteFunc(d.flaps, func(_ registry.Instance, f *flap) bool { return !f.waits && at.Sub(f.last()) > dampWindow })
 }
 
 // clone returns a deep copy.

@@ -122,3 +122,35 @@ func TestDamper(t *testing.T) {
 		})
 	}
 }
+
+// Among many that come and go once, the one that flaps is found.
+func TestDamperRemembersABoundedNumber(t *testing.T) {
+	var d damper
+	at := time.Unix(1e9, 0)
+	before := instances(1, 2, 3, 4)
+	turn := func(now ...int) (damped []int) {
+		at = at.Add(10 * time.Millisecond)
+		serve, found := d.filter(before, instances(now...), at)
+		before = serve
+		for _, i := range found {
+			damped = append(damped, last(i))
+		}
+		return damped
+	}
+	for other := 5; other < 250; other++ {
+		turn(1, 2, 3, 4, other)
+		turn(1, 2, 3, 4)
+		if len(d.flaps) > leastRemembered {
+			t.Fatalf("%d are remembered, at most %d should be", len(d.flaps), leastRemembered)
+		}
+		if other%5 != 0 {
+			continue
+		}
+		turn(2, 3, 4)
+		if damped := turn(1, 2, 3, 4); len(damped) > 0 {
+			same(t, "the one that returns for the third time is damped", []int{1}, damped)
+			return
+		}
+	}
+	t.Error("none was damped")
+}

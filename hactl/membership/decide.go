@@ -41,7 +41,7 @@ func (g *Group) mayBeLost(f Facts, lost bool, now time.Time) bool {
 	if g.guard.settled(now) {
 		return false
 	}
-	registered, servingGroup := len(g.registered.Instances), g.countServing(f, now)
+	registered, servingGroup := g.losses.remaining(g.registered, now), g.countServing(f, now)
 	if !g.guard.judged && registered <= g.guard.lost() {
 		servingGroup = 0
 	}
@@ -68,14 +68,14 @@ func (g *Group) judge(f Facts, lost bool, now time.Time) (began bool) {
 	if g.guard.settled(now) {
 		return false
 	}
-	registered, servingGroup := len(g.registered.Instances), g.countServing(f, now)
+	registered, servingGroup := g.losses.remaining(g.registered, now), g.countServing(f, now)
 	switch {
 	case !f.Guarded():
 	case g.guard.excessive(registered, servingGroup, lost, now):
 		g.guard.hold(f.InService, lost, now)
 		g.guard.noteReplacements(g.registered.Instances, f.Untested)
 		began = true
-	case registered == 0 && g.guard.losing(now):
+	case len(g.registered.Instances) == 0 && g.guard.losing(now):
 		g.guard.wait(f.InService, now)
 	}
 	g.guard.judge(servingGroup)

@@ -2,6 +2,7 @@ package membership
 
 import (
 	"iter"
+	"maps"
 	"slices"
 	"time"
 
@@ -14,12 +15,14 @@ import (
 type Group struct {
 	registered registry.Group
 	wasRead    bool
+	terms      int // changes with those of registered
 	meant      []registry.Instance
 	// unverified are the meant instances that must pass a health check first.
 	unverified map[registry.Instance]bool
 	// decided is what meant was computed from.
 	decided decisionInputs
 	guard   guard
+	losses  losses
 	damper  damper
 	// arriving are instances that may still be registered in another group.
 	arriving arrivals
@@ -34,10 +37,13 @@ func New(name string, share int) *Group {
 // Registered returns the last list; it is empty before the group has been read.
 func (g *Group) Registered() registry.Group { return g.registered }
 
+// TermsVersion changes whenever the terms of [Group.Registered] have changed; 0 means
+// that there were never any.
+func (g *Group) TermsVersion() int { return g.terms }
+
 // Registers reports whether an instance is registered in the group.
 func (g *Group) Registers(i registry.Instance) bool {
-	_, found := slices.BinarySearchFunc(g.registered.Instances, i, func(a, b registry.Instance) int { return a.Addr.Compare(b.Addr) })
-	return found
+	return has(g.registered.Instances, i)
 }
 
 // Read reports whether the group has been read once.
@@ -75,6 +81,7 @@ func (g *Group) Version() int { return g.guard.version }
 // See sets the registered instances. up reports which of the instances meant to serve
 // until now are up.
 func (g *Group) See(now registry.Group, up func(registry.Instance) bool, at time.Time) {
+	g.losses.see(g.registered.Parts, now.Parts, at)
 	g.guard.see(g.registered.Instances, g.meant, now.Instances, up, now.Since, at)
 	if !g.wasRead {
 		g.guard.came = nil // they were there before
@@ -93,6 +100,9 @@ func (g *Group) Restore(list registry.Group) {
 // replace sets the last list. An equal list is not replaced, so that readers see by
 // its identity that nothing changed.
 func (g *Group) replace(now registry.Group) {
+	if !maps.Equal(g.registered.Terms, now.Terms) {
+		g.terms++
+	}
 	if slices.Equal(g.registered.Instances, now.Instances) {
 		now.Instances = g.registered.Instances
 	}
@@ -104,7 +114,7 @@ func (g *Group) Follow(before *Group) {
 	share := g.guard.share
 	g.replace(before.registered)
 	g.wasRead, g.meant, g.unverified = before.wasRead, before.meant, before.unverified
-	g.guard, g.damper = before.guard.clone(), before.damper.clone()
+	g.guard, g.losses, g.damper = before.guard.clone(), before.losses.clone(), before.damper.clone()
 	g.guard.share = share
 }
 
@@ -123,7 +133,7 @@ func ManyLost(groups iter.Seq[*Group], at time.Time) bool {
 	lost, all := 0, 0
 	for g := range groups {
 		switch {
-		case len(g.registered.Instances) > 0:
+		case g.losses.remaining(g.registered, at) > 0:
 			all++
 		case g.guard.losing(at), len(g.guard.held) > 0 && at.Sub(g.guard.since) <= lossWindow:
 			all++

@@ -2,7 +2,6 @@ package membership
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -90,28 +89,28 @@ func (g *guard) see(before, served, now []registry.Instance, up func(registry.In
 	g.left = slices.DeleteFunc(g.left, func(m movement) bool { return since.Sub(m.at) > lossWindow })
 	g.judged = false
 	g.version++
-	registered, known, held := setOf(now), setOf(before), make(map[registry.Instance]bool, len(g.held))
+	back := func(i registry.Instance) bool { return has(now, i) }
+	held := make(map[registry.Instance]bool, len(g.held))
 	for _, h := range g.held {
 		held[h.instance] = true
 	}
 	for _, i := range served {
-		known[i.Addr] = true
-		if !registered[i.Addr] && !held[i] {
+		if !back(i) && !held[i] {
 			g.left = append(g.left, movement{i, at, up(i)})
 		}
 	}
+	gone := make(map[registry.Instance]bool, len(g.left)+len(g.dropped))
 	for _, m := range g.left {
-		known[m.instance.Addr] = true
+		gone[m.instance] = true
 	}
 	for _, i := range g.dropped {
-		known[i.Addr] = true
+		gone[i] = true
 	}
-	back := func(i registry.Instance) bool { return registered[i.Addr] }
 	g.left = slices.DeleteFunc(g.left, func(m movement) bool { return back(m.instance) })
 	g.held = slices.DeleteFunc(g.held, func(h holding) bool { return back(h.instance) })
 	g.came = slices.DeleteFunc(g.came, func(m movement) bool { return !back(m.instance) })
 	for _, i := range now {
-		if !known[i.Addr] {
+		if !has(before, i) && !has(served, i) && !gone[i] {
 			g.came = append(g.came, movement{instance: i, at: at})
 			g.relieved = true
 			if !g.since.IsZero() {
@@ -189,12 +188,15 @@ func (g *guard) hold(inService func(registry.Instance) bool, many bool, at time.
 // noteReplacements records which registered instances may replace those that begin to
 // be held: instances that came just now or have had no request yet.
 func (g *guard) noteReplacements(registered []registry.Instance, untested func(registry.Instance) bool) {
-	came, known := make(map[registry.Instance]bool, len(g.came)), setOf(g.replacements)
+	came, known := make(map[registry.Instance]bool, len(g.came)), make(map[registry.Instance]bool, len(g.replacements))
 	for _, m := range g.came {
 		came[m.instance] = true
 	}
+	for _, i := range g.replacements {
+		known[i] = true
+	}
 	for _, i := range registered {
-		if (came[i] || untested(i)) && !known[i.Addr] {
+		if (came[i] || untested(i)) && !known[i] {
 			g.replacements = append(g.replacements, i)
 		}
 	}
@@ -307,10 +309,9 @@ func (g *guard) clone() guard {
 	return c
 }
 
-func setOf(instances []registry.Instance) map[netip.AddrPort]bool {
-	set := make(map[netip.AddrPort]bool, len(instances))
-	for _, i := range instances {
-		set[i.Addr] = true
-	}
-	return set
+// has reports whether a sorted list has an instance. Lists are searched rather than made
+// into sets: most changes are about one instance.
+func has(sorted []registry.Instance, i registry.Instance) bool {
+	_, found := slices.BinarySearchFunc(sorted, i, func(a, b registry.Instance) int { return a.Addr.Compare(b.Addr) })
+	return found
 }

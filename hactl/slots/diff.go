@@ -19,26 +19,28 @@ type Operation struct {
 	After    haproxy.Server
 }
 
-// ServerName returns the name of a slot's server in commands: BACKEND/SERVER.
-func ServerName(b *haproxy.Backend, slot int) string { return b.Name + "/" + b.Servers.Name(slot) }
-
 // Diff returns the operations that make a worker's known servers of one backend match
 // the slots: those that take servers out of service, and those that put them into it.
 // Slots that the worker does not have yet are skipped; the reload that adds them
-// renders them.
-func Diff(b *haproxy.Backend, slots []Slot, have []haproxy.Server) (off, on []Operation) {
+// renders them. Servers that it lacks are added if the carrier can.
+func Diff(c Carrier, slots []Slot, have []haproxy.Server) (off, on []Operation) {
+	backend := c.Backend()
 	for i, want := range slots[:min(len(slots), len(have))] {
 		h := have[i]
 		if want.matches(h) {
 			continue
 		}
-		server := ServerName(b, i)
+		server := ServerName(c, i, want)
 		state := want.Admin()
 		switch {
+		case h.Absent:
+			if commands, added := c.Add(want); len(commands) > 0 {
+				on = append(on, Operation{backend, i, server, append(commands, enter(server, want, added)...), want.made(added)})
+			}
 		case !want.Placed():
-			off = append(off, Vacate(b, i, h))
+			off = append(off, Vacate(c, i, want, h))
 		case h.Addr == want.Addr && (state != haproxy.Ready || h.Admin == haproxy.Ready):
-			off = append(off, Operation{b.Name, i, server, adjust(server, want, h), want.made(h)})
+			off = append(off, Operation{backend, i, server, adjust(server, want, h), want.made(h)})
 		default:
 			var commands []haproxy.Command
 			if h.Addr != want.Addr {
@@ -46,12 +48,12 @@ func Diff(b *haproxy.Backend, slots []Slot, have []haproxy.Server) (off, on []Op
 					// No request may reach the new address because the old one was
 					// healthy.
 					out := haproxy.Server{Addr: h.Addr, Admin: haproxy.Maint, Weight: h.Weight, Agent: h.Agent.Off()}
-					off = append(off, Operation{b.Name, i, server, append(stopAgentCheck(server, h), haproxy.SetState(server, haproxy.Maint)), out})
+					off = append(off, Operation{backend, i, server, append(stopAgentCheck(server, h), haproxy.SetState(server, haproxy.Maint)), out})
 					h.Agent = h.Agent.Off()
 				}
 				commands = append(commands, haproxy.SetAddr(server, want.Addr))
 			}
-			on = append(on, Operation{b.Name, i, server, append(commands, enter(server, want, h)...), want.made(h)})
+			on = append(on, Operation{backend, i, server, append(commands, enter(server, want, h)...), want.made(h)})
 		}
 	}
 	return off, on
@@ -59,22 +61,22 @@ func Diff(b *haproxy.Backend, slots []Slot, have []haproxy.Server) (off, on []Op
 
 // Vacate takes a server out of service, marked as not done by an operator. It stops the
 // agent check first: an agent that answers `ready` ends maintenance.
-func Vacate(b *haproxy.Backend, slot int, have haproxy.Server) Operation {
-	server := ServerName(b, slot)
+func Vacate(c Carrier, i int, s Slot, have haproxy.Server) Operation {
+	server := ServerName(c, i, s)
 	commands := append(stopAgentCheck(server, have), haproxy.SetState(server, haproxy.Maint), haproxy.SetWeight(server, haproxy.NoWeight))
-	return Operation{b.Name, slot, server, commands, haproxy.Server{Addr: have.Addr, Admin: haproxy.Maint, Weight: haproxy.NoWeight, Agent: have.Agent.Off()}}
+	return Operation{c.Backend(), i, server, commands, haproxy.Server{Addr: have.Addr, Admin: haproxy.Maint, Weight: haproxy.NoWeight, Agent: have.Agent.Off()}}
 }
 
 // Depart returns what [Table.Assign] does to slot i once its instance has left, as an
 // operation on a server in service. agent is the state of the server's agent check.
-func (t *Table) Depart(b *haproxy.Backend, i int, agent haproxy.Agent, now time.Time) Operation {
+func (t *Table) Depart(c Carrier, i int, agent haproxy.Agent, now time.Time) Operation {
 	s := t.Slots[i]
-	have := haproxy.Server{Addr: s.Addr, Admin: haproxy.Ready, Weight: s.Weight, Agent: agent}
+	have := haproxy.Server{Addr: s.Addr, Admin: haproxy.Ready, Weight: s.wantedWeight(), Agent: agent}
 	if t.drain == 0 || s.Operator == haproxy.Maint {
-		return Vacate(b, i, have)
+		return Vacate(c, i, s, have)
 	}
-	left, server := Slot{Addr: s.Addr, until: now.Add(t.drain)}, ServerName(b, i)
-	return Operation{b.Name, i, server, adjust(server, left, have), left.made(have)}
+	left, server := Slot{Addr: s.Addr, until: now.Add(t.drain)}, ServerName(c, i, s)
+	return Operation{c.Backend(), i, server, adjust(server, left, have), left.made(have)}
 }
 
 // stopAgentCheck returns the command that stops a server's agent check, if it runs.

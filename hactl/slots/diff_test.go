@@ -132,7 +132,7 @@ func TestDiff(t *testing.T) {
 		{"they have ended", Slot{Addr: addr1}, haproxy.Server{Addr: addr1, Admin: haproxy.Drain, Weight: 7}, []string{"set server web/web1 state maint", "set server web/web1 weight 0%"}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			off, on := Diff(testBackend(), []Slot{test.want}, []haproxy.Server{test.have})
+			off, on := Diff(Fixed(testBackend()), []Slot{test.want}, []haproxy.Server{test.have})
 			if d := cmp.Diff(test.off, commands(off)); d != "" {
 				t.Errorf("off: -want +got\n%s", d)
 			}
@@ -143,7 +143,7 @@ func TestDiff(t *testing.T) {
 			for _, op := range append(off, on...) {
 				have = op.After
 			}
-			if off, on = Diff(testBackend(), []Slot{test.want}, []haproxy.Server{have}); len(off)+len(on) > 0 {
+			if off, on = Diff(Fixed(testBackend()), []Slot{test.want}, []haproxy.Server{have}); len(off)+len(on) > 0 {
 				t.Errorf("once carried out, still wanted: %v %v", commands(off), commands(on))
 			}
 		})
@@ -151,7 +151,7 @@ func TestDiff(t *testing.T) {
 }
 
 func TestDiffSkipsSlotsMissingInTheWorker(t *testing.T) {
-	off, on := Diff(testBackend(), []Slot{{}, {Addr: addr1, Used: true}}, []haproxy.Server{{Admin: haproxy.Maint}})
+	off, on := Diff(Fixed(testBackend()), []Slot{{}, {Addr: addr1, Used: true}}, []haproxy.Server{{Admin: haproxy.Maint}})
 	if len(off)+len(on) > 0 {
 		t.Errorf("commands for a server that is not there: %v %v", commands(off), commands(on))
 	}
@@ -170,7 +170,7 @@ func TestSequenceNeverEmptiesAGroupOrSharesAnAddress(t *testing.T) {
 		{testBackend(), []Slot{{Addr: addr1}, {Addr: addr2}, {Addr: addr3, Used: true}}, []haproxy.Server{{Addr: addr1, Admin: haproxy.Ready}, {Addr: addr2, Admin: haproxy.Ready}, {Admin: haproxy.Maint}}},
 		{other, []Slot{{Addr: addr1, Used: true}}, []haproxy.Server{{Admin: haproxy.Maint}}},
 	} {
-		o, n := Diff(step.backend, step.want, step.have)
+		o, n := Diff(Fixed(step.backend), step.want, step.have)
 		off, on = append(off, o...), append(on, n...)
 	}
 	want := []string{
@@ -193,7 +193,7 @@ func BenchmarkDiff(b *testing.B) {
 	}
 	have[12345].Admin = haproxy.Maint
 	for b.Loop() {
-		if _, on := Diff(backend, table.Slots, have); len(on) != 1 {
+		if _, on := Diff(Fixed(backend), table.Slots, have); len(on) != 1 {
 			b.Fatalf("%d operations", len(on))
 		}
 	}

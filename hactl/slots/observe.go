@@ -7,7 +7,8 @@ type Observation struct {
 	// Drift is true if the worker had confirmed the desired state and now has another.
 	Drift bool
 	// Operator is true if an operator changed the administrative state or weight of a
-	// server whose address is right, or took out a leaving one.
+	// server whose address is right, or took out one that is leaving or drains by its
+	// registration.
 	Operator bool
 }
 
@@ -19,7 +20,7 @@ func Observe(want Slot, known, actual haproxy.Server) Observation {
 	case want.wantedWeight() != haproxy.NoWeight && actual.Admin != haproxy.Ready && actual.Weight == haproxy.NoWeight:
 		// A command to this worker, or to the one before it, was executed late.
 		return Observation{Drift: true}
-	case actual.Addr == want.Addr && (want.Used || want.Leaving() && actual.Admin == haproxy.Maint):
+	case actual.Addr == want.Addr && (want.Used && !want.drained() || (want.Leaving() || want.drained()) && actual.Admin == haproxy.Maint):
 		return Observation{Operator: true}
 	}
 	return Observation{Drift: true}

@@ -14,6 +14,9 @@ func (t *Table) Restore(i int, before Slot, down bool) (overridden bool) {
 	s := &t.Slots[i]
 	s.Down = s.Down || down
 	s.Operator, s.Weight, s.AgentOff = before.Operator, before.Weight, before.AgentOff
+	if s.Weight == s.share {
+		s.Weight = 0
+	}
 	s.ByAgent = before.ByAgent && s.Operator != ""
 	return s.Override() != ""
 }
@@ -22,7 +25,11 @@ func (t *Table) Restore(i int, before Slot, down bool) (overridden bool) {
 func (t *Table) Override(i int, server haproxy.Server) {
 	s := &t.Slots[i]
 	s.ByAgent = server.Agent == haproxy.AgentOn && s.Admin() != server.Admin
-	s.Operator, s.Weight, s.AgentOff = server.Admin, server.Weight, server.Agent == haproxy.AgentOff
+	if server.Weight != s.wantedWeight() { // otherwise it is not the weight that was changed
+		s.Weight = server.Weight
+	}
+	s.AgentOff = server.Agent == haproxy.AgentOff && !s.drained()
+	s.Operator = server.Admin
 	s.until = time.Time{} // ends the sessions of a leaving instance
 	if server.Admin == haproxy.Ready {
 		s.Operator = ""

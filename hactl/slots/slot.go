@@ -37,6 +37,11 @@ type Slot struct {
 	// which.
 	ByAgent bool
 
+	// drain is true if the registration says that only known clients may reach the instance,
+	// share is the weight that it asks for; 0 is the configured one.
+	drain bool
+	share haproxy.Weight
+
 	// until is when a departed instance loses its sticky sessions; zero if it has none.
 	until time.Time
 	// draining is true from the departure of its instance until none of that instance's
@@ -47,6 +52,11 @@ type Slot struct {
 	// round is the round of renewals after which no client from before the departure of
 	// its instance is connected; 0 if that is not known yet.
 	round uint64
+	// deleteAt is when its server may be deleted, if no worker uses it any more; zero if
+	// not all workers have taken it out of service. deleteWait is how long to wait if that
+	// fails.
+	deleteAt   time.Time
+	deleteWait time.Duration
 	// freed orders free slots by the departure of their instances; 0 if never used.
 	freed uint64
 }
@@ -64,29 +74,35 @@ func (s Slot) AtRest() bool { return !s.Used && !s.draining }
 // HAProxy considers a server up until its first failed check; its address and state are
 // set afterwards. Rendered disabled, and left so by a daemon that ends at that moment,
 // it would look like an operator's override. The same holds for a slot whose instance is
-// in its slow start: rendered, it would get its full share at once. A slot that an
+// in its slow start: rendered, it would get its full share at once. One that drains because
+// its registration says so would get new requests. A slot that an
 // operator took out of service is rendered disabled, and a leaving one as if it stayed, to
 // keep its sticky sessions.
 func (s Slot) Row() haproxy.Row {
-	if !s.Placed() || (s.Down || s.ramping) && s.Operator == "" {
+	if !s.Placed() || (s.Down || s.ramping || s.drained()) && s.Operator == "" {
 		return haproxy.Row{}
 	}
 	return haproxy.Row{Addr: s.Addr, Disabled: !s.TakesTraffic()}
 }
 
-// TakesTraffic reports whether operators and agent checks allow a worker to send
+// TakesTraffic reports whether operators, agent checks and its registration allow a worker to send
 // requests to the slot's instance, whatever its health.
-func (s Slot) TakesTraffic() bool { return s.Operator == "" && s.Weight != haproxy.NoWeight }
+func (s Slot) TakesTraffic() bool {
+	return s.Operator == "" && s.Weight != haproxy.NoWeight && !s.drained()
+}
 
 // Unchecked reports whether the slot waits for the first health check of its instance.
 func (s Slot) Unchecked() bool { return s.unchecked }
 
 // wantedWeight returns the desired weight of the slot's server.
 func (s Slot) wantedWeight() haproxy.Weight {
-	if !s.Used {
+	if !s.Used || s.drained() {
 		return haproxy.NoWeight // marks it as not taken out by an operator
 	}
-	return s.Weight
+	if s.Weight != 0 {
+		return s.Weight
+	}
+	return s.share
 }
 
 // Admin returns the desired administrative state of the slot's server.
@@ -98,6 +114,8 @@ func (s Slot) Admin() haproxy.Admin {
 		return haproxy.Maint
 	case s.Operator != "":
 		return s.Operator
+	case s.drained():
+		return haproxy.Drain
 	}
 	return haproxy.Ready
 }
@@ -130,7 +148,7 @@ func (s Slot) Override() string {
 func (s Slot) matches(h haproxy.Server) bool {
 	if !s.Placed() {
 		// A server that was already out of service may lack the mark.
-		return h.Admin == haproxy.Maint && (h.Weight == haproxy.NoWeight || h.Addr != s.Addr || !s.Addr.IsValid()) && h.Agent != haproxy.AgentOn
+		return h.Absent || h.Admin == haproxy.Maint && (h.Weight == haproxy.NoWeight || h.Addr != s.Addr || !s.Addr.IsValid()) && h.Agent != haproxy.AgentOn
 	}
 	return h.Admin == s.Admin() && h.Addr == s.Addr && h.Weight == s.wantedWeight() && h.Agent == s.agent(h.Agent)
 }
@@ -141,7 +159,7 @@ func (s Slot) agent(now haproxy.Agent) haproxy.Agent {
 	switch {
 	case now == haproxy.NoAgent:
 		return haproxy.NoAgent
-	case !s.Used || s.AgentOff:
+	case !s.Used || s.AgentOff || s.drained():
 		return haproxy.AgentOff
 	}
 	return haproxy.AgentOn

@@ -40,10 +40,17 @@ type Table struct {
 	left    []int
 	wait    bool
 	drain   time.Duration
+	// full is the configured weight of the servers, see [Options].
+	full int
+	// terms are those of the registrations, at termsVersion.
+	terms        map[registry.Instance]registry.Terms
+	termsVersion int
 	// ends is when the first leaving slot is to be taken out; zero if none is leaving.
 	ends   time.Time
 	places Places
 	hashed bool
+	// elastic is true if the table has as many slots as it needs, up to most.
+	elastic bool
 }
 
 // Options of a [Table].
@@ -57,13 +64,19 @@ type Options struct {
 	// Hashed is true if HAProxy chooses servers by a hash over slots: then the slot follows
 	// from the address, so that restarts and other load balancers make the same choice.
 	Hashed bool
+	// Elastic is true if instances get new slots as needed, since HAProxy has no servers for
+	// those that are free.
+	Elastic bool
+	// Full is the configured weight of the servers, of which registered weights are
+	// percentages; 0 ignores those.
+	Full int
 	// Places counts the used slots of all tables of a proxy; it may be nil.
 	Places Places
 }
 
 // New returns a table of free slots.
 func New(o Options) *Table {
-	return &Table{Slots: make([]Slot, o.Size), at: make(map[netip.AddrPort]int), wait: o.Wait, drain: o.Drain, hashed: o.Hashed, places: o.Places, version: 1, most: haproxy.MaxSlots}
+	return &Table{Slots: make([]Slot, o.Size), at: make(map[netip.AddrPort]int), wait: o.Wait, drain: o.Drain, hashed: o.Hashed && !o.Elastic, elastic: o.Elastic, full: o.Full, places: o.Places, version: 1, most: haproxy.MaxSlots}
 }
 
 // Version changes whenever a slot may have changed, and is never 0.
@@ -121,7 +134,7 @@ func (t *Table) Assign(want []registry.Instance, now time.Time) (unplaced int) {
 		}
 	}
 	unplaced = 0
-	rest := t.rest()
+	rest := t.supply()
 	for _, w := range want {
 		i, known := t.at[w.Addr]
 		if known && t.Slots[i].Used {
@@ -145,6 +158,7 @@ func (t *Table) Assign(want []registry.Instance, now time.Time) (unplaced int) {
 			down, unverified = s.Down, s.unverified // it was health-checked all the time
 		}
 		*s = Slot{Addr: w.Addr, Used: true, Down: down, unverified: down && unverified, unchecked: down && t.wait}
+		t.agree(s)
 		t.places.add(w.Addr, Place{Serving: 1})
 		t.entered = append(t.entered, w.Addr)
 	}
@@ -183,15 +197,15 @@ func (t *Table) Find(instance registry.Instance) *Slot {
 	return &t.Slots[i]
 }
 
-// rest has the free slots at rest, the one that has been free longest first.
-type rest struct {
+// supply has the free slots at rest, the one that has been free longest first.
+type supply struct {
 	table *Table
 	order []int // nil if the slot follows from the address
 }
 
-func (t *Table) rest() rest {
+func (t *Table) supply() supply {
 	if t.hashed {
-		return rest{table: t}
+		return supply{table: t}
 	}
 	var order []int
 	for i, s := range t.Slots {
@@ -200,11 +214,11 @@ func (t *Table) rest() rest {
 		}
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t.Slots[a].freed, t.Slots[b].freed) })
-	return rest{t, order}
+	return supply{t, order}
 }
 
 // take returns the slot at rest for an address, or -1.
-func (r *rest) take(addr netip.AddrPort) int {
+func (r *supply) take(addr netip.AddrPort) int {
 	if r.table.hashed {
 		return r.table.ownSlot(addr)
 	}
@@ -214,6 +228,10 @@ func (r *rest) take(addr netip.AddrPort) int {
 		if r.table.Slots[i].AtRest() {
 			return i
 		}
+	}
+	if t := r.table; t.elastic && len(t.Slots) < t.most {
+		t.Slots = append(t.Slots, Slot{})
+		return len(t.Slots) - 1
 	}
 	return -1
 }
@@ -248,7 +266,7 @@ func (t *Table) Free(i int) {
 // sessions may run on it.
 func (t *Table) Disturb(i int) {
 	if s := &t.Slots[i]; !s.Placed() && s.Addr.IsValid() {
-		s.draining, s.round = true, 0
+		s.draining, s.round, s.deleteAt = true, 0, time.Time{}
 		t.change()
 	}
 }
@@ -268,15 +286,6 @@ func (t *Table) Grow(n int) {
 	size = max(min(size, t.most), len(t.Slots))
 	t.change()
 	t.Slots = append(t.Slots, make([]Slot, size-len(t.Slots))...)
-}
-
-// Rows returns how the slots are rendered.
-func (t *Table) Rows() []haproxy.Row {
-	rows := make([]haproxy.Row, len(t.Slots))
-	for i, s := range t.Slots {
-		rows[i] = s.Row()
-	}
-	return rows
 }
 
 // Renew records that new workers have started from the rendered table: their free slots

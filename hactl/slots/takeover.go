@@ -15,7 +15,7 @@ func (t *Table) Inherit(old *Table, stay []registry.Instance) {
 	for _, instance := range stay {
 		stays[instance.Addr] = true
 	}
-	rest := t.rest()
+	rest := t.supply()
 	for i, s := range old.Slots {
 		if s.Leaving() && t.drain == 0 || !s.Leaving() && (!s.Used || !stays[s.Addr]) {
 			continue
@@ -23,7 +23,7 @@ func (t *Table) Inherit(old *Table, stay []registry.Instance) {
 		if i >= len(t.Slots) {
 			if i = rest.take(s.Addr); i < 0 {
 				t.Grow(1)
-				rest = t.rest()
+				rest = t.supply()
 				if i = rest.take(s.Addr); i < 0 {
 					continue // the table has reached its limit
 				}
@@ -42,7 +42,8 @@ func (t *Table) Inherit(old *Table, stay []registry.Instance) {
 // is the address of each server, invalid if it has none, and inService reports whether
 // a worker sends requests to it. [Places] do not count it before [Table.Replace].
 func (t *Table) Resume(have []netip.AddrPort, inService func(slot int) bool, want []registry.Instance, now time.Time) *Table {
-	r := New(Options{Size: len(have), Wait: t.wait, Drain: t.drain, Hashed: t.hashed})
+	r := New(Options{Size: len(have), Wait: t.wait, Drain: t.drain, Hashed: t.hashed, Elastic: t.elastic, Full: t.full})
+	r.terms, r.termsVersion = t.terms, t.termsVersion
 	r.Unverified = t.Unverified
 	for i, addr := range have {
 		if !addr.IsValid() {
@@ -58,7 +59,7 @@ func (t *Table) Resume(have []netip.AddrPort, inService func(slot int) bool, wan
 	if r.Assign(want, now) > 0 {
 		return nil
 	}
-	for i := range r.Slots {
+	for i := range have { // later slots are of new instances
 		s := &r.Slots[i]
 		serving := s.Addr.IsValid() && s.Addr == have[i] && inService(i)
 		switch {

@@ -1,0 +1,125 @@
+package hactl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// The changes of backends at run time, in a metric.
+const (
+	backendAdded   = "added"
+	backendDeleted = "deleted"
+	backendRefused = "refused"
+)
+
+// retirement is the end of a live group that was deleted.
+type retirement struct {
+	// retired is true once no request is to reach the group.
+	retired bool
+	// deleteAfter is when its backend may be deleted; zero unless it is retired.
+	deleteAfter time.Time
+}
+
+// retireBackend begins the deletion of the group's backend.
+func (d *desired) retireBackend(g *group) {
+	g.retired, g.deleteAfter = true, d.opts.clock().Add(g.rest)
+	d.opts.Metrics.groups.forget(d.opts.Proxy, g.backend.Name)
+	d.opts.Logger.Info("discovered group was deleted, removing its backend", "group", g.backend.Name)
+}
+
+// dropRetired drops the retired groups whose backends no worker has, and reports whether
+// there were any.
+func (d *desired) dropRetired(f *fleet) bool {
+	before := len(d.groups)
+	if len(f.workers) == 0 {
+		return false
+	}
+	d.groups = slices.DeleteFunc(d.groups, func(g *group) bool {
+		drop := g.retired && !slices.ContainsFunc(f.workers, func(w *worker) bool { return w.have[g] != nil })
+		if drop {
+			g.table.Assign(nil, d.opts.clock())
+			delete(d.refusals, g.backend.Name)
+			delete(d.refusedBackends, g.backend.Name)
+		}
+		return drop
+	})
+	return len(d.groups) < before && d.shadow()
+}
+
+// refuseBackend records with its reply, quoted, that HAProxy refuses to add or to delete the
+// backend of a group, which a reload does from now on.
+func (d *desired) refuseBackend(g *group, reply string) {
+	if d.refusedBackends == nil {
+		d.refusedBackends = make(map[string]string)
+	}
+	d.refusedBackends[g.backend.Name] = "HAProxy refused to add or delete the backend: " + reply
+	d.opts.Metrics.backends.WithLabelValues(d.opts.Proxy, backendRefused).Inc()
+	d.opts.Logger.Warn("HAProxy refused to add or delete a backend, reloading it for the group", "group", g.backend.Name, "reply", reply)
+	way, reason := d.way(d.layout, g.backend)
+	g.carry(d.layout, way, reason)
+	g.retired = false // the reload drops it
+}
+
+// emptied reports whether the backend of a retired group is to be deleted: nothing else
+// remains of the group. until is when to look again if it is not.
+func (f *fleet) emptied(g *group) (due bool, until time.Time) {
+	switch now := f.opts.clock(); {
+	case len(g.table.Draining()) > 0 || g.table.Used() > 0:
+		return false, now.Add(countEvery)
+	case g.deleteAfter.After(now):
+		return false, g.deleteAfter
+	}
+	return true, time.Time{}
+}
+
+// retiring reports whether any worker has the backend of a group that is to be deleted.
+func (f *fleet) retiring(g *group) bool {
+	return g.retired && slices.ContainsFunc(f.workers, func(w *worker) bool { return w.have[g] != nil })
+}
+
+// deleteBackends deletes the backends of retired groups.
+func (f *fleet) deleteBackends(ctx context.Context, groups []*group) {
+	var due []*group
+	for _, g := range groups {
+		if !f.retiring(g) {
+			continue
+		}
+		if is, until := f.emptied(g); !is {
+			f.deleteAt = earliest(f.deleteAt, until)
+		} else if len(due) < deletionsAtOnce {
+			due = append(due, g)
+		} else {
+			f.deleteAt = f.opts.clock() // after what else is to do
+		}
+	}
+	if len(due) == 0 {
+		return
+	}
+	errs := f.each(func(w *worker) error {
+		for _, g := range due {
+			if w.have[g] == nil || w.stale || w.published[g] {
+				continue
+			}
+			_, refused, err := w.deleteBackend(ctx, g)
+			if w.stale = w.stale || err != nil; err != nil {
+				return err
+			}
+			if refused != nil {
+				w.refusedBackends[g] = fmt.Sprintf("%.200q", refused)
+			}
+		}
+		return nil
+	})
+	if err := errors.Join(errs...); err != nil {
+		f.opts.Logger.Debug("cannot delete backends of deleted groups now, will retry", "error", err)
+	}
+	for _, g := range due {
+		if f.retiring(g) {
+			g.deleteAfter = f.opts.clock().Add(countEvery)
+			f.deleteAt = earliest(f.deleteAt, g.deleteAfter)
+		}
+	}
+}
