@@ -76,9 +76,10 @@ func TestTwoWorkers(t *testing.T) {
 		// A worker that finds an instance down checks it again after an hour.
 		c.Groups[0].ServerTemplate = "${group_name} 1-${max_server} 0.0.0.0:0 check inter 1s downinter 1h rise 1 fall 2 disabled"
 	})
-	s.start()
+	// Present at the start, as HAProxy spreads the first checks of free slots over `downinter`.
 	good, bad := s.app(front), s.app(front)
 	bad.SetBroken(true)
+	s.start()
 	b := s.open("/ui", look{})
 	b.live()
 	b.becomes("both are up in both workers", cell(front, 3)+` === '2' && document.querySelector('.workers .number').innerText === '2'`)
