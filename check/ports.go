@@ -22,7 +22,9 @@ type listening struct {
 	network, addr string // tcp, tcp4, tcp6 or udp, and host:port in Go's notation
 	where         string
 	line          int
-	ours          bool // the current listener belongs to this configuration
+	device        string // the interface; empty is all
+	namespace     string // empty is that of this process
+	ours          bool   // the current listener belongs to this configuration
 }
 
 // configuredListens returns the addresses in the configuration of a proxy that cannot
@@ -60,7 +62,7 @@ func renderedListens(pl *plan.Plan, rendered []byte) []listening {
 	var listens []listening
 	places := newPlaces(subject{Plan: pl}, rendered)
 	for _, bound := range plan.Listens(rendered) {
-		l := listening{proxy: pl.Name, network: bound.Network, addr: bound.Addr}
+		l := listening{proxy: pl.Name, network: bound.Network, addr: bound.Addr, device: bound.Interface, namespace: bound.Namespace}
 		l.where, l.line = places.of(bound.Line)
 		for _, known := range configuredListens(pl.Proxy) {
 			if strings.HasSuffix(bound.Addr, known.addr) {
@@ -113,6 +115,9 @@ func overlap(a, b listening) bool {
 	if a.network != b.network && a.network != "tcp" && b.network != "tcp" {
 		return false // HAProxy's IPv6 addresses do not accept IPv4
 	}
+	if a.device != b.device || a.namespace != b.namespace {
+		return false // the kernel prefers the listener of the interface
+	}
 	return isWildcard(hostA) || isWildcard(hostB) || hostA == hostB
 }
 
@@ -121,8 +126,11 @@ func isWildcard(host string) bool {
 }
 
 // checkListen tries to listen, without SO_REUSEPORT, which would let HAProxy share the
-// port.
+// port. The address of one interface or another namespace is not tried.
 func checkListen(l listening) []finding {
+	if l.device != "" || l.namespace != "" {
+		return nil
+	}
 	var listener io.Closer
 	var err error
 	if l.network == "udp" {

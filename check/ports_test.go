@@ -35,6 +35,8 @@ func TestJudgeClashes(t *testing.T) {
 		{listening{proxy: "b", network: "tcp4", addr: ":81", where: "b"}, false},
 		{listening{proxy: "b", network: "tcp6", addr: ":80", where: "b"}, false},
 		{listening{network: "tcp", addr: ":80", where: "HTTP_ADDR"}, true},
+		{listening{proxy: "b", network: "tcp4", addr: ":80", where: "b", device: "eth1"}, false},
+		{listening{proxy: "b", network: "tcp4", addr: ":80", where: "b", namespace: "blue"}, false},
 		{listening{network: "tcp", addr: "odd", where: "HTTP_ADDR"}, false},
 		{listening{proxy: "a", network: "tcp4", addr: "127.0.0.1:80", where: "a"}, false}, // as in `bind … process 2`
 	} {
@@ -48,6 +50,10 @@ func TestJudgeClashes(t *testing.T) {
 	if found := judgeClashes([]listening{one, two}); len(found) > 0 {
 		t.Errorf("two addresses: %+v", found)
 	}
+	one.device, two.device, two.addr = "eth1", "eth1", one.addr
+	if found := judgeClashes([]listening{one, two}); len(found) != 1 {
+		t.Errorf("one address of one interface: %+v", found)
+	}
 }
 
 func TestCheckListen(t *testing.T) {
@@ -59,6 +65,11 @@ func TestCheckListen(t *testing.T) {
 	found := checkListen(l)
 	if len(found) != 1 || found[0].Severity != isError || found[0].Where != l.where || !strings.Contains(found[0].Text, "is in use") {
 		t.Errorf("%+v", found)
+	}
+	for _, apart := range []listening{{network: "tcp4", addr: l.addr, device: "eth1"}, {network: "tcp4", addr: l.addr, namespace: "blue"}} {
+		if found := checkListen(apart); len(found) > 0 {
+			t.Errorf("an address that is apart: %+v", found)
+		}
 	}
 	if err := taken.Close(); err != nil {
 		t.Fatal(err)

@@ -14,10 +14,13 @@ type Listen struct {
 	Network string // tcp4 or tcp6
 	Addr    string // host:port in Go's notation; the host may be empty
 	Line    int    // of the configuration, counted from 1
-	// Apart is true if it is that of one interface or another network namespace: others may
-	// have the same beside it.
-	Apart bool
+	// Interface and Namespace are the settings of these names; mostly empty.
+	Interface, Namespace string
 }
+
+// Apart reports whether it is that of one interface or another network namespace: others
+// may have the same address beside it.
+func (l Listen) Apart() bool { return l.Interface != "" || l.Namespace != "" }
 
 // Listens returns the addresses of the bind lines of a configuration. Those that are
 // not a plain address and port, such as unix sockets or variables, are omitted.
@@ -32,12 +35,19 @@ func Listens(config []byte) []Listen {
 		}
 		for address := range strings.SplitSeq(words[1], ",") {
 			if network, addr, plain := bindAddress(address); plain {
-				apart := slices.Contains(words, "interface") || slices.Contains(words, "namespace")
-				listens = append(listens, Listen{network, addr, n, apart})
+				listens = append(listens, Listen{network, addr, n, argument(words, "interface"), argument(words, "namespace")})
 			}
 		}
 	}
 	return listens
+}
+
+// argument returns the word after a keyword; empty if there is none.
+func argument(words []string, keyword string) string {
+	if i := slices.Index(words, keyword); i >= 0 && i+1 < len(words) {
+		return words[i+1]
+	}
+	return ""
 }
 
 // Addresses parses addresses in Go's notation, host:port. Those with a name as host or

@@ -22,9 +22,9 @@ func TestBindAddress(t *testing.T) {
 }
 
 func TestListensHaveTheirLines(t *testing.T) {
-	const config = "frontend a\n    bind *:80,127.0.0.1:81 ssl\n    bind /run/x.sock\n    # bind :1\n    bind ipv6@:80\n"
+	const config = "frontend a\n    bind *:80,127.0.0.1:81 ssl\n    bind /run/x.sock\n    # bind :1\n    bind ipv6@:80 interface eth1 namespace blue\n"
 	listens := Listens([]byte(config))
-	if diff := cmp.Diff([]Listen{{"tcp4", ":80", 2, false}, {"tcp4", "127.0.0.1:81", 2, false}, {"tcp6", ":80", 5, false}}, listens); diff != "" {
+	if diff := cmp.Diff([]Listen{{Network: "tcp4", Addr: ":80", Line: 2}, {Network: "tcp4", Addr: "127.0.0.1:81", Line: 2}, {"tcp6", ":80", 5, "eth1", "blue"}}, listens); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	var all []string

@@ -18,7 +18,7 @@ import (
 func Vacant(config []byte) error {
 	var occupied []error
 	for _, l := range Listens(config) {
-		if l.Apart {
+		if l.Apart() {
 			continue
 		}
 		if err := bind(l); errors.Is(err, unix.EADDRINUSE) {
