@@ -234,7 +234,7 @@ func groupSettings() []setting {
 		},
 		{
 			key: "carry", variable: "CARRY", fallback: defaultCarry, allowed: carry().give,
-			does: "how instances get servers: `slots` are rendered ahead of need; `servers` adds a server for each instance and deletes it afterwards, without `max_server` and reloads, from HAProxy 3.0 on; `backends` also adds and deletes discovered groups, from 3.4 on; `auto` is the last of these that is possible; see [Servers without slots](#servers-without-slots)",
+			does: "how instances get servers: `slots` are rendered ahead of need; `servers` adds a server for each instance and deletes it afterwards, without `max_server` and reloads, from HAProxy 3.0 on; `backends` also adds and deletes groups that have a `route`, from 3.4 on; `auto` is the last of these that is possible; see [Servers without slots](#servers-without-slots)",
 		},
 		{
 			key: "default_backend", fallback: defaultFlag, allowed: boolean().give,

@@ -56,7 +56,7 @@ func (w *worker) addBackends(ctx context.Context, groups []*group) error {
 	var requests []string
 	for _, g := range groups {
 		if g.wanted() && w.have[g] == nil && w.refusedBackends[g] == "" {
-			missing, requests = append(missing, g), append(requests, haproxy.AddBackend(g.backend.Name))
+			missing, requests = append(missing, g), append(requests, haproxy.AddBackend(g.backend.Name, g.kind))
 		}
 	}
 	if len(missing) == 0 {

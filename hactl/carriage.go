@@ -23,6 +23,8 @@ type carriage struct {
 	looked uint64
 	// agent is the state of the servers' agent checks when a worker starts.
 	agent haproxy.Agent
+	// kind is the defaults section from which the backend of a live group is added.
+	kind string
 }
 
 // dynamic reports whether the servers are added and deleted at run time.
@@ -46,6 +48,9 @@ func (g *group) carry(l Layout, way haproxy.Carry, reason string) {
 	if way.Dynamic() {
 		servers := l.Template.DynamicServers(g.backend, l.Frame.Version)
 		g.carrier, g.rest = slots.Dynamic(&g.backend, servers, way), servers.Rest
+	}
+	if g.live() {
+		g.kind = l.Template.KindOf(l.Frame, g.backend)
 	}
 	if g.agent = haproxy.NoAgent; l.Template.ChecksAgents(g.backend) {
 		g.agent = haproxy.AgentOn

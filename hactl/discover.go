@@ -149,7 +149,7 @@ func (d *desired) dropEmptied() bool {
 		if drop {
 			g.table.Assign(nil, d.opts.clock()) // of a group left out of the configuration
 			if !g.retired {
-				d.opts.Logger.Info("discovered group was deleted, removing its backend", "group", g.backend.Name)
+				d.opts.Logger.Info("group was deleted, removing its backend", "group", g.backend.Name)
 				d.opts.Metrics.groups.forget(d.opts.Proxy, g.backend.Name)
 			}
 			delete(d.refusals, g.backend.Name)

@@ -36,6 +36,9 @@ func (c *Controller) convert(ctx context.Context, change *Source, cause Cause) {
 		c.publish() // unchanged
 		return
 	}
+	if cause == CauseConfiguration {
+		c.opts.Metrics.configurations.WithLabelValues(c.opts.Proxy, appliedByReload).Inc()
+	}
 	if c.desired.change == change { // otherwise a newer one was staged in the meantime
 		c.desired.change = nil
 	}
@@ -77,7 +80,7 @@ func (c *Controller) install(ctx context.Context, s *Source) {
 func (d *desired) rearrange(s *Source, old map[string]*group) {
 	var lingering []string
 	for _, g := range d.groups {
-		if !g.listed && !slices.Contains(s.names, g.backend.Name) {
+		if !g.listed && !g.retired && !slices.Contains(s.names, g.backend.Name) {
 			lingering = append(lingering, g.backend.Name)
 		}
 	}

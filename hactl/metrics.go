@@ -18,6 +18,7 @@ type Metrics struct {
 	serversRefused *prometheus.CounterVec
 	deletions      *prometheus.CounterVec
 	backends       *prometheus.CounterVec
+	configurations *prometheus.CounterVec
 
 	droppedLogs *prometheus.CounterVec
 	asked       *prometheus.HistogramVec
@@ -62,8 +63,12 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}, []string{"proxy", "result"})
 	m.backends = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "haproxyzk_backend_changes_total",
-		Help: "Backends of discovered groups that were added or deleted without a reload, or that HAProxy refused, by change: added, deleted (both in each worker) or refused.",
+		Help: "Backends of groups that were added or deleted without a reload, or that HAProxy refused, by change: added, deleted (both in each worker) or refused.",
 	}, []string{"proxy", "change"})
+	m.configurations = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "haproxyzk_configuration_changes_total",
+		Help: "Changed configurations of the proxy that are in service, by how HAProxy got them: reload, or live, without one.",
+	}, []string{"proxy", "by"})
 	m.droppedLogs = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "haproxyzk_haproxy_log_lines_dropped_total",
 		Help: "Log lines that HAProxy dropped, summed over all workers.",
@@ -86,7 +91,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Name: "haproxyzk_request_log_lines_ignored_total",
 		Help: "Lines of severity info in HAProxy's log that latency_histogram cannot use, because they have the format of neither httplog nor tcplog.",
 	}, []string{"proxy"})
-	reg.MustRegister(m.apply, m.commands, m.drift, m.mapDrift, m.refused, m.serversRefused, m.deletions, m.backends, m.droppedLogs, m.asked, m.info, m.latency, m.ignored)
+	reg.MustRegister(m.apply, m.commands, m.drift, m.mapDrift, m.refused, m.serversRefused, m.deletions, m.backends, m.configurations, m.droppedLogs, m.asked, m.info, m.latency, m.ignored)
 	return m
 }
 
@@ -107,6 +112,9 @@ func (m *Metrics) add(proxy string) {
 	for _, change := range []string{backendAdded, backendDeleted, backendRefused} {
 		m.backends.WithLabelValues(proxy, change)
 	}
+	for _, by := range []string{appliedByReload, appliedLive} {
+		m.configurations.WithLabelValues(proxy, by)
+	}
 	m.droppedLogs.WithLabelValues(proxy)
 	m.asked.WithLabelValues(proxy)
 	m.ignored.WithLabelValues(proxy)
@@ -124,6 +132,7 @@ func (m *Metrics) forget(proxy string) {
 	m.serversRefused.DeletePartialMatch(labels)
 	m.deletions.DeletePartialMatch(labels)
 	m.backends.DeletePartialMatch(labels)
+	m.configurations.DeletePartialMatch(labels)
 	m.droppedLogs.DeletePartialMatch(labels)
 	m.asked.DeletePartialMatch(labels)
 	m.info.DeletePartialMatch(labels)

@@ -35,6 +35,7 @@ func TestSeriesWithKnownLabelsStartAtZero(t *testing.T) {
 		"haproxyzk_apply_duration_seconds":          {""},
 		"haproxyzk_backend_changes_total":           {"added ", "deleted ", "refused "},
 		"haproxyzk_commands_total":                  {"error ", "ok "},
+		"haproxyzk_configuration_changes_total":     {"live ", "reload "},
 		"haproxyzk_drift_repaired_total":            {""},
 		"haproxyzk_groups_refused_total":            {""},
 		"haproxyzk_haproxy_log_lines_dropped_total": {""},

@@ -26,6 +26,9 @@ func (c *Controller) restore(cause Cause) {
 
 // reloadDue performs the reloads that are due.
 func (c *Controller) reloadDue(ctx context.Context) {
+	if s := c.desired.change; s != nil && !s.rendered && ctx.Err() == nil {
+		s.rendered = !c.regroup(ctx, s)
+	}
 	cause := c.due()
 	if cause == CauseConfiguration && ctx.Err() == nil {
 		c.convert(ctx, c.desired.change, CauseConfiguration)

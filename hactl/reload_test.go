@@ -464,7 +464,9 @@ func TestReloadWaitsForDrainingGenerationsUnlessUrgent(t *testing.T) {
 
 	s.ha.crowded.Store(true)
 	s.passes(crowdedGap / 2)
-	source := s.Stage(Layout{Template: s.options.Template, Frame: s.options.Frame, Backends: s.options.Backends})
+	frame := s.options.Frame
+	frame.ListenerPort++
+	source := s.Stage(Layout{Template: s.options.Template, Frame: frame, Backends: s.options.Backends})
 	source.fill("web", 1)
 	step("another layout waits", "start", "slots", "worker died", "signal")
 	s.passes(crowdedGap / 2)

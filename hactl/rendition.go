@@ -40,6 +40,12 @@ func (r rendition) config() []byte {
 // shape identifies the configuration without what stats sockets can change: it depends
 // only on the version, the frame, the groups and their numbers of slots.
 func (r rendition) shape() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%+v\n%s", r.layout.Frame.Version, r.skeleton()))
+	return hex.EncodeToString(sum[:])
+}
+
+// skeleton returns the configuration, with its maps, without what stats sockets can change.
+func (r rendition) skeleton() []byte {
 	r = r.fixed()
 	free := make([][]haproxy.Row, len(r.tables))
 	for i, t := range r.tables {
@@ -49,8 +55,7 @@ func (r rendition) shape() string {
 		}
 		free[i] = make([]haproxy.Row, len(t.Slots))
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%+v\n%s%s", r.layout.Frame.Version, r.render(free), r.maps()))
-	return hex.EncodeToString(sum[:])
+	return fmt.Appendf(r.render(free), "%s", r.maps())
 }
 
 // fixed returns the rendition without the groups whose backends come and go at run time.

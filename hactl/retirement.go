@@ -15,7 +15,8 @@ const (
 	backendRefused = "refused"
 )
 
-// retirement is the end of a live group that was deleted.
+// retirement is the end of a live group that was deleted, or that the configuration has
+// lost.
 type retirement struct {
 	// retired is true once no request is to reach the group.
 	retired bool
@@ -27,7 +28,7 @@ type retirement struct {
 func (d *desired) retireBackend(g *group) {
 	g.retired, g.deleteAfter = true, d.opts.clock().Add(g.rest)
 	d.opts.Metrics.groups.forget(d.opts.Proxy, g.backend.Name)
-	d.opts.Logger.Info("discovered group was deleted, removing its backend", "group", g.backend.Name)
+	d.opts.Logger.Info("group was deleted, removing its backend", "group", g.backend.Name)
 }
 
 // dropRetired drops the retired groups whose backends no worker has, and reports whether
@@ -64,13 +65,17 @@ func (d *desired) refuseBackend(g *group, reply string) {
 }
 
 // emptied reports whether the backend of a retired group is to be deleted: nothing else
-// remains of the group. until is when to look again if it is not.
+// remains of the group. The instances of one that the configuration has lost leave only now.
+// until is when to look again if it is not.
 func (f *fleet) emptied(g *group) (due bool, until time.Time) {
 	switch now := f.opts.clock(); {
-	case len(g.table.Draining()) > 0 || g.table.Used() > 0:
-		return false, now.Add(countEvery)
 	case g.deleteAfter.After(now):
 		return false, g.deleteAfter
+	case g.table.Used() > 0: // requests that were on their way when the group was removed
+		g.table.Assign(nil, now)
+		return false, now.Add(countEvery)
+	case len(g.table.Draining()) > 0:
+		return false, now.Add(countEvery)
 	}
 	return true, time.Time{}
 }

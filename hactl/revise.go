@@ -45,7 +45,8 @@ func (c *Controller) revise(ctx context.Context) error {
 	return nil
 }
 
-// rebuilt returns the backend of each group in a layout that has all of them.
+// rebuilt returns the backend of each group in a layout that has all of them, except for
+// those that are about to be removed.
 func (d *desired) rebuilt(l Layout) (map[*group]haproxy.Backend, error) {
 	written := make(map[string]haproxy.Backend, len(l.Backends))
 	for _, b := range l.Backends {
@@ -53,6 +54,10 @@ func (d *desired) rebuilt(l Layout) (map[*group]haproxy.Backend, error) {
 	}
 	backends := make(map[*group]haproxy.Backend, len(d.groups))
 	for _, g := range d.groups {
+		if g.retired || g.discovered && l.Discover == nil {
+			backends[g] = g.backend // it is left out, or will be
+			continue
+		}
 		b := written[g.backend.Name]
 		if g.discovered {
 			var err error

@@ -145,6 +145,14 @@ func (s *schedule) done(cause Cause, now time.Time) {
 	s.cause, s.urgent, s.postponed, s.last, s.failing, s.failure = "", false, false, now, "", ""
 }
 
+// spared records that another layout is in service without a reload.
+func (s *schedule) spared() {
+	s.layout = time.Time{}
+	if s.cause == "" {
+		s.postponed, s.failing, s.failure = false, "", ""
+	}
+}
+
 // serving reports whether HAProxy was started.
 func (s *schedule) serving() bool { return !s.last.IsZero() }
 

@@ -21,6 +21,9 @@ type Source struct {
 	listed bool
 	// unread has the groups missing in groups.
 	unread map[string]bool
+	// rendered is true once it is known that only a reload can make the layout the running
+	// one.
+	rendered bool
 }
 
 // SetGroups is like [Controller.SetGroups].

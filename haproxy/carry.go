@@ -17,8 +17,8 @@ const (
 	// CarryServers adds a server for each instance and deletes it afterwards, without a
 	// reload.
 	CarryServers Carry = "servers"
-	// CarryBackends is CarryServers for a discovered group whose backend is added and deleted
-	// without a reload, too.
+	// CarryBackends is CarryServers for a group whose backend is added and deleted without a
+	// reload, too.
 	CarryBackends Carry = "backends"
 	// CarryAuto is as a setting the last of these that is possible.
 	CarryAuto Carry = "auto"

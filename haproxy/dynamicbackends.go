@@ -7,14 +7,15 @@ import (
 	"strings"
 )
 
-// AnyGroup is the name of the defaults section from which backends are added at run time,
-// and stands for the group's name in [Frame.Discovered].
+// AnyGroup is the name of the defaults section from which the backends of discovered groups
+// are added at run time, and stands for the group's name in [Frame.Discovered]. The names of
+// the sections for other groups begin with it and a dot.
 const AnyGroup = "haproxy-zk.group"
 
-// AddBackend returns the request that adds the backend of a group to a process that has the
-// section [AnyGroup]. The backend has no servers, and no rule selects it before
+// AddBackend returns the request that adds the backend of a group to a process that has a
+// [Kind] of that name. The backend has no servers, and no rule selects it before
 // [PublishBackend].
-func AddBackend(name string) string { return "add backend " + name + " from " + AnyGroup }
+func AddBackend(name, kind string) string { return "add backend " + name + " from " + kind }
 
 // PublishBackend returns the request that lets rules select a backend. It may be repeated.
 func PublishBackend(name string) string { return "publish backend " + name }

@@ -119,7 +119,11 @@ func TestWhichBackendsComeAndGo(t *testing.T) {
 	}{
 		{"a discovered group", nil, nil, ""},
 		{"its own timeouts", nil, func(b *Backend) { b.Lines = []string{"timeout server 2m", "no option redispatch"} }, ""},
-		{"a group that is written out", nil, func(b *Backend) { b.Discovered = false }, "written out"},
+		{"a group that is written out", nil, func(b *Backend) { b.Discovered, b.Lines = false, []string{"timeout server 2m # web"} }, ""},
+		{"its own listener", nil, func(b *Backend) { b.Discovered, b.ListenerPort = false, 81 }, "listener of its own"},
+		{"a section of mode tcp", func(s string) string {
+			return strings.Replace(s, "$backend", "frontend raw\nmode tcp\nbind :82\n$use_backend\n$backend", 1)
+		}, nil, "not of mode http"},
 		{"a default backend", nil, func(b *Backend) { b.Default = true }, "default backend"},
 		{"conditions of its own", nil, func(b *Backend) { b.Route = "" }, "not found by a map"},
 		{"a line with its name", nil, func(b *Backend) { b.Lines = []string{"timeout server 2m # web"} }, "its own line"},

@@ -15,17 +15,23 @@ func (t *Template) rendersAnyGroup(f Frame) bool {
 	return way == CarryBackends
 }
 
-// renderAnyGroup renders the defaults of discovered groups: what their backends inherit from
+// renderKinds renders the defaults of groups that are added at run time.
+func (t *Template) renderKinds(out *page, f Frame, r renewal, values map[string]string) {
+	for _, k := range t.renderedKinds(f) {
+		t.renderKind(out, k, r, values)
+	}
+}
+
+// renderKind renders the defaults of one kind of groups: what their backends inherit from
 // the template's defaults, and all that is rendered in them except for servers.
-func (t *Template) renderAnyGroup(out *page, f Frame, r renewal, values map[string]string) {
-	b := *f.Discovered
-	out.text("\n" + sectionLine("defaults", AnyGroup, ""))
+func (t *Template) renderKind(out *page, k Kind, r renewal, values map[string]string) {
+	out.text("\n" + sectionLine("defaults", k.Name, ""))
 	for _, s := range t.defaults.all() {
-		if b.HTTPCheck == "" || !repeatedCheck(s) { // otherwise it follows the check
+		if k.settings.HTTPCheck == "" || !repeatedCheck(s) { // otherwise it follows the check
 			t.copyLine(out, s.Line, values)
 		}
 	}
-	t.renderSettings(out, b, r, values)
+	t.renderSettings(out, k.settings, r, values)
 }
 
 // backendObstacle returns why the backend of a group cannot be added at run time, although
@@ -34,16 +40,18 @@ func (t *Template) backendObstacle(b Backend, v Version) string {
 	switch {
 	case !v.addsBackends():
 		return "HAProxy before 3.4 cannot add a backend"
-	case !b.Discovered:
-		return "the group is written out, so its backend comes and goes with the configuration"
 	case b.Default:
 		return "the group is the default backend, which a rule names"
+	case b.ListenerPort != 0:
+		return "the group has a listener of its own, which comes and goes by a reload"
 	case b.Mode != "http" || b.Route == "":
-		return "the group is not found by a map: that takes mode http and no acls"
+		return "the group is not found by a map: that takes mode http, a route, and no acls"
 	case t.defaults == nil:
 		return "the template has no defaults before $backend"
 	case !slices.ContainsFunc(t.sections, (*section).asksMaps):
 		return "no section of mode http has $use_backend"
+	case slices.ContainsFunc(t.sections, func(s *section) bool { return len(s.blocks["use_backend"]) > 0 && s.mode() != "http" }):
+		return "a section that is not of mode http has $use_backend, and needs a rule for each group"
 	case t.namesGroup(b.Name):
 		return "the template names the group"
 	}
@@ -79,18 +87,24 @@ func inherits(words []string) bool {
 	}, words[0])
 }
 
-// settingsObstacle returns which of a group's settings cannot be in the defaults of all
-// groups; empty if all can.
+// settingsObstacle returns which of a group's settings cannot be in defaults; empty if all
+// can. Those of discovered groups are the defaults of all of these.
 func (t *Template) settingsObstacle(b Backend, v Version) string {
 	for _, line := range b.Lines {
 		words := splitWords(line)
-		if len(words) == 0 || strings.Contains(line, b.Name) || !fitsDefaults(words) {
-			return "its own line `" + line + "` cannot be in defaults of all groups"
+		if len(words) == 0 || b.Discovered && strings.Contains(line, b.Name) || !fitsDefaults(words) {
+			return "its own line `" + line + "` cannot be in defaults of groups"
 		}
 	}
-	if !strings.Contains(b.HTTPCheck, b.Name) {
+	if !b.Discovered || !strings.Contains(b.HTTPCheck, b.Name) {
 		return ""
 	}
+	return t.checkObstacle(b, v)
+}
+
+// checkObstacle returns why a health check that contains the group's name cannot be in the
+// defaults of several groups; empty if it can.
+func (t *Template) checkObstacle(b Backend, v Version) string {
 	if _, _, taken := splitCheck(b.HTTPCheck); !taken && len(splitWords(b.HTTPCheck)) > 3 {
 		return "its `httpchk` contains its name, and more than a method, a path and headers"
 	}

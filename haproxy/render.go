@@ -13,11 +13,13 @@ type Frame struct {
 	Version Version
 	// ConfFile is the file of the configuration, beside which the maps are.
 	ConfFile string
-	// Routes are those of groups that may be discovered.
+	// Routes are those of groups that may be added at run time.
 	Routes []Route
 	// Discovered is the backend of any group that may be discovered, which is named
 	// [AnyGroup]; nil if none may.
 	Discovered *Backend
+	// Kinds are those of the groups that are written out, and of earlier ones.
+	Kinds []Kind
 	// Sockets are the paths of the stats sockets, one per worker.
 	Sockets      []string
 	PIDFile      string
@@ -229,7 +231,7 @@ func (t *Template) renderBackends(out *page, f Frame, values map[string]string, 
 	if slices.ContainsFunc(backends, renewal.renews) {
 		renewal.renderTable(out, t.from(f.Version))
 	}
-	tcp, anyGroup := slices.ContainsFunc(backends, apart), t.rendersAnyGroup(f)
+	tcp, kinds := slices.ContainsFunc(backends, apart), len(t.renderedKinds(f)) > 0
 	if tcp {
 		if !first {
 			out.text("\n")
@@ -238,10 +240,8 @@ func (t *Template) renderBackends(out *page, f Frame, values map[string]string, 
 		t.renderTCPDefaults(out, values)
 		renderSome(true, "")
 	}
-	if anyGroup {
-		t.renderAnyGroup(out, f, renewal, values)
-	}
-	if (tcp || anyGroup) && t.followed {
+	t.renderKinds(out, f, renewal, values)
+	if (tcp || kinds) && t.followed {
 		t.renderDefaultsAgain(out, values)
 	}
 }

@@ -209,10 +209,10 @@ func stripComment(line string) string {
 // Taken returns what the template, or haproxy-zk in it, uses name for: acl, backend,
 // frontend, listen, table or defaults, or "".
 func (t *Template) Taken(name string) string {
-	switch name {
-	case clientsTable:
+	switch {
+	case name == clientsTable:
 		return "table"
-	case AnyGroup:
+	case name == AnyGroup, strings.HasPrefix(name, AnyGroup+"."):
 		return "defaults"
 	}
 	return t.names[name]

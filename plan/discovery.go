@@ -1,18 +1,28 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/haproxy-zk/haproxy-zk/config"
 	"github.com/haproxy-zk/haproxy-zk/decode"
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
 	"github.com/haproxy-zk/haproxy-zk/syncer"
 )
 
-// discoverable returns the routes of groups that may be discovered.
-func discoverable(p config.Proxy) []haproxy.Route {
-	if p.Discover == nil || p.Discover.Entry.Route == "" {
-		return nil
+// routes returns the routes of groups that may be added at run time.
+func (pl *Plan) routes() (routes []haproxy.Route) {
+	if pl.Discover != nil && pl.Discover.Entry.Route != "" {
+		routes = append(routes, pl.Discover.Entry.Route)
 	}
-	return []haproxy.Route{p.Discover.Entry.Route}
+	for _, b := range pl.Backends {
+		if b.Route == "" || slices.Contains(routes, b.Route) {
+			continue
+		}
+		if way, _ := pl.Parsed.Carries(b, pl.Frame.Version); way == haproxy.CarryBackends {
+			routes = append(routes, b.Route)
+		}
+	}
+	return routes
 }
 
 // discover returns the function that makes the backend of a discovered group; nil if

@@ -52,7 +52,6 @@ type Options struct {
 func New(ctx context.Context, o Options, p config.Proxy) (*Plan, error) {
 	pl := &Plan{Proxy: p, Frame: haproxy.Frame{
 		ConfFile:     p.ConfFile,
-		Routes:       discoverable(p),
 		Sockets:      p.SocketFiles,
 		PIDFile:      p.PIDFile,
 		ListenerPort: p.ListenerPort,

@@ -80,6 +80,7 @@ func (pl *Plan) adapt(v haproxy.Version) error {
 		if err := pl.Parsed.Validate(pl.Frame, pl.Backends); err != nil {
 			problems = append(problems, exitcode.NewUsageError(pl.keyError("template", err)))
 		}
+		pl.Frame.Kinds, pl.Frame.Routes = pl.Parsed.Kinds(pl.Frame, pl.Backends), pl.routes()
 	}
 	return errors.Join(problems...)
 }

@@ -34,6 +34,9 @@ func New(name string, share int) *Group {
 	return &Group{registered: registry.Group{Name: name}, guard: guard{share: share}}
 }
 
+// SetShare changes the share that [New] was called with.
+func (g *Group) SetShare(share int) { g.guard.share = share }
+
 // Registered returns the last list; it is empty before the group has been read.
 func (g *Group) Registered() registry.Group { return g.registered }
 

@@ -79,6 +79,9 @@ func New(o Options) *Table {
 	return &Table{Slots: make([]Slot, o.Size), at: make(map[netip.AddrPort]int), wait: o.Wait, drain: o.Drain, hashed: o.Hashed && !o.Elastic, elastic: o.Elastic, full: o.Full, places: o.Places, version: 1, most: haproxy.MaxSlots}
 }
 
+// Retune changes [Options.Wait] and [Options.Drain] for what enters and leaves from now on.
+func (t *Table) Retune(wait bool, drain time.Duration) { t.wait, t.drain = wait, drain }
+
 // Version changes whenever a slot may have changed, and is never 0.
 func (t *Table) Version() uint64 { return t.version }
 
