@@ -20,15 +20,29 @@ const (
 	steadyGroup = "steady"
 )
 
-// ways are those to give the instances of a group servers.
-func ways() []string { return []string{"slots", "servers", "backends"} }
+// all returns the ways to give the instances of a group servers, of an HAProxy that can do
+// all of them; else none.
+func all(h rig.HAProxy) []string {
+	if h.Major < 3 || h.Major == 3 && h.Minor < 4 {
+		return nil
+	}
+	return []string{"slots", "servers", "backends"}
+}
+
+// deleting returns those in which servers are deleted.
+func deleting(h rig.HAProxy) []string {
+	switch {
+	case h.Major < 3:
+		return nil
+	case h.Major == 3 && h.Minor < 4:
+		return []string{"servers"}
+	}
+	return []string{"servers", "backends"}
+}
 
 // carry measures what each way to give instances servers costs, one after the other.
 func carry(ctx context.Context, haproxies []rig.HAProxy) error {
 	for _, h := range haproxies {
-		if h.Major < 3 || h.Major == 3 && h.Minor < 4 {
-			continue // it cannot do all of them
-		}
 		if err := measureCarry(ctx, h); err != nil {
 			return fmt.Errorf("HAProxy %s: %w", h, err)
 		}
@@ -41,15 +55,19 @@ func measureCarry(ctx context.Context, h rig.HAProxy) error {
 	defer cancel()
 	for _, part := range []struct {
 		header  string
+		ways    []string
 		measure func(context.Context, rig.HAProxy, string) (string, error)
 	}{
-		{firstHeader, measureFirst},
-		{crowdHeader, measureCrowd},
-		{dayHeader, measureDay},
-		{manyHeader, measureMany},
+		{deletionsHeader, deleting(h), measureDeletions},
+		{firstHeader, all(h), measureFirst},
+		{crowdHeader, all(h), measureCrowd},
+		{dayHeader, all(h), measureDay},
+		{manyHeader, all(h), measureMany},
 	} {
-		fmt.Print(part.header)
-		for _, way := range ways() {
+		if len(part.ways) > 0 {
+			fmt.Print(part.header)
+		}
+		for _, way := range part.ways {
 			row, err := part.measure(ctx, h, way)
 			if err != nil {
 				return fmt.Errorf("%s: %w", way, err)

@@ -155,7 +155,13 @@ func haproxyMemory(c *rig.SeedConfig) (processes, memory int, err error) {
 }
 
 // reloads returns how often haproxy-zk has started and reloaded HAProxy.
-func (s *site) reloads() (n int, err error) {
+func (s *site) reloads() (int, error) {
+	n, err := s.total("haproxyzk_reloads_total", "")
+	return int(n), err
+}
+
+// total returns the sum of a metric's series that have a label.
+func (s *site) total(metric, label string) (sum float64, err error) {
 	response, err := http.Get(s.url + "/metrics")
 	if err != nil {
 		return 0, err
@@ -166,7 +172,7 @@ func (s *site) reloads() (n int, err error) {
 		return 0, err
 	}
 	for line := range strings.Lines(string(text)) {
-		if !strings.HasPrefix(line, "haproxyzk_reloads_total{") {
+		if !strings.HasPrefix(line, metric+"{") || !strings.Contains(line, label) {
 			continue
 		}
 		words := strings.Fields(line)
@@ -174,7 +180,7 @@ func (s *site) reloads() (n int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		n += int(value)
+		sum += value
 	}
-	return n, nil
+	return sum, nil
 }

@@ -32,14 +32,15 @@ const (
 )
 
 // App is an instance of an application: an HTTP server. It answers every path with its
-// name and address, in the headers and the body. Two paths are special, with any
-// prefix: `…/probe.jsp` is the health check, and `…/slow?ms=N` answers after N
-// milliseconds, at most a minute.
+// name and address, in the headers and the body. Three paths are special, with any
+// prefix: `…/probe.jsp` is the health check, `…/slow?ms=N` answers after N
+// milliseconds, at most a minute, and `…/echo` is for an [Echo].
 type App struct {
 	name   string
 	addr   string
 	server *http.Server
 	done   chan struct{} // closed once the server no longer accepts
+	echoes echoes
 
 	mu          sync.Mutex
 	served      map[string]int
@@ -136,6 +137,10 @@ func (a *App) reply(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		}
+	}
+	if strings.HasSuffix(r.URL.Path, "/echo") {
+		a.echo(w, r)
+		return
 	}
 	name := a.Name()
 	w.Header().Set(HeaderInstance, a.addr)
@@ -284,6 +289,7 @@ func (a *App) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), appStop)
 	defer cancel()
 	err := a.server.Shutdown(ctx)
+	a.echoes.reset()
 	if err != nil {
 		err = errors.Join(fmt.Errorf("stop %s: %w", a.addr, err), a.server.Close())
 	}
@@ -293,6 +299,7 @@ func (a *App) Stop() error {
 
 // Kill closes every connection and ends the server. It does not unregister.
 func (a *App) Kill() error {
+	a.echoes.reset()
 	err := a.server.Close()
 	<-a.done
 	return err

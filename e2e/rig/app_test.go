@@ -93,3 +93,42 @@ func TestAppBecomesQuiet(t *testing.T) {
 		t.Errorf("the running request got %d", status)
 	}
 }
+
+func TestEchoIsCutWithItsInstance(t *testing.T) {
+	t.Parallel()
+	app := startApp(t, "web-ngboss")
+	cut, closed := openEcho(t, app), openEcho(t, app)
+	if cut.Instance != app.Addr() {
+		t.Errorf("instance %q, want %q", cut.Instance, app.Addr())
+	}
+	if err := closed.Close(); err != nil {
+		t.Errorf("cut: %v", err)
+	}
+	if err := app.Kill(); err != nil {
+		t.Error(err)
+	}
+	err := rig.Eventually(t.Context(), 5*time.Second, func() error {
+		if cut.Cut() == nil {
+			return errors.New("it goes on")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if err := cut.Close(); err == nil {
+		t.Error("no error")
+	}
+	if _, err := rig.OpenEcho(app.Addr(), "/x/echo"); err == nil {
+		t.Error("a dead instance answers")
+	}
+}
+
+func openEcho(t *testing.T, app *rig.App) *rig.Echo {
+	t.Helper()
+	echo, err := rig.OpenEcho(app.Addr(), "/x/echo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return echo
+}
