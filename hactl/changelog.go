@@ -81,7 +81,8 @@ type loggedOf struct {
 // them as logged. They are ordered by server, with removed instances last.
 func (g *group) changes() (changes []change) {
 	running, placed := g.table.Slots[:min(g.running, len(g.table.Slots))], 0
-	for i, s := range running {
+	for i := range running {
+		s := &running[i]
 		if !s.Placed() {
 			continue
 		}

@@ -12,8 +12,8 @@ func (t *Table) count() tally {
 		return t.tally
 	}
 	t.tally = tally{version: t.version}
-	for _, s := range t.Slots {
-		switch {
+	for i := range t.Slots {
+		switch s := &t.Slots[i]; {
 		case s.Used:
 			t.tally.used++
 		case s.Leaving():
@@ -43,8 +43,8 @@ func (t *Table) Draining() []int {
 		return nil
 	}
 	var out []int
-	for i, s := range t.Slots {
-		if s.draining && !s.Leaving() {
+	for i := range t.Slots {
+		if s := &t.Slots[i]; s.draining && !s.Leaving() {
 			out = append(out, i)
 		}
 	}
@@ -63,8 +63,8 @@ func (t *Table) AtRest(running int) (n int) {
 	if t.resting.version == t.version && t.resting.running == running {
 		return t.resting.n
 	}
-	for _, s := range t.Slots[:min(running, len(t.Slots))] {
-		if s.AtRest() {
+	for i := range t.Slots[:min(running, len(t.Slots))] {
+		if t.Slots[i].AtRest() {
 			n++
 		}
 	}

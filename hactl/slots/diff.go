@@ -25,11 +25,11 @@ type Operation struct {
 // renders them. Servers that it lacks are added if the carrier can.
 func Diff(c Carrier, slots []Slot, have []haproxy.Server) (off, on []Operation) {
 	backend := c.Backend()
-	for i, want := range slots[:min(len(slots), len(have))] {
-		h := have[i]
-		if want.matches(h) {
+	for i := range slots[:min(len(slots), len(have))] {
+		if slots[i].matches(&have[i]) {
 			continue
 		}
+		want, h := slots[i], have[i]
 		server := ServerName(c, i, want)
 		state := want.Admin()
 		switch {

@@ -15,7 +15,7 @@ type Observation struct {
 // Observe compares a server reported by a worker with its last known state.
 func Observe(want Slot, known, actual haproxy.Server) Observation {
 	switch {
-	case want.matches(actual) || !want.matches(known):
+	case want.matches(&actual) || !want.matches(&known):
 		return Observation{}
 	case want.wantedWeight() != haproxy.NoWeight && actual.Admin != haproxy.Ready && actual.Weight == haproxy.NoWeight:
 		// A command to this worker, or to the one before it, was executed late.

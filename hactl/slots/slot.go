@@ -62,13 +62,13 @@ type Slot struct {
 }
 
 // Leaving reports whether the slot's instance has left and keeps its sessions.
-func (s Slot) Leaving() bool { return !s.until.IsZero() }
+func (s *Slot) Leaving() bool { return !s.until.IsZero() }
 
 // Placed reports whether the slot's server should have the slot's address.
-func (s Slot) Placed() bool { return s.Used || s.Leaving() }
+func (s *Slot) Placed() bool { return s.Used || s.Leaving() }
 
 // AtRest reports whether the slot may be given to any instance.
-func (s Slot) AtRest() bool { return !s.Used && !s.draining }
+func (s *Slot) AtRest() bool { return !s.Used && !s.draining }
 
 // Row returns how the slot is rendered. A slot that is down is rendered free, because
 // HAProxy considers a server up until its first failed check; its address and state are
@@ -78,7 +78,7 @@ func (s Slot) AtRest() bool { return !s.Used && !s.draining }
 // its registration says so would get new requests. A slot that an
 // operator took out of service is rendered disabled, and a leaving one as if it stayed, to
 // keep its sticky sessions.
-func (s Slot) Row() haproxy.Row {
+func (s *Slot) Row() haproxy.Row {
 	if !s.Placed() || (s.Down || s.ramping || s.drained()) && s.Operator == "" {
 		return haproxy.Row{}
 	}
@@ -87,15 +87,15 @@ func (s Slot) Row() haproxy.Row {
 
 // TakesTraffic reports whether operators, agent checks and its registration allow a worker to send
 // requests to the slot's instance, whatever its health.
-func (s Slot) TakesTraffic() bool {
+func (s *Slot) TakesTraffic() bool {
 	return s.Operator == "" && s.Weight != haproxy.NoWeight && !s.drained()
 }
 
 // Unchecked reports whether the slot waits for the first health check of its instance.
-func (s Slot) Unchecked() bool { return s.unchecked }
+func (s *Slot) Unchecked() bool { return s.unchecked }
 
 // wantedWeight returns the desired weight of the slot's server.
-func (s Slot) wantedWeight() haproxy.Weight {
+func (s *Slot) wantedWeight() haproxy.Weight {
 	if !s.Used || s.drained() {
 		return haproxy.NoWeight // marks it as not taken out by an operator
 	}
@@ -106,7 +106,7 @@ func (s Slot) wantedWeight() haproxy.Weight {
 }
 
 // Admin returns the desired administrative state of the slot's server.
-func (s Slot) Admin() haproxy.Admin {
+func (s *Slot) Admin() haproxy.Admin {
 	switch {
 	case s.Leaving():
 		return haproxy.Drain
@@ -122,7 +122,7 @@ func (s Slot) Admin() haproxy.Admin {
 
 // ChangedBy returns what set Operator, Weight or AgentOff: an operator or an agent
 // check.
-func (s Slot) ChangedBy() string {
+func (s *Slot) ChangedBy() string {
 	if s.ByAgent {
 		return "agent check or operator"
 	}
@@ -130,7 +130,7 @@ func (s Slot) ChangedBy() string {
 }
 
 // Override describes an operator's override in HAProxy's words; empty if there is none.
-func (s Slot) Override() string {
+func (s *Slot) Override() string {
 	if !s.Used {
 		return ""
 	}
@@ -145,7 +145,7 @@ func (s Slot) Override() string {
 }
 
 // matches reports whether a server is in the slot's desired state.
-func (s Slot) matches(h haproxy.Server) bool {
+func (s *Slot) matches(h *haproxy.Server) bool {
 	if !s.Placed() {
 		// A server that was already out of service may lack the mark.
 		return h.Absent || h.Admin == haproxy.Maint && (h.Weight == haproxy.NoWeight || h.Addr != s.Addr || !s.Addr.IsValid()) && h.Agent != haproxy.AgentOn
@@ -155,7 +155,7 @@ func (s Slot) matches(h haproxy.Server) bool {
 
 // agent returns the desired state of the agent check, given its current state. It is
 // off while the instance should get no new requests: an agent could end that.
-func (s Slot) agent(now haproxy.Agent) haproxy.Agent {
+func (s *Slot) agent(now haproxy.Agent) haproxy.Agent {
 	switch {
 	case now == haproxy.NoAgent:
 		return haproxy.NoAgent
@@ -166,6 +166,6 @@ func (s Slot) agent(now haproxy.Agent) haproxy.Agent {
 }
 
 // made returns the desired server of a placed slot, based on the actual one.
-func (s Slot) made(of haproxy.Server) haproxy.Server {
+func (s *Slot) made(of haproxy.Server) haproxy.Server {
 	return haproxy.Server{Addr: s.Addr, Admin: s.Admin(), Weight: s.wantedWeight(), Agent: s.agent(of.Agent)}
 }

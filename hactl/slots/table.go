@@ -137,7 +137,7 @@ func (t *Table) Assign(want []registry.Instance, now time.Time) (unplaced int) {
 		}
 	}
 	unplaced = 0
-	rest := t.supply()
+	var rest *supply // found only when an instance needs a slot
 	for _, w := range want {
 		i, known := t.at[w.Addr]
 		if known && t.Slots[i].Used {
@@ -146,6 +146,9 @@ func (t *Table) Assign(want []registry.Instance, now time.Time) (unplaced int) {
 		if !known {
 			// A returning address gets its slot back, even if its own sessions still
 			// run there; any other address needs a slot at rest.
+			if rest == nil {
+				rest = t.supply()
+			}
 			if i = rest.take(w.Addr); i < 0 {
 				unplaced++
 				continue
@@ -206,18 +209,18 @@ type supply struct {
 	order []int // nil if the slot follows from the address
 }
 
-func (t *Table) supply() supply {
+func (t *Table) supply() *supply {
 	if t.hashed {
-		return supply{table: t}
+		return &supply{table: t}
 	}
-	var order []int
-	for i, s := range t.Slots {
-		if s.AtRest() {
+	order := make([]int, 0, len(t.Slots))
+	for i := range t.Slots {
+		if t.Slots[i].AtRest() {
 			order = append(order, i)
 		}
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t.Slots[a].freed, t.Slots[b].freed) })
-	return supply{t, order}
+	return &supply{t, order}
 }
 
 // take returns the slot at rest for an address, or -1.

@@ -35,4 +35,4 @@ func (t *Table) Ours(weight haproxy.Weight, terms registry.Terms) bool {
 }
 
 // drained reports whether the slot's server drains because the registration says so.
-func (s Slot) drained() bool { return s.Used && s.drain && s.Operator == "" }
+func (s *Slot) drained() bool { return s.Used && s.drain && s.Operator == "" }
