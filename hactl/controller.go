@@ -3,6 +3,7 @@ package hactl
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -121,6 +122,9 @@ func (c *Controller) Run(ctx context.Context, started func()) error {
 		case pid := <-c.fleet.deaths.heard:
 			c.replaceDead(pid)
 		case <-timer.C:
+			if c.beatAlone(ctx) {
+				continue
+			}
 		}
 		timer.Stop()
 		c.step(ctx)
@@ -160,6 +164,22 @@ func (c *Controller) next() time.Time {
 	return earliest(c.desired.next(), c.fleet.next(), c.reloads.next())
 }
 
+// beatAlone sends the heartbeat if nothing else is due, and reports whether that was all:
+// if every worker has answered, the tables of all groups are as they were.
+func (c *Controller) beatAlone(ctx context.Context) bool {
+	now := c.opts.clock()
+	if other := earliest(c.desired.next(), c.fleet.nextChange(), c.reloads.next()); c.fleet.heartbeatAt.After(now) || !other.After(now) {
+		return false
+	}
+	c.beat(ctx)
+	return !slices.ContainsFunc(c.fleet.workers, func(w *worker) bool { return w.stale })
+}
+
+func (c *Controller) beat(ctx context.Context) {
+	c.fleet.heartbeat(ctx)
+	c.fleet.heartbeatAt = c.opts.clock().Add(c.opts.Heartbeat)
+}
+
 func (c *Controller) step(ctx context.Context) {
 	now := c.opts.clock()
 	if !c.fleet.resyncAt.After(now) {
@@ -167,8 +187,7 @@ func (c *Controller) step(ctx context.Context) {
 		c.fleet.resyncAt = c.opts.clock().Add(c.fleet.cadence.next(cost, c.opts.Resync))
 	}
 	if !c.fleet.heartbeatAt.After(now) {
-		c.fleet.heartbeat(ctx)
-		c.fleet.heartbeatAt = c.opts.clock().Add(c.opts.Heartbeat)
+		c.beat(ctx)
 	}
 	if at := c.fleet.renewals.at; !at.IsZero() && !at.After(now) {
 		c.fleet.renew(ctx, c.desired.groups)

@@ -109,6 +109,9 @@ func (f *fleet) begin() {
 
 // next returns when the workers are to be asked or their changes logged, even if
 // nothing arrives.
-func (f *fleet) next() time.Time {
-	return earliest(f.resyncAt, f.heartbeatAt, f.countAt, f.deleteAt, f.renewals.at, f.retryAt, f.changed.due())
+func (f *fleet) next() time.Time { return earliest(f.heartbeatAt, f.nextChange()) }
+
+// nextChange is next without the heartbeat, which changes nothing.
+func (f *fleet) nextChange() time.Time {
+	return earliest(f.resyncAt, f.countAt, f.deleteAt, f.renewals.at, f.retryAt, f.changed.due())
 }
