@@ -40,17 +40,25 @@ func spread(groups int64) time.Duration {
 // jitter returns 50 % to 150 % of d.
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
 
-// safetyBeats is the number of beats in the mean interval between two safety reads.
+// safetyBeats is the number of beats in the shortest mean interval between two safety reads.
 // Groups are read at beats: the answers to several requests arrive together, which takes
 // a fraction of the CPU time of as many single requests.
 const safetyBeats = 12
 
+const (
+	// Groups are read without an event no more often than once in safetyEach together, which
+	// takes a tenth of a percent of a core, but each one once in safetyMost.
+	safetyEach = 250 * time.Millisecond
+	safetyMost = 5 * time.Minute
+)
+
 // nextSafety returns when to read the list without a watch event: after 50 % to 150 % of
 // the interval.
 func (g *groupFollower) nextSafety() time.Duration {
+	interval := max(g.safety, min(time.Duration(g.followed.Load())*safetyEach, safetyMost))
 	beat := max(g.safety/safetyBeats, 1)
 	since := time.Since(g.begun)
-	return (since + jitter(g.safety)).Truncate(beat) - since
+	return (since + jitter(interval)).Truncate(beat) - since
 }
 
 // groupFollower follows one path. It outlives links and sessions; one goroutine at a time runs

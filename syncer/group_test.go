@@ -376,3 +376,19 @@ func (u *unsteadyTree) ChildrenW(string) ([]string, *zk.Stat, <-chan zk.Event, e
 	u.asked++
 	return nil, nil, nil, zk.ErrNoNode
 }
+
+// What a thousand groups are asked for while nothing changes is bounded.
+func TestSafetyReadsOfManyGroupsAreBounded(t *testing.T) {
+	for groups, want := range map[int64]time.Duration{1: time.Minute, 200: time.Minute, 1000: 250 * time.Second, 5000: 5 * time.Minute} {
+		g := &groupFollower{safety: time.Minute, begun: time.Now(), followed: new(atomic.Int64)}
+		g.followed.Store(groups)
+		const draws = 10_000
+		var sum time.Duration
+		for range draws {
+			sum += g.nextSafety()
+		}
+		if mean := sum / draws; (mean - want).Abs() > want/20+g.safety/safetyBeats {
+			t.Errorf("%d groups: a group is read every %v on average, want %v", groups, mean, want)
+		}
+	}
+}

@@ -86,8 +86,8 @@ type Options struct {
 	// Lookup returns the addresses of a host name that an instance registers; nil is the
 	// system's resolver.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
-	// SafetyReread is the mean interval between reads of a group without a watch event;
-	// 0 means 60 s.
+	// SafetyReread is the mean interval between reads of a group without a watch event, which
+	// is longer beside hundreds of groups; 0 means 60 s.
 	SafetyReread time.Duration
 
 	// ExamineFast examines which instances are ephemeral as fast as the first thousand,
