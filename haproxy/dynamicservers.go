@@ -88,17 +88,17 @@ const maxGUID = 127
 // would be too long. HAProxy allows no slash in it. IPv6 addresses are written out, so that
 // no other group and address have the same.
 func guid(group string, addr netip.AddrPort) string {
-	id := fmt.Sprintf("%s:%s:%d", group, addr.Addr().StringExpanded(), addr.Port())
+	id := group + ":" + addr.Addr().StringExpanded() + ":" + strconv.Itoa(int(addr.Port()))
 	if len(id) > maxGUID {
 		return ""
 	}
 	return " guid " + id
 }
 
-// renderDynamic renders a server that was, or might have been, added at run time.
-func (t *Template) renderDynamic(out *page, b Backend, r Row, params, state string) {
+// firstCheckOf returns firstCheck of a backend's servers, with a leading space.
+func (t *Template) firstCheckOf(b Backend) string {
 	words, _ := dynamicSettings(groupLines(t, b))
-	out.linef("server %s %s%s%s%s%s", AddressName(r.Addr), r.Addr, params, joined(strings.Fields(firstCheck(words))), guid(b.Name, r.Addr), state)
+	return joined(strings.Fields(firstCheck(words)))
 }
 
 // quickCheck is when HAProxy checks a new server for the first time, in milliseconds, and

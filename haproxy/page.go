@@ -33,6 +33,15 @@ func (p *page) linef(format string, args ...any) {
 	p.end()
 }
 
+// line is linef of parts, for lines of which there are thousands.
+func (p *page) line(parts ...string) {
+	p.WriteString("    ")
+	for _, part := range parts {
+		p.WriteString(part)
+	}
+	p.end()
+}
+
 // text writes lines unchanged.
 func (p *page) text(lines string) {
 	for line := range strings.Lines(lines) {

@@ -325,6 +325,10 @@ func (t *Template) renderServers(out *page, b Backend, rows []Row, v Version) {
 	if t.disablesServers(b) {
 		enabled = " enabled"
 	}
+	named := params // of servers that were, or might have been, added at run time
+	if len(rows) > 0 && rows[0].Named {
+		named += t.firstCheckOf(b)
+	}
 	for i := 0; i < len(rows); i++ {
 		if r := rows[i]; !r.free() {
 			state := enabled
@@ -332,10 +336,10 @@ func (t *Template) renderServers(out *page, b Backend, rows []Row, v Version) {
 				state = " disabled"
 			}
 			if r.Named {
-				t.renderDynamic(out, b, r, params, state)
+				out.line("server ", AddressName(r.Addr), " ", r.Addr.String(), named, guid(b.Name, r.Addr), state)
 				continue
 			}
-			out.linef("server %s %s%s%s", b.Servers.Name(i), r.Addr, params, state)
+			out.line("server ", b.Servers.Name(i), " ", r.Addr.String(), params, state)
 			continue
 		}
 		from := i
