@@ -89,6 +89,7 @@ func TestDiskOfTheConfigurationIsFull(t *testing.T) {
 				s.ready()
 				apps := s.apps(2, front)
 				s.serves(front, apps...)
+				s.fileHas(front, apps...)
 				before, conf := s.pids(), s.file(s.config.ConfFile())
 				load := s.load(rig.Target{Path: "/", App: front})
 				s.do("fill the disk", func() error { return fill(d) })
@@ -111,12 +112,15 @@ func TestDiskOfTheConfigurationIsFull(t *testing.T) {
 					t.Errorf("the configuration became\n%s", now)
 				}
 				s.once("reload failed", fullDisk, s.config.ConfFile())
+				s.once("cannot rewrite the configuration file", fullDisk, s.config.ConfFile())
 				s.nothingBeside(s.config.ConfFile())
 
 				s.do("free the disk", d.Free)
 				s.serves(front, apps...)
 				s.renewed(before)
 				s.once("reloads succeed again")
+				s.fileHas(front, apps...)
+				s.once("the configuration file is again what HAProxy runs")
 				s.eventually("all are used", func() error { return used(load, apps) })
 				s.nothingBeside(s.config.ConfFile())
 				s.lost(load)

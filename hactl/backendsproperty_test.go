@@ -69,7 +69,9 @@ func (c comings) play(t *testing.T) {
 	}
 	for name, last := range c.registered {
 		same(t, name, last, c.inService(name))
+		same(t, name+" in the file", last, c.inFile(name))
 	}
+	same(t, "routed to in the file", c.names(), c.startedFromFile().routes(routesFile))
 }
 
 // live reports whether a group is carried by backends: a refused command ends that.

@@ -147,6 +147,7 @@ func (h happenings) play(t *testing.T) {
 	h.settles(t, time.Minute)
 	for group, last := range registered {
 		same(t, group, slices.Sorted(slices.Values(last)), h.inService(group))
+		same(t, group+" in the file", slices.Sorted(slices.Values(last)), h.inFile(group))
 		if !h.dynamic(group) {
 			continue
 		}

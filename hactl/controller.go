@@ -25,6 +25,7 @@ type Controller struct {
 	desired *desired
 	fleet   *fleet
 	reloads schedule
+	files   files
 }
 
 // New returns a controller; call [Controller.Run] to start it. Its template and frame
@@ -36,7 +37,7 @@ func New(o Options) *Controller {
 	if o.Report == nil {
 		o.Report = func(registry.Event) {}
 	}
-	c := &Controller{opts: o, in: newInbox(o.clock), reloads: newSchedule()}
+	c := &Controller{opts: o, in: newInbox(o.clock), reloads: newSchedule(), files: newFiles()}
 	c.desired, c.fleet = newDesired(&c.opts), newFleet(&c.opts)
 	c.launched.Store(&launched{version: o.Frame.Version})
 	c.status.Store(&status{problem: "the instances have not been read yet"})
@@ -161,7 +162,7 @@ func (c *Controller) awaitGroups(ctx context.Context) bool {
 
 // next returns when the loop has something to do, even if nothing arrives.
 func (c *Controller) next() time.Time {
-	return earliest(c.desired.next(), c.fleet.next(), c.reloads.next())
+	return earliest(c.desired.next(), c.fleet.next(), c.reloads.next(), c.files.at)
 }
 
 // beatAlone sends the heartbeat if nothing else is due, and reports whether that was all:
@@ -204,6 +205,7 @@ func (c *Controller) step(ctx context.Context) {
 	c.assign(ctx)
 	c.apply(ctx)
 	c.reloadDue(ctx)
+	c.keepFiles()
 	c.report()
 }
 

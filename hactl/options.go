@@ -19,6 +19,10 @@ type Reloader interface {
 	// that it differs from what Reload would start only in ways that stats sockets can
 	// change. It returns the pids of its workers. On error nothing has changed.
 	Adopt(ctx context.Context, launch registry.Launch) (pids []int, err error)
+	// Rewrite replaces the files of the running generation by those of launch, which is what
+	// its workers run now, unless they are the same. It does not block: a failure is tried
+	// again until it succeeds, or until newer files replace these.
+	Rewrite(launch registry.Launch)
 	// Died delivers the pid of every worker that ended unexpectedly.
 	Died() <-chan int
 	// Crowded reports whether so many old generations are still draining that a reload

@@ -29,7 +29,8 @@ type fakeHAProxy struct {
 
 	mu       sync.Mutex
 	launches []fakeLaunch
-	workers  []*fakeWorker // of the serving generation, one per socket
+	files    []registry.Launch // rewritten since the last launch
+	workers  []*fakeWorker     // of the serving generation, one per socket
 	// The behavior of the next Reload.
 	fail        error
 	failAt      int           // fail affects the launch after this many; 0 means all
@@ -59,6 +60,13 @@ func newFakeHAProxy(tb testing.TB, sockets int) *fakeHAProxy {
 func (ha *fakeHAProxy) Died() <-chan int { return ha.died }
 
 func (ha *fakeHAProxy) Crowded() bool { return ha.crowded.Load() }
+
+// Rewrite records the files.
+func (ha *fakeHAProxy) Rewrite(launch registry.Launch) {
+	ha.mu.Lock()
+	defer ha.mu.Unlock()
+	ha.files = append(ha.files, launch)
+}
 
 // Adopt adopts running workers of a matching shape.
 func (ha *fakeHAProxy) Adopt(_ context.Context, launch registry.Launch) (pids []int, err error) {
@@ -94,7 +102,7 @@ func (ha *fakeHAProxy) Reload(ctx context.Context, launch registry.Launch) (pids
 	if said := ha.complain(string(launch.Config)); said != "" {
 		return nil, fmt.Errorf("%w: %s", registry.ErrRefused, said)
 	}
-	ha.workers = nil
+	ha.workers, ha.files = nil, nil
 	for i, s := range ha.sockets {
 		w := newFakeWorker(100*len(ha.launches)+i, launch.Config)
 		w.maps.load(launch.Maps)

@@ -76,10 +76,16 @@ func anyAddr() netip.AddrPort { return netip.AddrPortFrom(netip.IPv4Unspecified(
 func (r rendition) launch(cause Cause) registry.Launch {
 	l := registry.Launch{Config: r.config(), Shape: r.shape(), Cause: string(cause)}
 	l.FilesWanted, l.FilesNeeded = r.files(l.Config)
-	for _, m := range r.maps() {
-		l.Maps = append(l.Maps, registry.Map{Path: m.Path, Text: m.Text()})
-	}
+	l.Maps = r.mapFiles()
 	return l
+}
+
+// mapFiles returns the files of the maps.
+func (r rendition) mapFiles() (files []registry.Map) {
+	for _, m := range r.maps() {
+		files = append(files, registry.Map{Path: m.Path, Text: m.Text()})
+	}
+	return files
 }
 
 // maps returns the maps of the configuration.

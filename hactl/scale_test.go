@@ -44,6 +44,7 @@ func (s *story) rests() {
 	s.passes(2 * time.Minute)
 	s.fleet.countAt = time.Time{}
 	s.fleet.begin()
+	s.files.at, s.files.earliest = time.Time{}, s.time().Add(time.Hour)
 	s.fleet.changed.ends, s.fleet.changed.logged = s.time().Add(time.Hour), changesLogged // changes are counted, not logged
 }
 

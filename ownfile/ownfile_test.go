@@ -82,7 +82,10 @@ func TestOpenRejectsForeignFiles(t *testing.T) {
 func TestReplaceDiscardsForeignFiles(t *testing.T) {
 	for name, trap := range traps() {
 		for _, suffix := range []string{"", AsideSuffix} {
-			for way, replace := range map[string]func(string, []byte, fs.FileMode) error{"Replace": Replace, "ReplaceDurably": ReplaceDurably} {
+			by := func(path string, content []byte, mode fs.FileMode) error {
+				return ReplaceBy(AsideSuffix, path, content, mode)
+			}
+			for way, replace := range map[string]func(string, []byte, fs.FileMode) error{"Replace": Replace, "ReplaceDurably": ReplaceDurably, "ReplaceBy": by} {
 				t.Run(way+" "+name+suffix, func(t *testing.T) {
 					at, victim := set(t, trap)
 					path := filepath.Join(filepath.Dir(at), "target")

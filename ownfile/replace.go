@@ -15,7 +15,12 @@ const AsideSuffix = ".new"
 // Replace atomically replaces the file at path: a reader sees the old content or the new.
 // It does not wait for the disk.
 func Replace(path string, content []byte, mode fs.FileMode) error {
-	aside, err := WriteAside(path, content, mode)
+	return ReplaceBy(AsideSuffix, path, content, mode)
+}
+
+// ReplaceBy is [Replace] by a file with another suffix than [AsideSuffix].
+func ReplaceBy(suffix, path string, content []byte, mode fs.FileMode) error {
+	aside, err := writeTemporary(path+suffix, content, mode, unfinished)
 	if err != nil {
 		return err
 	}
@@ -24,7 +29,7 @@ func Replace(path string, content []byte, mode fs.FileMode) error {
 
 // ReplaceDurably is [Replace] that survives a crash of the machine.
 func ReplaceDurably(path string, content []byte, mode fs.FileMode) error {
-	aside, err := writeTemporary(path, content, mode, (*os.File).Sync)
+	aside, err := writeTemporary(path+AsideSuffix, content, mode, (*os.File).Sync)
 	if err != nil {
 		return err
 	}
@@ -41,7 +46,7 @@ func ReplaceDurably(path string, content []byte, mode fs.FileMode) error {
 // ReplaceReadable is [Replace] with a file that everybody may read, whatever the umask.
 func ReplaceReadable(path string, content []byte) error {
 	const mode = 0o644
-	aside, err := writeTemporary(path, content, mode, func(f *os.File) error { return f.Chmod(mode) })
+	aside, err := writeTemporary(path+AsideSuffix, content, mode, func(f *os.File) error { return f.Chmod(mode) })
 	if err != nil {
 		return err
 	}
@@ -51,11 +56,13 @@ func ReplaceReadable(path string, content []byte) error {
 // WriteAside writes a file that may later replace path, completely or not at all, and
 // returns its path.
 func WriteAside(path string, content []byte, mode fs.FileMode) (aside string, err error) {
-	return writeTemporary(path, content, mode, func(*os.File) error { return nil })
+	return writeTemporary(path+AsideSuffix, content, mode, unfinished)
 }
 
-func writeTemporary(path string, content []byte, mode fs.FileMode, finish func(*os.File) error) (aside string, err error) {
-	aside = path + AsideSuffix
+func unfinished(*os.File) error { return nil }
+
+// writeTemporary writes the file aside, completely or not at all, and returns its path.
+func writeTemporary(aside string, content []byte, mode fs.FileMode, finish func(*os.File) error) (string, error) {
 	if err := Remove(aside); err != nil {
 		return "", Explain(aside, err)
 	}

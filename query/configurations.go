@@ -66,8 +66,7 @@ func (c *configurations) read(ctx context.Context, path string, known func(path 
 	return p, nil
 }
 
-// answerConfig answers with the configuration that a proxy's HAProxy was last started
-// with.
+// answerConfig answers with the configuration that a proxy's HAProxy runs.
 func (s *Server) answerConfig(w http.ResponseWriter, r request) {
 	proxies, e := s.documents.read()
 	i, known := s.proxy(w, r, e)

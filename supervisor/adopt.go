@@ -53,10 +53,7 @@ func (h *HAProxy) adoptEarlier(ctx context.Context, launch registry.Launch) ([]i
 	}
 	pids := pidsOf(serving.workers)
 	h.Logger.Info("adopted the running HAProxy", "workers", pids, "draining", len(draining))
-	// The files must match the running configuration.
-	if err := h.writeFiles(launch); err != nil {
-		h.Logger.Warn("cannot write the running configuration, its file is outdated", "error", err)
-	}
+	h.updated(&launch, h.writeFiles(launch, nextSuffix))
 	named, err := readPIDs(h.PIDFile)
 	slices.Sort(named)
 	h.schedulePIDFileRewrite(err != nil || !slices.Equal(named, slices.Sorted(slices.Values(pids))))

@@ -96,6 +96,7 @@ type HAProxy struct {
 	limits      atomic.Pointer[limits] // nil: unchanged
 	newLimits   chan struct{}
 	listeners   *listeners
+	update      update
 	// openForeignProcess is replaced in tests.
 	openForeignProcess func(pid int) (*foreignProcess, error)
 
@@ -151,6 +152,7 @@ func New(o Options) *HAProxy {
 		exits:              make(chan exit),
 		stopWatching:       make(chan struct{}),
 		newLimits:          make(chan struct{}, 1),
+		update:             newUpdate(),
 		openForeignProcess: openForeignProcess,
 	}
 	if h.Report == nil {
@@ -216,6 +218,7 @@ func (h *HAProxy) Run(ctx context.Context) error {
 			h.takeLimits()
 			close(h.over)
 			h.listeners.close()
+			h.stopUpdates()
 			if h.detached() {
 				h.Logger.Info("leaving HAProxy serving", "generations", len(h.Generations()))
 				left := h.workers()
@@ -236,9 +239,14 @@ func (h *HAProxy) Run(ctx context.Context) error {
 			h.exited(e)
 			h.holdListeners()
 		case <-h.newLimits:
+		case <-h.update.wake:
+			h.beginUpdate()
+		case err := <-h.update.done():
+			h.endUpdate(err)
 		case <-timer.C:
 			h.hardStop()
 			h.rewritePIDFile()
+			h.retryUpdate()
 			h.renewListeners(ctx)
 		}
 		timer.Stop()
@@ -334,15 +342,14 @@ func (h *HAProxy) takeLimits() {
 	}
 }
 
-// untilNext returns the time until the next hard stop, rewrite of the pid file or attempt
-// to take the listening sockets.
+// untilNext returns the time until the next hard stop, attempt to write a file or to take
+// the listening sockets.
 func (h *HAProxy) untilNext() time.Duration {
 	wait := time.Hour
-	if at := h.listeners.takeAt; !at.IsZero() {
-		wait = min(wait, time.Until(at))
-	}
-	if !h.pidFileRewrite.at.IsZero() {
-		wait = min(wait, time.Until(h.pidFileRewrite.at))
+	for _, at := range []time.Time{h.listeners.takeAt, h.pidFileRewrite.at, h.update.at} {
+		if !at.IsZero() {
+			wait = min(wait, time.Until(at))
+		}
 	}
 	if h.HardStopAfter > 0 {
 		for _, g := range h.draining {

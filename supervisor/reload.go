@@ -55,6 +55,13 @@ func (h *HAProxy) handleReload(ctx context.Context, launch registry.Launch) (pid
 	case warning != "" && h.current == nil:
 		h.Logger.Warn("too few open files", "problem", warning)
 	}
+	waiting, cancel := context.WithTimeout(ctx, h.reloadTimeout())
+	defer cancel()
+	resume, err := h.suspendUpdate(waiting)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { resume(&launch, err) }()
 	replaced, err := h.replaceFiles(launch)
 	if err != nil {
 		return nil, err

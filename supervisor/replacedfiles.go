@@ -36,17 +36,17 @@ func (h *HAProxy) replaceFiles(launch registry.Launch) (old replacedFiles, err e
 			return old, err
 		}
 	}
-	return old, h.writeFiles(launch)
+	return old, h.writeFiles(launch, ownfile.AsideSuffix)
 }
 
-// writeFiles writes the configuration and its maps.
-func (h *HAProxy) writeFiles(launch registry.Launch) error {
+// writeFiles writes the configuration and its maps by files with a suffix.
+func (h *HAProxy) writeFiles(launch registry.Launch, suffix string) error {
 	for _, m := range launch.Maps {
-		if err := ownfile.Replace(m.Path, m.Text, confMode); err != nil {
+		if err := ownfile.ReplaceBy(suffix, m.Path, m.Text, confMode); err != nil {
 			return fmt.Errorf("write a map of the configuration: %w", err)
 		}
 	}
-	if err := ownfile.Replace(h.ConfFile, launch.Config, confMode); err != nil {
+	if err := ownfile.ReplaceBy(suffix, h.ConfFile, launch.Config, confMode); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
 	return nil
