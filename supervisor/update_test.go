@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -131,4 +132,23 @@ func TestReloadWaitsForTheDiskOnlySoLong(t *testing.T) {
 	if _, err := s.try(t.Context(), "workers 2"); err == nil {
 		t.Error("no error")
 	}
+}
+
+// BenchmarkFiles compares and writes the files of 20,000 servers.
+func BenchmarkFiles(b *testing.B) {
+	config := bytes.Repeat([]byte("    server 10.0.0.1:80 10.0.0.1:80 check inter 2000 downinter 500 guid web:10.0.0.1:80\n"), 20_000)
+	h := New(Options{ConfFile: filepath.Join(b.TempDir(), "haproxy.cfg")})
+	launch := registry.Launch{Config: config}
+	b.Run("compare", func(b *testing.B) {
+		for b.Loop() {
+			contentOf(&launch)
+		}
+	})
+	b.Run("write", func(b *testing.B) {
+		for b.Loop() {
+			if err := h.writeFiles(launch, nextSuffix); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
