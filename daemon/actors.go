@@ -50,7 +50,7 @@ func (o Options) serve(ctx context.Context, reaper *supervisor.Reaper, arriving 
 	factory := newFactory(o, reaper, stop, record)
 	proxies := supervisor.NewProxies(log.With("component", "proxies"), factory.arrange(plans))
 	var queries *query.Server
-	rereading := newRereading(o, reaper, record.report, func(ctx context.Context, plans []*plan.Plan, access *query.Access) (supervisor.Changes, error) {
+	rereading := newRereading(o, reaper, record.report, factory.vacant, func(ctx context.Context, plans []*plan.Plan, access *query.Access) (supervisor.Changes, error) {
 		if ready.Err() != nil {
 			return supervisor.Changes{}, supervisor.ErrEnded
 		}

@@ -53,8 +53,9 @@ type factory struct {
 	// listeners are the addresses of all proxies and our own.
 	listeners *syncer.Listeners
 
-	// kept are the proxies of the last accepted configuration.
-	kept map[string]*proxy
+	// kept are the proxies of the last accepted configuration, arranged its plans.
+	kept     map[string]*proxy
+	arranged atomic.Pointer[[]*plan.Plan]
 	// delay is the longest stop_delay of that configuration, a [time.Duration].
 	delay atomic.Int64
 }
@@ -81,6 +82,7 @@ func newFactory(o Options, reaper *supervisor.Reaper, stopping *stopping, record
 // must be called by one goroutine only.
 func (r *factory) arrange(plans []*plan.Plan) []supervisor.Proxy {
 	r.directory.arrange(plans)
+	r.arranged.Store(&plans)
 	r.listeners.Set(listenersOf(r.opts.httpAddrs(), plans))
 	if err := recordOf(r.opts, plans).Write(r.opts.RunDir); err != nil {
 		r.log.Warn("cannot record what is running, status and stop --haproxy may not find HAProxy after a crash", "error", err)
@@ -174,7 +176,7 @@ func (r *factory) haproxy(pl *plan.Plan, figures *stats.Collector, log *slog.Log
 		HandoverSocket: filepath.Join(r.opts.RunDir, pl.Name+handoverSuffix),
 		Reaper:         r.reaper,
 		Prober:         haproxy.Prober{Sockets: pl.SocketFiles, Timeout: socketTimeout},
-		Vacant:         plan.Vacant,
+		Vacant:         func(config, running []byte) error { return plan.Vacant(plan.Listens(config), plan.Listens(running)) },
 		Releasing:      figures.ReadLast,
 		Said:           (&haproxyMessages{log: log.With("component", "supervisor")}).said,
 		Report:         r.record.of(pl.Name),

@@ -22,6 +22,7 @@ type rereading struct {
 	reaper *supervisor.Reaper
 	// report receives the results of readings.
 	report func(registry.Event)
+	vacant vacant
 	take   take
 	wanted chan struct{}
 	// asked has the requests waiting for a reading; over is closed when there will be
@@ -33,6 +34,9 @@ type rereading struct {
 	failed atomic.Pointer[failure]
 }
 
+// vacant returns an error if another process listens on an address that the plans add.
+type vacant func(context.Context, []*plan.Plan) error
+
 // take applies the plans, and the access to the HTTP port that the files describe.
 type take func(context.Context, []*plan.Plan, *query.Access) (supervisor.Changes, error)
 
@@ -42,9 +46,9 @@ type outcome struct {
 	err     error
 }
 
-func newRereading(o Options, reaper *supervisor.Reaper, report func(registry.Event), take take) *rereading {
+func newRereading(o Options, reaper *supervisor.Reaper, report func(registry.Event), vacant vacant, take take) *rereading {
 	return &rereading{
-		opts: o, log: o.Logger.With("component", "configuration"), reaper: reaper, report: report, take: take, metrics: newRereadingMetrics(o.Metrics),
+		opts: o, log: o.Logger.With("component", "configuration"), reaper: reaper, report: report, vacant: vacant, take: take, metrics: newRereadingMetrics(o.Metrics),
 		wanted: make(chan struct{}, 1), asked: make(chan chan<- outcome), over: make(chan struct{}),
 	}
 }
@@ -159,6 +163,7 @@ func (r *rereading) change(ctx context.Context) (supervisor.Changes, error) {
 	for _, pl := range plans {
 		problems = append(problems, r.opts.Accept(ctx, r.reaper, pl))
 	}
+	problems = append(problems, r.vacant(ctx, plans))
 	if err := errors.Join(problems...); err != nil {
 		return supervisor.Changes{}, err
 	}

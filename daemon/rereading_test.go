@@ -59,6 +59,7 @@ type rereads struct {
 	registry      *prometheus.Registry
 	taken         []string
 	reported      []registry.Event
+	occupied      error // of the addresses that plans add
 }
 
 func newRereads(t *testing.T) *rereads {
@@ -79,7 +80,7 @@ func newRereads(t *testing.T) *rereads {
 		Config:    r.file, RunDir: dir, Configuration: r.read, Plans: check.Plans, Accept: check.Accept,
 		Access: func() (*query.Access, error) { return query.AccessFiles{Token: r.token}.Load() },
 		Logger: log, Metrics: r.registry,
-	}, reaper, func(e registry.Event) { r.reported = append(r.reported, e) }, func(_ context.Context, plans []*plan.Plan, _ *query.Access) (supervisor.Changes, error) {
+	}, reaper, func(e registry.Event) { r.reported = append(r.reported, e) }, func(context.Context, []*plan.Plan) error { return r.occupied }, func(_ context.Context, plans []*plan.Plan, _ *query.Access) (supervisor.Changes, error) {
 		for _, pl := range plans {
 			r.taken = append(r.taken, pl.Name)
 		}
@@ -246,6 +247,20 @@ func TestRejectedTemplateIsReportedWithItsLine(t *testing.T) {
 				t.Errorf("it names the rendered file: %s", err)
 			}
 		})
+	}
+}
+
+func TestOccupiedAddressIsRejected(t *testing.T) {
+	r := newRereads(t)
+	r.write(`{"a": {"zk.addr": "zk:2181", "groups": {"g": {}}, "exec": "HAPROXY"}}`)
+	r.occupied = errors.New("cannot listen on :80: address in use")
+	err := r.reread(t.Context()).err
+	if err == nil || !strings.Contains(err.Error(), r.occupied.Error()) || errors.Is(err, control.ErrInvalid) || len(r.taken) > 0 {
+		t.Errorf("%v, taken: %q", err, r.taken)
+	}
+	r.occupied = nil
+	if err := r.reread(t.Context()).err; err != nil {
+		t.Error(err)
 	}
 }
 

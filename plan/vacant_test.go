@@ -32,12 +32,12 @@ func TestVacant(t *testing.T) {
 			}
 			everywhere := fmt.Sprintf("frontend f\n    bind %s:%s\n", map[string]string{"tcp4": "*", "tcp6": "ipv6@"}[network], port)
 			for _, config := range []string{everywhere, "frontend f\n    bind " + listener.Addr().String() + "\n"} {
-				if err := Vacant([]byte(config)); err == nil || !strings.Contains(err.Error(), port+": address in use") {
+				if err := Vacant(Listens([]byte(config)), nil); err == nil || !strings.Contains(err.Error(), port+": address in use") {
 					t.Errorf("%s: %v", config, err)
 				}
 			}
 			for _, apart := range []string{"interface eth1", "namespace blue"} {
-				if err := Vacant([]byte(strings.TrimSuffix(everywhere, "\n") + " " + apart + "\n")); err != nil {
+				if err := Vacant(Listens([]byte(strings.TrimSuffix(everywhere, "\n")+" "+apart+"\n")), nil); err != nil {
 					t.Errorf("%s: %v", apart, err)
 				}
 			}
@@ -55,7 +55,7 @@ func TestVacant(t *testing.T) {
 			if err := listener.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if err := Vacant([]byte(everywhere)); err != nil {
+			if err := Vacant(Listens([]byte(everywhere)), nil); err != nil {
 				t.Error(err)
 			}
 		})
@@ -64,7 +64,29 @@ func TestVacant(t *testing.T) {
 
 // Other problems of an address are HAProxy's to report.
 func TestVacantReportsOnlyAddressesInUse(t *testing.T) {
-	if err := Vacant([]byte("frontend f\n    bind 192.0.2.1:80\n    bind /run/f.sock\n    bind :0\n")); err != nil {
+	if err := Vacant(Listens([]byte("frontend f\n    bind 192.0.2.1:80\n    bind /run/f.sock\n    bind :0\n")), nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// Where HAProxy listens already is not asked for: its own sockets would be in the way.
+func TestVacantLeavesOutOwnAddresses(t *testing.T) {
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	added := []Listen{{Network: "tcp4", Addr: "127.0.0.1:" + port}}
+	for own, vacant := range map[string]bool{
+		"127.0.0.1:" + port: true, ":" + port: true, "[::]:" + port: true,
+		"127.0.0.2:" + port: false, "127.0.0.1:1": false, "[::1]:" + port: false,
+	} {
+		if err := Vacant(added, []Listen{{Network: "tcp4", Addr: own}}); (err == nil) != vacant {
+			t.Errorf("beside %s: %v", own, err)
+		}
 	}
 }

@@ -65,10 +65,10 @@ type Options struct {
 	// HandoverSocket is the path of a unix socket that exists during each launch, in an
 	// existing directory: there HAProxy finds the kept listening sockets.
 	HandoverSocket string
-	// Vacant is called with a configuration before HAProxy is started where none of this
-	// proxy runs. Its error, for an address that another process has, fails the start. It
-	// may be nil.
-	Vacant func(config []byte) error
+	// Vacant is called before each launch with its configuration and the running one, which
+	// is empty if none of this proxy runs. Its error, for an address that only the first
+	// has and another process listens on, fails the launch. It may be nil.
+	Vacant func(config, running []byte) error
 	// Releasing is called during a reload once the new generation is proven, before the old
 	// one is asked to finish: the reload waits for it. It may be nil.
 	Releasing func(ctx context.Context)

@@ -62,15 +62,24 @@ func (h *HAProxy) handleReload(ctx context.Context, launch registry.Launch) (pid
 		return nil, err
 	}
 	defer func() { resume(&launch, err) }()
-	replaced, err := h.replaceFiles(launch)
-	if err != nil {
-		return nil, err
-	}
 	old := h.current
 	if old == nil {
 		if old = h.findEarlier(); old != nil {
 			h.logTakeover(old)
 		}
+	}
+	defer func() {
+		if err != nil && old != nil && old.earlier {
+			h.abandon(old)
+			h.listeners.keep(nil)
+		}
+	}()
+	if err := h.findVacant(ctx, old, launch.Config); err != nil {
+		return nil, err
+	}
+	replaced, err := h.replaceFiles(launch)
+	if err != nil {
+		return nil, err
 	}
 	defer func() {
 		if err == nil {
@@ -83,14 +92,7 @@ func (h *HAProxy) handleReload(ctx context.Context, launch registry.Launch) (pid
 		defer cancel()
 		err = h.explainFailure(limited, launch.Config, err)
 		err = errors.Join(err, replaced.restore())
-		if old != nil && old.earlier {
-			h.abandon(old)
-			h.listeners.keep(nil)
-		}
 	}()
-	if err := h.findVacant(old, launch.Config); err != nil {
-		return nil, err
-	}
 	begun := time.Now()
 	limited, cancel := context.WithTimeout(ctx, h.reloadTimeout())
 	defer cancel()
@@ -111,15 +113,6 @@ func (h *HAProxy) handleReload(ctx context.Context, launch registry.Launch) (pid
 	pids = pidsOf(next.workers)
 	h.Logger.Info("HAProxy is serving", "cause", launch.Cause, "workers", pids)
 	return pids, nil
-}
-
-// findVacant returns an error if HAProxy would share an address with another process. It
-// is the first one's question: later generations share addresses with their own.
-func (h *HAProxy) findVacant(old *liveGeneration, config []byte) error {
-	if h.Vacant == nil || old != nil || len(h.draining) > 0 || h.listeners.any() {
-		return nil
-	}
-	return h.Vacant(config)
 }
 
 // putIntoService makes a proven generation the serving one, in place of the old one if
