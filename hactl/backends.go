@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/hactl/slots"
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
@@ -144,7 +145,7 @@ func (w *worker) publishBackends(ctx context.Context, groups []*group) error {
 		return err
 	}
 	var problems []error
-	var unrouted []*group
+	var routed, unrouted []*group
 	for i, g := range due {
 		m, published, set := w.maps[w.mapOf(g)], replies[2*i], replies[2*i+1]
 		switch err := haproxy.ConfirmPublished(requests[2*i], published); {
@@ -158,9 +159,10 @@ func (w *worker) publishBackends(ctx context.Context, groups []*group) error {
 		case set != "":
 			problems = append(problems, fmt.Errorf("%q: HAProxy answered %.200q", requests[2*i+1], set))
 		default:
-			w.route(g)
+			routed = append(routed, g)
 		}
 	}
+	w.route(routed)
 	return errors.Join(append(problems, w.addRoutes(ctx, unrouted))...)
 }
 
@@ -178,22 +180,37 @@ func (w *worker) addRoutes(ctx context.Context, groups []*group) error {
 		return err
 	}
 	var problems []error
+	var routed []*group
 	for i, g := range groups {
 		if replies[i] != "" {
 			problems = append(problems, fmt.Errorf("%q: HAProxy answered %.200q", requests[i], replies[i]))
 			continue
 		}
-		w.route(g)
+		routed = append(routed, g)
 	}
+	w.route(routed)
 	return errors.Join(problems...)
 }
 
-// route records that requests reach a group.
-func (w *worker) route(g *group) {
-	w.published[g] = true
-	at := w.mapOf(g)
+// route records that requests reach groups.
+func (w *worker) route(groups []*group) {
+	for _, g := range groups {
+		w.published[g] = true
+	}
+	w.changeMaps(groups, haproxy.Map.With)
+}
+
+// changeMaps changes the maps that find groups.
+func (w *worker) changeMaps(groups []*group, change func(haproxy.Map, []haproxy.Backend) haproxy.Map) {
+	of := make(map[int][]haproxy.Backend)
+	for _, g := range groups {
+		at := w.mapOf(g)
+		of[at] = append(of[at], g.backend)
+	}
 	w.maps = slices.Clone(w.maps) // other workers have the same
-	w.maps[at] = w.maps[at].With(g.backend)
+	for at, backends := range of {
+		w.maps[at] = change(w.maps[at], backends)
+	}
 }
 
 // withdrawBackends keeps requests from the groups that are left out now.
@@ -217,6 +234,7 @@ func (w *worker) withdrawBackends(ctx context.Context, groups []*group) error {
 		return err
 	}
 	var problems []error
+	var withdrawn []*group
 	for i, g := range due {
 		at, deleted, unpublished := w.mapOf(g), replies[2*i], replies[2*i+1]
 		if deleted != "" && !w.maps[at].Lacks(deleted) {
@@ -228,26 +246,49 @@ func (w *worker) withdrawBackends(ctx context.Context, groups []*group) error {
 			continue
 		}
 		delete(w.published, g)
-		w.maps = slices.Clone(w.maps)
-		w.maps[at] = w.maps[at].Without(g.backend)
+		withdrawn = append(withdrawn, g)
 	}
+	w.changeMaps(withdrawn, haproxy.Map.Without)
 	return errors.Join(problems...)
 }
 
-// deleteBackend tries to delete the backend of a group, which has no servers any more. An
-// error says that HAProxy will not delete it.
-func (w *worker) deleteBackend(ctx context.Context, g *group) (outcome haproxy.Deletion, refused, err error) {
-	replies, err := w.ask(ctx, haproxy.DeleteBackend(g.backend.Name)...)
-	if err != nil {
-		return haproxy.Busy, nil, err
+// deleteBackends tries to delete the backends of groups, which have no servers any more, until
+// the time for that is over, and returns the others.
+func (w *worker) deleteBackends(ctx context.Context, groups []*group) (rest []*group, err error) {
+	begun := time.Now()
+	if w.stale {
+		return nil, nil // it is read first
 	}
-	switch outcome, refused = haproxy.ParseBackendDeletion(replies); {
+	rest = slices.DeleteFunc(slices.Clone(groups), func(g *group) bool { return w.have[g] == nil || w.published[g] })
+	for len(rest) > 0 && time.Since(begun) < deletionsWithin {
+		some := rest[:min(len(rest), deletionsAtOnce)]
+		rest = rest[len(some):]
+		var requests []string
+		for _, g := range some {
+			requests = append(requests, haproxy.DeleteBackend(g.backend.Name)...)
+		}
+		replies, err := w.ask(ctx, requests...)
+		if err != nil {
+			w.stale = true
+			return nil, err
+		}
+		each := len(replies) / len(some)
+		for i, g := range some {
+			w.recordBackendDeletion(g, replies[each*i:each*(i+1)])
+		}
+	}
+	return rest, nil
+}
+
+// recordBackendDeletion records the replies to an attempt to delete the backend of a group.
+func (w *worker) recordBackendDeletion(g *group, replies []string) {
+	switch outcome, refused := haproxy.ParseBackendDeletion(replies); {
 	case refused != nil:
+		w.refusedBackends[g] = fmt.Sprintf("%.200q", refused)
 	case outcome == haproxy.Deleted:
 		w.lose(g)
 		w.deleted++
 	case outcome == haproxy.InService:
 		w.published[g] = true // by somebody else
 	}
-	return outcome, refused, nil
 }

@@ -2,6 +2,9 @@ package hactl
 
 import (
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -109,6 +112,30 @@ func TestGroupReturnsWhileItIsDeleted(t *testing.T) {
 	s.settles(t, 5*time.Minute)
 	s.routesTo(t, "a", "b")
 	same(t, "reloads", []string{"start"}, s.ha.causes())
+}
+
+// Otherwise everything else that may be due is looked at for every few of them.
+func TestBackendsOfManyGroupsAreDeletedInFewWrites(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for i := range 100 {
+		names = append(names, fmt.Sprintf("g%d", i))
+	}
+	s := live(t, names...)
+	s.launch(t)
+	s.listed("g0")
+	s.settles(t, 10*time.Minute)
+	s.routesTo(t, "g0")
+	same(t, "groups", []string{"g0"}, s.names())
+	writes := 0
+	for _, requests := range s.ha.worker(0).changes() {
+		if slices.ContainsFunc(requests, func(r string) bool { return strings.HasPrefix(r, "del backend ") }) {
+			writes++
+		}
+	}
+	if writes > 20 { // 99 backends, and as many in each as there is time for
+		t.Errorf("%d writes", writes)
+	}
 }
 
 func TestGroupIsAddedOnceItsInstancesWereRead(t *testing.T) {

@@ -3,8 +3,8 @@ package hactl
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -85,7 +85,7 @@ func (f *fleet) retiring(g *group) bool {
 	return g.retired && slices.ContainsFunc(f.workers, func(w *worker) bool { return w.have[g] != nil })
 }
 
-// deleteBackends deletes the backends of retired groups.
+// deleteBackends deletes the backends of retired groups, as many as there is time for.
 func (f *fleet) deleteBackends(ctx context.Context, groups []*group) {
 	var due []*group
 	for _, g := range groups {
@@ -94,35 +94,33 @@ func (f *fleet) deleteBackends(ctx context.Context, groups []*group) {
 		}
 		if is, until := f.emptied(g); !is {
 			f.deleteAt = earliest(f.deleteAt, until)
-		} else if len(due) < deletionsAtOnce {
-			due = append(due, g)
 		} else {
-			f.deleteAt = f.opts.clock() // after what else is to do
+			due = append(due, g)
 		}
 	}
 	if len(due) == 0 {
 		return
 	}
+	var mu sync.Mutex
+	skipped := make(map[*group]bool)
 	errs := f.each(func(w *worker) error {
-		for _, g := range due {
-			if w.have[g] == nil || w.stale || w.published[g] {
-				continue
-			}
-			_, refused, err := w.deleteBackend(ctx, g)
-			if w.stale = w.stale || err != nil; err != nil {
-				return err
-			}
-			if refused != nil {
-				w.refusedBackends[g] = fmt.Sprintf("%.200q", refused)
-			}
+		rest, err := w.deleteBackends(ctx, due)
+		mu.Lock()
+		defer mu.Unlock()
+		for _, g := range rest {
+			skipped[g] = true
 		}
-		return nil
+		return err
 	})
 	if err := errors.Join(errs...); err != nil {
 		f.opts.Logger.Debug("cannot delete backends of deleted groups now, will retry", "error", err)
 	}
 	for _, g := range due {
-		if f.retiring(g) {
+		switch {
+		case !f.retiring(g):
+		case skipped[g]:
+			f.deleteAt = f.opts.clock() // after what else is to do
+		default:
 			g.deleteAfter = f.opts.clock().Add(countEvery)
 			f.deleteAt = earliest(f.deleteAt, g.deleteAfter)
 		}

@@ -99,18 +99,29 @@ func (m Map) Groups() []string {
 	return groups
 }
 
-// With returns the map with the entry of a group as well, which has the map's route.
-func (m Map) With(b Backend) Map {
-	if entry := m.entry(b); !slices.Contains(m.entries, entry) {
-		m.entries = append(slices.Clip(m.entries), entry)
+// With returns the map with the entries of groups as well, which have the map's route. It
+// copies the map once, however many there are.
+func (m Map) With(backends []Backend) Map {
+	has := make(map[string]bool, len(m.entries)+len(backends))
+	for _, e := range m.entries {
+		has[e] = true
+	}
+	m.entries = slices.Clip(m.entries)
+	for _, b := range backends {
+		if entry := m.entry(b); !has[entry] {
+			m.entries, has[entry] = append(m.entries, entry), true
+		}
 	}
 	return m
 }
 
-// Without returns the map without the entry of a group.
-func (m Map) Without(b Backend) Map {
-	entry := m.entry(b)
-	m.entries = slices.DeleteFunc(slices.Clone(m.entries), func(e string) bool { return e == entry })
+// Without returns the map without the entries of groups. It copies the map once.
+func (m Map) Without(backends []Backend) Map {
+	gone := make(map[string]bool, len(backends))
+	for _, b := range backends {
+		gone[m.entry(b)] = true
+	}
+	m.entries = slices.DeleteFunc(slices.Clone(m.entries), func(e string) bool { return gone[e] })
 	return m
 }
 

@@ -62,6 +62,7 @@ func measureCarry(ctx context.Context, h rig.HAProxy) error {
 		{firstHeader, all(h), measureFirst},
 		{crowdHeader, all(h), measureCrowd},
 		{dayHeader, all(h), measureDay},
+		{surgeHeader, all(h), measureSurge},
 		{manyHeader, all(h), measureMany},
 	} {
 		if len(part.ways) > 0 {
