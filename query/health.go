@@ -22,8 +22,11 @@ type condition struct {
 	// Down are the groups with registered instances of which none is up.
 	Down []string `json:"down,omitempty"`
 	// Full are the groups with instances that wait because a limit of servers is reached.
-	Full    []string `json:"full,omitempty"`
-	Problem string   `json:"problem,omitempty"`
+	Full []string `json:"full,omitempty"`
+	// CarriedBy counts the groups by how they get servers of HAProxy: slots, servers or
+	// backends.
+	CarriedBy map[string]int `json:"carried_by,omitempty"`
+	Problem   string         `json:"problem,omitempty"`
 	// Generations are HAProxy's living generations, the serving one first.
 	Generations []generation `json:"generations,omitempty"`
 	// Registrations are the findings in the sources besides usable instances, for the first
@@ -182,6 +185,12 @@ func (s *Server) answerReady(w http.ResponseWriter, _ request) {
 func examine(p Proxy) (name string, c condition) {
 	snapshot := p.Snapshot()
 	c = condition{Waiting: snapshot.Waiting, Down: snapshot.Down, Full: snapshot.Full, Problem: snapshot.ReloadError}
+	for _, by := range snapshot.Carried {
+		if c.CarriedBy == nil {
+			c.CarriedBy = make(map[string]int)
+		}
+		c.CarriedBy[by.By]++
+	}
 	contact := p.ConnectionStatus()
 	c.Recalled = contact.Recalled
 	c.Server, c.RoundTrip = contact.Server, contact.RoundTrip.Round(time.Microsecond).Seconds()

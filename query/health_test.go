@@ -39,6 +39,16 @@ func TestReady(t *testing.T) {
 			body:    `{"ready":true,"proxies":{"b":{"ready":true,"zookeeper":"connected"},"a":{"ready":true,"zookeeper":"connected"}}}`,
 		},
 		{
+			name: "groups carried in several ways",
+			proxies: []Proxy{with(well("a"), func(p *proxy) {
+				s := *p.Snapshot()
+				s.Carried = []registry.Carried{{By: "backends"}, {By: "slots", Reason: "x"}, {By: "backends"}}
+				p.snapshot.Store(&s)
+			})},
+			status: http.StatusOK,
+			body:   `{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"connected","carried_by":{"backends":2,"slots":1}}}}`,
+		},
+		{
 			name: "zookeeper away",
 			proxies: []Proxy{
 				with(well("a"), func(p *proxy) { p.contact = registry.ConnectionStatus{Problem: "zk:2181: \"no\" route"} }),

@@ -232,6 +232,20 @@ func TestStatusBeginsWithTheAnswer(t *testing.T) {
 	}
 }
 
+func TestStatusSaysHowGroupsAreCarried(t *testing.T) {
+	t.Parallel()
+	p := page()
+	body := `{"ready":true,"proxies":{"a":{"ready":true,"carried_by":{"slots":2,"backends":3,"servers":1}},"b":{"ready":true}}}`
+	if err := Status(p, 7, []byte(body), Table); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"GROUPS CARRIED BY", "  3 backends, 1 servers, 2 slots"} {
+		if !strings.Contains(p.String(), want) {
+			t.Errorf("it lacks %q:\n%s", want, p)
+		}
+	}
+}
+
 func TestTimesAndNumbersForPeople(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)

@@ -80,7 +80,7 @@ func (s *status) writeTo(p *terminal.Page, wide bool) {
 	if wide {
 		columns = append(columns, terminal.Column{Title: "PIDS"}, terminal.Column{Title: "DOWN", Right: true}, terminal.Column{Title: "HELD", Right: true}, terminal.Column{Title: "SKIPPED", Right: true})
 	}
-	t := terminal.NewTable(append(columns, terminal.Column{Title: "ZOOKEEPER", Shrinks: true})...)
+	t := terminal.NewTable(append(columns, terminal.Column{Title: "GROUPS CARRIED BY", Shrinks: true}, terminal.Column{Title: "ZOOKEEPER", Shrinks: true})...)
 	for _, name := range s.proxies() {
 		c := s.of.Proxies[name]
 		ready := terminal.Cell{Text: "yes", Style: terminal.Good}
@@ -116,9 +116,21 @@ func (s *status) writeTo(p *terminal.Page, wide bool) {
 		if c.ZooKeeper != connected {
 			zookeeper.Style = terminal.Bad
 		}
-		t.Add(append(row, zookeeper)...)
+		t.Add(append(row, terminal.Text(carriedText(c)), zookeeper)...)
 	}
 	p.Table(t)
+}
+
+// carriedText counts the groups by how they get servers of HAProxy.
+func carriedText(c query.Condition) string {
+	var parts []string
+	for _, way := range sortedKeys(c.CarriedBy) {
+		parts = append(parts, fmt.Sprintf("%d %s", c.CarriedBy[way], way))
+	}
+	if len(parts) == 0 {
+		return "-"
+	}
+	return strings.Join(parts, ", ")
 }
 
 // connected is what /readyz says of a ZooKeeper that can be reached.
