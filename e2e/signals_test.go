@@ -372,10 +372,10 @@ func TestZooKeeperMovesWithoutALostRequest(t *testing.T) {
 		d, e := s.app(front), s.app(base)
 		s.rewrite(s.config)
 		s.reread("ok")
-		s.renewed(before)
 		s.serves(front, d)
 		s.serves(base, e)
 		s.eventually("the others are used", func() error { return used(load, []*rig.App{d, e}) })
+		s.keepsPIDs(before) // nothing of that is rendered
 		s.lost(load)
 		s.stopped()
 	})
