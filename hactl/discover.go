@@ -44,6 +44,9 @@ func (d *desired) setDiscovered(names []string) (added int) {
 		}
 		if listed && g.retired {
 			g.retirement = retirement{} // recreated
+			if d.rediscoverWritten(g) {
+				added++
+			}
 		}
 		g.listed = listed
 		if !g.listed {
@@ -76,6 +79,20 @@ func (d *desired) setDiscovered(names []string) (added int) {
 		inOrder(d.groups)
 	}
 	return added
+}
+
+// rediscoverWritten gives a group that the configuration has lost, and that is discovered
+// before its backend is deleted, the settings of discovered groups. It reports whether it had
+// others, with which its backend runs until a reload.
+func (d *desired) rediscoverWritten(g *group) bool {
+	if g.backend.Discovered {
+		return false
+	}
+	b, err := d.backend(g.backend.Name)
+	if err == nil {
+		d.retune(g, b)
+	}
+	return true
 }
 
 // newDiscovered returns a group with its configured number of slots, but at most room

@@ -228,6 +228,42 @@ func TestGroupReturnsToTheConfigurationWhileItIsRemoved(t *testing.T) {
 	}
 }
 
+// It does not keep the settings that it had in the configuration.
+func TestGroupIsDiscoveredWhileItIsRemovedFromConfiguration(t *testing.T) {
+	t.Parallel()
+	slow := writtenBackend("w")
+	slow.Lines = []string{"timeout server 9s"}
+	s := live(t, "a")
+	layout := func(backends ...haproxy.Backend) Layout {
+		l := s.layoutOf(backends...)
+		l.Frame.Discovered, l.Discover = s.options.Frame.Discovered, backendOfDiscovered
+		return l
+	}
+	s.with(func(o *Options) {
+		l := layout(slow)
+		o.Frame, o.Backends = l.Frame, l.Backends
+	})
+	s.listed("a")
+	s.set("w", 2)
+	s.launch(t)
+	source := s.Stage(layout())
+	source.SetGroups(registry.Discovered{Names: []string{"a"}})
+	source.fill("a", 1)
+	s.settles(t, 5*time.Second)
+	s.routesTo(t, "a")
+	source.SetGroups(registry.Discovered{Names: []string{"a", "w"}})
+	source.fill("w", 3)
+	s.settles(t, 5*time.Second)
+	s.routesTo(t, "a", "w")
+	same(t, "in service", []int{3}, s.inService("w"))
+	same(t, "reloads", []string{"start", "groups"}, s.ha.causes())
+	_, text, _ := strings.Cut(string(s.desired.rendition().config()), "backend w\n")
+	settings, _, found := strings.Cut(text, "server 10.0.0.3:80")
+	if !found || strings.Contains(settings, "timeout") {
+		t.Errorf("it has its earlier settings, or no server: %s", text)
+	}
+}
+
 func TestRefusedGroupOfConfigurationIsAddedByReload(t *testing.T) {
 	t.Parallel()
 	for _, part := range []string{"add backend", "del backend"} {

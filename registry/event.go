@@ -24,7 +24,8 @@ const (
 	EventStart EventKind = "start"
 	// EventStop is the end of haproxy-zk, as requested or by a failure; a crash has none.
 	EventStop EventKind = "stop"
-	// EventConfigurationAccepted means that the configuration was read again.
+	// EventConfigurationAccepted means that the configuration was read again. One with a proxy
+	// means that HAProxy has it without a reload.
 	EventConfigurationAccepted EventKind = "configuration_accepted"
 	// EventConfigurationRejected means that it was read again and nothing has changed.
 	EventConfigurationRejected EventKind = "configuration_rejected"
