@@ -118,10 +118,24 @@ func (f *fleet) delete(ctx context.Context, due map[*group][]int, now time.Time)
 		}
 		return err
 	})
-	if err := errors.Join(errs...); err != nil {
-		f.opts.Logger.Debug("cannot delete servers of deregistered instances now, will retry", "error", err)
-	}
+	f.logDeletions(errors.Join(errs...), now)
 	return skipped
+}
+
+// logDeletions logs replies that are unknown. Whatever else fails is logged elsewhere.
+func (f *fleet) logDeletions(err error, now time.Time) {
+	switch {
+	case errors.Is(err, haproxy.ErrUnknownReply):
+		if attrs, due := f.undeleted.Failed(now, err.Error()); due {
+			f.opts.Logger.With(attrs...).Warn("HAProxy did not confirm the deletion of servers, those that remain are in maintenance; will retry", "error", err)
+		}
+	case err != nil:
+		f.opts.Logger.Debug("cannot delete servers of deregistered instances now, will retry", "error", err)
+	default:
+		if attrs, ended := f.undeleted.Over(now); ended {
+			f.opts.Logger.With(attrs...).Info("HAProxy confirms the deletion of servers again")
+		}
+	}
 }
 
 // lastFigures are the statistics of servers that are out of service: they do not change
@@ -227,6 +241,7 @@ func (w *worker) deleteSome(ctx context.Context, servers []server) (removed []ha
 func (w *worker) recordDeletion(at server, replies []string) (result string, err error) {
 	switch outcome, err := haproxy.ParseDeletion(replies); {
 	case err != nil:
+		w.stale = true // it may be deleted
 		return resultError, fmt.Errorf("process %d, %s: %w", w.pid, at.group.server(at.slot), err)
 	case outcome == haproxy.Busy:
 		return resultBusy, nil

@@ -100,7 +100,11 @@ type fakeWorker struct {
 	hung     int           // connections left without a reply, except for probes
 	refused  string        // requests containing it get an unexpected reply
 	refusals int           // how many times
-	dropped  int           // dropped log lines
+	odd      string        // requests containing it are executed, with an unexpected reply
+	fatal    string        // the first request containing it ends the worker, by dies
+	dies     func()
+	dead     bool
+	dropped  int // dropped log lines
 	version  string
 }
 
@@ -202,12 +206,22 @@ func (w *fakeWorker) answer(line string) string {
 	w.writes = append(w.writes, requests)
 	var out strings.Builder
 	for _, r := range requests {
+		if w.dead = w.dead || w.fatal != "" && strings.Contains(r, w.fatal); w.dead {
+			if w.dies != nil {
+				w.dies()
+				w.dies = nil
+			}
+			break
+		}
 		reply := ""
-		if w.refusals > 0 && strings.Contains(r, w.refused) {
+		switch {
+		case w.refusals > 0 && strings.Contains(r, w.refused):
 			w.refusals--
 			reply = "Permission denied"
-		} else {
-			reply = w.run(r)
+		default:
+			if reply = w.run(r); w.odd != "" && strings.Contains(r, w.odd) {
+				reply = "All right, that is done."
+			}
 		}
 		if reply != "" {
 			reply += "\n"

@@ -42,6 +42,8 @@ type fleet struct {
 	unread late
 	// short lasts while no file descriptor is available to ask the workers.
 	short streak.Streak
+	// undeleted lasts while HAProxy does not confirm that servers were deleted.
+	undeleted streak.Streak
 	// runningVersion is the version of the serving generation.
 	runningVersion haproxy.Version
 	// versions are those that the metrics show.

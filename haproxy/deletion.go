@@ -1,6 +1,13 @@
 package haproxy
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrUnknownReply is wrapped by the error for a reply that no known version gives: whether
+// the command was executed has to be read.
+var ErrUnknownReply = errors.New("unknown reply")
 
 // Deletion is the outcome of an attempt to delete a server.
 type Deletion int
@@ -36,7 +43,8 @@ func Delete(server string) []string {
 //	Server still has connections attached to it, cannot remove it.
 //	Only servers in maintenance mode can be deleted.
 //
-// Its error is one short line about a reply that is none of these.
+// Its error is one short line about a reply that is none of these; it wraps
+// [ErrUnknownReply].
 func ParseDeletion(replies []string) (Deletion, error) {
 	switch last := replies[len(replies)-1]; last {
 	case serverDeleted, serverUnknown:
@@ -46,6 +54,6 @@ func ParseDeletion(replies []string) (Deletion, error) {
 	case serverNotMaint:
 		return InService, nil
 	default:
-		return Busy, fmt.Errorf("delete a server: HAProxy answered %.200q", last)
+		return Busy, fmt.Errorf("delete a server: HAProxy answered %.200q: %w", last, ErrUnknownReply)
 	}
 }
