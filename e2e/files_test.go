@@ -70,21 +70,13 @@ func (s *stage) byHand() (end func()) {
 	return kill
 }
 
-// discoveringAuto discovers groups, which are carried in the best way that there is.
-func discoveringAuto(c *rig.SeedConfig) {
-	discovering(c)
-	for i := range c.Groups {
-		c.Groups[i].Extra = map[string]any{"carry": "auto"}
-	}
-}
-
 // The configuration file and its maps are what HAProxy runs, whatever has come and gone
 // since its start: a start with them, by whatever means, serves the same.
 func TestFilesAreWhatHAProxyRuns(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) {
 		z := ownZooKeeper(t, rig.ZooKeeperOptions{})
 		s := begin(t, h, func(c *rig.SeedConfig) {
-			discoveringAuto(c)
+			discoveringBy("auto")(c)
 			c.ZKAddr = z.Addr()
 		})
 		apps := s.apps(2, front)
