@@ -119,6 +119,17 @@ func staticAlgorithm(b Backend, lines []groupLine) string {
 
 // namesServers reports whether a line of the template names a slot of the group.
 func (t *Template) namesServers(b Backend) bool {
-	name := regexp.MustCompile(`\b` + regexp.QuoteMeta(b.Name+"/"+b.Servers.Prefix) + `[0-9]`)
+	begins := b.Name + "/" + b.Servers.Prefix
+	if !t.contains(begins) {
+		return false
+	}
+	name := regexp.MustCompile(`\b` + regexp.QuoteMeta(begins) + `[0-9]`)
 	return slices.ContainsFunc(t.lines, func(l templateLine) bool { return name.MatchString(l.text) })
+}
+
+// contains reports whether a line or a word of the template contains a text: a regular
+// expression for each of many groups takes much longer.
+func (t *Template) contains(text string) bool {
+	has := func(s string) bool { return strings.Contains(s, text) }
+	return slices.ContainsFunc(t.lines, func(l templateLine) bool { return has(l.text) || slices.ContainsFunc(l.words, has) })
 }

@@ -131,6 +131,9 @@ func TestWhichBackendsComeAndGo(t *testing.T) {
 		{"a template that names it", func(s string) string {
 			return strings.Replace(s, "$use_backend", "use_backend web if TRUE\n$use_backend", 1)
 		}, nil, "names the group"},
+		{"a template that names it in quotes", func(s string) string {
+			return strings.Replace(s, "$use_backend", "use_backend w'e'b if TRUE\n$use_backend", 1)
+		}, nil, "names the group"},
 		{"a template that counts its servers", func(s string) string {
 			return strings.Replace(s, "$use_backend", "acl few nbsrv(web) lt 2\n$use_backend", 1)
 		}, nil, "names the group"},

@@ -133,6 +133,9 @@ func fitsDefaults(words []string) bool {
 
 // namesGroup reports whether a rule or a sample of the template refers to a group.
 func (t *Template) namesGroup(name string) bool {
+	if !t.contains(name) {
+		return false
+	}
 	if t.usesACL(name) || t.usesACL(name+"1") || t.usesACL(name+"2") {
 		return true
 	}
