@@ -87,17 +87,25 @@ func (f *fleet) serves(g *group) bool {
 	return !slices.ContainsFunc(f.workers, func(w *worker) bool { return w.have[g] == nil || g.live() && !w.published[g] })
 }
 
-// rows returns how the servers of a group are rendered that every worker has.
+// rows returns how the servers of a group are rendered that every worker has. Instances that
+// have left and keep their sessions would get new requests from an HAProxy that is not
+// commanded to drain them.
 func (f *fleet) rows(g *group) []haproxy.Row {
 	rows := g.carrier.Rows(g.table)
 	if g.dynamic() {
 		return slices.DeleteFunc(rows, func(r haproxy.Row) bool {
 			slot, _ := g.table.At(r.Addr)
-			return slices.ContainsFunc(f.workers, func(w *worker) bool { return slot >= len(w.have[g]) || w.have[g][slot].Absent })
+			lacks := func(w *worker) bool { return slot >= len(w.have[g]) || w.have[g][slot].Absent }
+			return g.table.Slots[slot].Leaving() || slices.ContainsFunc(f.workers, lacks)
 		})
 	}
 	for _, w := range f.workers {
 		rows = rows[:min(len(rows), len(w.have[g]))]
+	}
+	for i := range rows {
+		if g.table.Slots[i].Leaving() {
+			rows[i] = haproxy.Row{}
+		}
 	}
 	return rows
 }

@@ -59,6 +59,23 @@ func TestFilesFollowWhatRuns(t *testing.T) {
 	})
 }
 
+// No command makes an HAProxy drain them that somebody starts with the file.
+func TestFilesLackInstancesThatKeepTheirSessions(t *testing.T) {
+	t.Parallel()
+	for _, way := range []haproxy.Carry{haproxy.CarrySlots, haproxy.CarryServers} {
+		s := carried(t, way)
+		s.with(func(o *Options) { o.Backends[0].DrainTimeout = time.Hour })
+		s.set("web", 1, 2)
+		s.set("api", 9)
+		s.launch(t)
+		s.set("web", 2)
+		s.settles(t, 2*filesDelay)
+		slot, _ := s.table(0).At(netip.MustParseAddrPort("10.0.0.1:80"))
+		same(t, "runs", "10.0.0.1:80 drain", s.ha.worker(0).show(s.desired.groups[0].server(slot)))
+		same(t, "in the file", []int{2}, s.inFile("web"))
+	}
+}
+
 func TestUnchangedFilesAreNotRendered(t *testing.T) {
 	onEachCarrier(t, func(t *testing.T, s *story) {
 		s.set("web", 1, 2)
