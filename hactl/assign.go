@@ -13,14 +13,10 @@ import (
 // that adds slots, and whether the snapshot changes: an operator's override was restored,
 // or a group began or ceased to be full.
 func (d *desired) assign() (unplaced int, changed bool) {
-	waiting, freeSlots, now := 0, d.freeSlots(), d.opts.clock()
+	d.spare = d.freeSlots()
+	waiting, now := 0, d.opts.clock()
 	for _, g := range d.rendered() {
-		g.agree()
-		g.table.Limit(freeSlots)
-		unplaced += g.table.Assign(g.members.Meant(), now)
-		if g.live() || g.dynamic() && g.state == accepted {
-			g.running = len(g.table.Slots) // no reload is needed
-		}
+		unplaced += d.place(g, d.spare, now)
 		d.logBeyond(g)
 		changed = changed || g.beyond != (g.table.Beyond > 0)
 		g.beyond = g.table.Beyond > 0
@@ -31,6 +27,18 @@ func (d *desired) assign() (unplaced int, changed bool) {
 	d.logFull(waiting)
 	d.settle()
 	return unplaced, d.remember() || changed
+}
+
+// place assigns slots to the meant instances of one group, of which there may be so many
+// more. It returns how many wait for a reload that adds slots.
+func (d *desired) place(g *group, more int, now time.Time) (unplaced int) {
+	g.agree()
+	g.table.Limit(more)
+	unplaced = g.table.Assign(g.members.Meant(), now)
+	if g.live() || g.dynamic() && g.state == accepted {
+		g.running = len(g.table.Slots) // no reload is needed
+	}
+	return unplaced
 }
 
 // grow assigns slots to all meant instances, growing the tables as far as allowed. Only
@@ -48,6 +56,7 @@ func (d *desired) grow() (restored bool) {
 		}
 		freeSlots -= len(g.table.Slots) - before
 	}
+	d.spare = freeSlots
 	d.settle()
 	return d.remember()
 }

@@ -104,7 +104,8 @@ func (c *Controller) Run(ctx context.Context, started func()) error {
 			return err
 		}
 	}
-	c.desired.measure()
+	c.desired.measure(c.desired.rendered())
+	c.desired.arrangeLatencies()
 	started()
 	for g, list := range emptied {
 		c.desired.see(g, list)
@@ -169,7 +170,7 @@ func (c *Controller) next() time.Time {
 // if every worker has answered, the tables of all groups are as they were.
 func (c *Controller) beatAlone(ctx context.Context) bool {
 	now := c.opts.clock()
-	if other := earliest(c.desired.next(), c.fleet.nextChange(), c.reloads.next()); c.fleet.heartbeatAt.After(now) || !other.After(now) {
+	if other := earliest(c.desired.next(), c.fleet.nextChange(), c.reloads.next(), c.files.at); c.fleet.heartbeatAt.After(now) || !other.After(now) {
 		return false
 	}
 	c.beat(ctx)
@@ -181,7 +182,15 @@ func (c *Controller) beat(ctx context.Context) {
 	c.fleet.heartbeatAt = c.opts.clock().Add(c.opts.Heartbeat)
 }
 
+// step does what is due and applies what has arrived.
 func (c *Controller) step(ctx context.Context) {
+	if done, absorbed := c.applyLists(ctx); !done {
+		c.stepAll(ctx, absorbed)
+	}
+}
+
+// stepAll is step for all groups. absorbed is true if what has arrived was absorbed.
+func (c *Controller) stepAll(ctx context.Context, absorbed bool) {
 	now := c.opts.clock()
 	if !c.fleet.resyncAt.After(now) {
 		cost := min(c.resync(ctx)+c.lookAtBackends(ctx)+c.repairMaps(ctx), c.fleet.mostOfResync())
@@ -200,19 +209,26 @@ func (c *Controller) step(ctx context.Context) {
 		c.fleet.deleteServers(ctx, c.desired.groups)
 		c.fleet.deleteBackends(ctx, c.desired.groups)
 	}
-	c.absorb(ctx)
+	if !absorbed {
+		c.absorb(ctx)
+	}
 	c.retire()
 	c.assign(ctx)
-	c.apply(ctx)
+	c.apply(ctx, c.desired.groups)
 	c.reloadDue(ctx)
 	c.keepFiles()
-	c.report()
+	c.reportAll()
 }
 
-// report updates the metrics and logs outages of the groups.
-func (c *Controller) report() {
-	c.desired.measure()
-	c.desired.logOutages()
+func (c *Controller) reportAll() {
+	c.desired.arrangeLatencies()
+	c.report(c.desired.rendered())
+}
+
+// report updates the metrics and logs outages of groups.
+func (c *Controller) report(groups []*group) {
+	c.desired.measure(groups)
+	c.desired.logOutages(groups)
 	if due := c.fleet.changed.due(); !due.IsZero() && !due.After(c.opts.clock()) {
 		c.fleet.changed.sum()
 	}
@@ -235,7 +251,11 @@ func (c *Controller) absorb(ctx context.Context) {
 	// Released instances are dropped before the lists that arrived in the meantime are
 	// applied.
 	changed := c.takeRequests() && c.protect(ctx)
-	mail := c.in.take()
+	c.open(ctx, c.in.take(), changed)
+}
+
+// open applies lists. changed is true if the snapshot may have changed before.
+func (c *Controller) open(ctx context.Context, mail mail, changed bool) {
 	if !mail.empty() {
 		c.read(mail)
 	}

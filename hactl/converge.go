@@ -36,11 +36,11 @@ func each(workers []*worker, do func(*worker) error) []error {
 	return errs
 }
 
-// apply makes every worker's servers match the tables. A worker that fails is retried,
-// and replaced if it keeps failing.
-func (c *Controller) apply(ctx context.Context) {
-	c.fleet.vacate(ctx, c.desired.groups)
-	errs := c.fleet.converge(ctx, c.desired.groups)
+// apply makes every worker's servers match the tables of groups. A worker that fails is
+// retried, and replaced if it keeps failing.
+func (c *Controller) apply(ctx context.Context, groups []*group) {
+	c.fleet.vacate(ctx, groups)
+	errs := c.fleet.converge(ctx, groups)
 	c.applyRefusals()
 	c.noteBackends()
 	c.adoptForeign()
@@ -55,7 +55,7 @@ func (c *Controller) apply(ctx context.Context) {
 		return
 	}
 	if c.fleet.confirmed() {
-		c.fleet.changed.log(c.desired.rendered())
+		c.fleet.changed.log(rendered(groups))
 	}
 	if !c.desired.seen.IsZero() && c.reloads.cause == "" {
 		c.opts.Metrics.apply.WithLabelValues(c.opts.Proxy).Observe(c.opts.clock().Sub(c.desired.seen).Seconds())

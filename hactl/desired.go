@@ -40,6 +40,12 @@ type desired struct {
 	startProblem string
 	// seen is when the oldest change not applied yet was seen.
 	seen time.Time
+	// restless are the groups whose instances may have to be decided on again although no
+	// list arrives. spare is how many more slots all groups may have together, at the last
+	// look. index has the places of groups by name, see [desired.lookup].
+	restless []*group
+	spare    int
+	index    map[string]int
 
 	retireAt time.Time // zero: no discovered group is empty
 	holdAt   time.Time // zero: no instance is held
@@ -81,11 +87,13 @@ func (d *desired) next() time.Time {
 
 // rendered returns the groups that the configuration has. The caller must not modify
 // the slice.
-func (d *desired) rendered() []*group {
-	if !slices.ContainsFunc(d.groups, (*group).leftOut) {
-		return d.groups
+func (d *desired) rendered() []*group { return rendered(d.groups) }
+
+func rendered(groups []*group) []*group {
+	if !slices.ContainsFunc(groups, (*group).leftOut) {
+		return groups
 	}
-	return slices.DeleteFunc(slices.Clone(d.groups), (*group).leftOut)
+	return slices.DeleteFunc(slices.Clone(groups), (*group).leftOut)
 }
 
 // read applies lists. It returns how many groups need a reload, which adds their backends.
@@ -100,7 +108,13 @@ func (d *desired) read(mail mail) (added int) {
 		d.older = mail.found.Recalled
 		added = d.setDiscovered(mail.found.Names)
 	}
-	for _, g := range d.groups {
+	d.readLists(mail, d.groups)
+	return added
+}
+
+// readLists applies the lists of groups.
+func (d *desired) readLists(mail mail, groups []*group) {
+	for _, g := range groups {
 		// Lists of a deleted group were read before it was deleted.
 		if seen, changed := mail.groups[g.backend.Name]; changed && g.listed {
 			d.see(g, seen)
@@ -109,5 +123,19 @@ func (d *desired) read(mail mail) (added int) {
 			}
 		}
 	}
-	return added
+}
+
+// lookup returns the group of a name; nil if there is none.
+func (d *desired) lookup(name string) *group {
+	if at, known := d.index[name]; known && at < len(d.groups) && d.groups[at].backend.Name == name {
+		return d.groups[at]
+	}
+	d.index = make(map[string]int, len(d.groups))
+	for i, g := range d.groups {
+		d.index[g.backend.Name] = i
+	}
+	if at, known := d.index[name]; known {
+		return d.groups[at]
+	}
+	return nil
 }

@@ -71,7 +71,7 @@ func TestDiscoveredGroupsStory(t *testing.T) {
 	same(t, "the reload that is wanted", "groups", s.wanted())
 	s.retire()
 	s.assign(t.Context())
-	s.apply(t.Context())
+	s.apply(t.Context(), s.desired.groups)
 	same(t, "a, whose path is gone", [][]int{{0, 0}, {0, 0}}, s.ha.serving("a"))
 	if err := s.replaceGeneration(t.Context(), s.wanted()); err != nil {
 		t.Fatal(err)

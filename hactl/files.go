@@ -45,10 +45,7 @@ func (c *Controller) filesSource() uint64 {
 func (c *Controller) keepFiles() {
 	f, now := &c.files, c.opts.clock()
 	if f.at.IsZero() && c.filesSource() != f.source {
-		f.at = now.Add(filesDelay)
-		if f.earliest.After(f.at) {
-			f.at = f.earliest
-		}
+		f.plan(now)
 	}
 	switch {
 	case f.at.IsZero() || f.at.After(now):
@@ -61,6 +58,17 @@ func (c *Controller) keepFiles() {
 	began := time.Now()
 	c.opts.Reloader.Rewrite(c.runningFiles())
 	f.earliest = now.Add(f.cadence.next(time.Since(began), filesDelay))
+}
+
+// plan schedules the next rendering, unless one is.
+func (f *files) plan(now time.Time) {
+	if !f.at.IsZero() {
+		return
+	}
+	f.at = now.Add(filesDelay)
+	if f.earliest.After(f.at) {
+		f.at = f.earliest
+	}
 }
 
 // runningFiles returns the files of what every worker runs of the desired state: without

@@ -148,8 +148,8 @@ func (g *group) overrides() int {
 
 // measure sets the gauges of the groups whose figures changed, and arranges their
 // histograms.
-func (d *desired) measure() {
-	for _, g := range d.rendered() {
+func (d *desired) measure(groups []*group) {
+	for _, g := range groups {
 		used := g.table.Used()
 		g.available.noteUsed(used)
 		now := figures{
@@ -163,5 +163,4 @@ func (d *desired) measure() {
 		g.shown, g.figures = true, now
 		d.opts.Metrics.groups.set(d.opts.Proxy, g.backend.Name, now)
 	}
-	d.arrangeLatencies()
 }

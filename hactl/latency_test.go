@@ -30,7 +30,7 @@ func TestRequestsAreCountedByGroup(t *testing.T) {
 	s.set("shop")
 	s.LogLine(requestOf("web"), 6) // too early
 	s.launch(t)
-	s.report()
+	s.reportAll()
 	for range 2 {
 		s.LogLine(requestOf("web"), 6)
 	}
@@ -68,7 +68,7 @@ func TestHistogramFollowsItsGroup(t *testing.T) {
 	s.set("web", 1)
 	s.set("api", 2)
 	s.launch(t)
-	s.report()
+	s.reportAll()
 	if n := histogramSeries(t, s.reg); n != 2 {
 		t.Errorf("%d groups have a histogram", n)
 	}
@@ -81,7 +81,7 @@ func TestHistogramFollowsItsGroup(t *testing.T) {
 	if err := s.replaceGeneration(t.Context(), s.wanted()); err != nil {
 		t.Fatal(err)
 	}
-	s.report()
+	s.reportAll()
 	s.LogLine(requestOf("api"), 6)
 	if n := histogramSeries(t, s.reg); n != 1 {
 		t.Errorf("%d groups have a histogram once one is gone", n)
@@ -90,7 +90,7 @@ func TestHistogramFollowsItsGroup(t *testing.T) {
 	for _, g := range s.desired.groups {
 		g.backend.LatencyHistogram = false
 	}
-	s.report()
+	s.reportAll()
 	s.LogLine(requestOf("web"), 6)
 	if n := histogramSeries(t, s.reg); n != 0 {
 		t.Errorf("%d groups have a histogram once none wants one", n)

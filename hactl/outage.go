@@ -107,9 +107,9 @@ func (g *group) isDown() bool { return len(g.registered()) > 0 && !g.available.d
 
 // logOutages logs when requests of a group start to fail for lack of an instance, and
 // when they are served again.
-func (d *desired) logOutages() {
+func (d *desired) logOutages(groups []*group) {
 	now := d.opts.clock()
-	for _, g := range d.rendered() {
+	for _, g := range groups {
 		a := &g.available
 		is := g.outage(now)
 		if is == a.logged {

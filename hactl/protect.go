@@ -25,6 +25,7 @@ func (c *Controller) protect(ctx context.Context) (changed bool) {
 // serve.
 type protection struct {
 	*desired
+	of   []*group // that are decided on
 	now  time.Time
 	lost bool // many groups lose all instances at once
 	f    facts
@@ -32,13 +33,13 @@ type protection struct {
 
 func (d *desired) protection(serving bool) *protection {
 	now := d.opts.clock()
-	return &protection{desired: d, now: now, lost: membership.ManyLost(d.members(), now), f: facts{serving: serving}}
+	return &protection{desired: d, of: d.groups, now: now, lost: membership.ManyLost(members(d.groups), now), f: facts{serving: serving}}
 }
 
 // needHealth returns the groups whose health has to be read before the decision.
 func (p *protection) needHealth() (ask []*group) {
 	due := !p.holdAt.IsZero() && !p.holdAt.After(p.now)
-	for _, p.f.group = range p.groups {
+	for _, p.f.group = range p.of {
 		if p.f.members.NeedsHealth(&p.f, due, p.lost, p.now) {
 			ask = append(ask, p.f.group)
 		}
@@ -52,8 +53,8 @@ func (p *protection) decide() (changed bool) {
 	if p.holdAt.After(p.now) && p.holdAt.Before(ask) {
 		ask = p.holdAt // even if decisions are made in between
 	}
-	p.holdAt, p.enterAt = time.Time{}, time.Time{}
-	for _, g := range p.groups {
+	p.holdAt, p.enterAt, p.restless = time.Time{}, time.Time{}, nil
+	for _, g := range p.of {
 		p.f.group = g
 		decision := g.members.Decide(&p.f, p.lost, p.now)
 		g.table.Unverified = g.members.Unverified()
@@ -62,15 +63,18 @@ func (p *protection) decide() (changed bool) {
 		}
 		changed = changed || decision.Changed || len(decision.Damped) > 0
 		p.logDecision(g, decision)
+		if !g.members.Quiet() {
+			p.restless = append(p.restless, g)
+		}
 		p.holdAt, p.enterAt = earliest(p.holdAt, g.members.NextReview(ask)), earliest(p.enterAt, g.members.NextEntry())
 	}
 	return changed
 }
 
-// members iterates over the members of the rendered groups.
-func (d *desired) members() iter.Seq[*membership.Group] {
+// members iterates over the members of the groups that are rendered.
+func members(groups []*group) iter.Seq[*membership.Group] {
 	return func(yield func(*membership.Group) bool) {
-		for _, g := range d.groups {
+		for _, g := range groups {
 			if !g.leftOut() && !yield(g.members) {
 				return
 			}

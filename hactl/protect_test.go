@@ -67,7 +67,7 @@ func TestGuardHoldsGroupWhoseRemainingInstanceIsOutOfService(t *testing.T) {
 	s.passes(300 * time.Millisecond)
 	s.now(t, 4)
 	same(t, "held", []int{1, 2, 3}, s.held())
-	s.apply(t.Context()) // the other workers follow the operator
+	s.apply(t.Context(), s.desired.groups) // the other workers follow the operator
 	for i := range 2 {
 		same(t, "ready", []int{1, 2, 3, 0}, s.ha.serving("web")[i])
 		same(t, "already out of service", "10.0.0.1:80 down", s.ha.worker(i).show("web/web1"))

@@ -74,6 +74,41 @@ func (c *Controller) publish() {
 	}
 }
 
+// publishGroups is publish where only these groups may have changed.
+func (c *Controller) publishGroups(groups []*group) {
+	old := c.Snapshot()
+	if len(old.Groups) != len(c.desired.groups) || len(old.Remarks)+len(old.Waiting)+len(old.Down)+len(old.Full) > 0 {
+		c.publish()
+		return
+	}
+	var now []registry.Group
+	for _, g := range groups {
+		at := c.desired.index[g.backend.Name]
+		if old.Groups[at].Name != g.backend.Name || len(g.remark()) > 0 || g.isDown() || g.beyond {
+			c.publish()
+			return
+		}
+		shown := g.members.Registered()
+		shown.Instances = g.members.Meant()
+		if sameGroup(old.Groups[at], shown) {
+			continue
+		}
+		if now == nil {
+			now = slices.Clone(old.Groups)
+		}
+		now[at] = shown
+	}
+	if now == nil {
+		return
+	}
+	s := *old
+	s.Groups = now
+	c.status.Store(&status{snapshot: &s, problem: c.status.Load().problem})
+	if c.opts.Published != nil {
+		c.opts.Published()
+	}
+}
+
 func sameGroup(a, b registry.Group) bool {
 	samePart := func(a, b registry.Part) bool {
 		return a.Source == b.Source && registry.SameList(a.Instances, b.Instances)

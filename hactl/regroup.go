@@ -55,7 +55,7 @@ func (c *Controller) regroup(ctx context.Context, s *Source) (done bool) {
 	c.protect(ctx)
 	c.publish()
 	c.assign(ctx)
-	c.apply(ctx)
+	c.apply(ctx, c.desired.groups)
 	return true
 }
 

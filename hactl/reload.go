@@ -153,7 +153,7 @@ func (c *Controller) succeeded(ctx context.Context, cause Cause, died bool) {
 		c.assign(ctx)
 	}
 	// Servers rendered as disabled get their state first.
-	c.apply(ctx)
+	c.apply(ctx, c.desired.groups)
 }
 
 // logFailed logs why a reload failed.

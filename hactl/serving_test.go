@@ -17,7 +17,7 @@ func (s *story) takeIn(t *testing.T) {
 	t.Helper()
 	s.absorb(t.Context())
 	s.assign(t.Context())
-	s.apply(t.Context())
+	s.apply(t.Context(), s.desired.groups)
 }
 
 // up makes the health checks of all workers find servers of web up.

@@ -130,10 +130,22 @@ func (g *Group) Excessive(leaving, remaining int) bool {
 	return g.guard.exceeds(g.guard.lost()+leaving, remaining)
 }
 
+// Quiet reports whether [Group.Decide] changes nothing until another list is seen: nothing
+// has left or come recently, and nothing is held or waits.
+func (g *Group) Quiet() bool {
+	return g.guard.quiet() && g.decidedAlready()
+}
+
 // ManyLost reports whether too many groups lose all of their instances at once to be a
 // coincidence. A single group is judged by its size.
 func ManyLost(groups iter.Seq[*Group], at time.Time) bool {
-	lost, all := 0, 0
+	lost, all := Lost(groups, at)
+	return lost > 1 && 2*lost > all
+}
+
+// Lost counts the groups that lose all of their instances at once, among all that have or
+// had some. Quiet ones are not lost.
+func Lost(groups iter.Seq[*Group], at time.Time) (lost, all int) {
 	for g := range groups {
 		switch {
 		case g.losses.remaining(g.registered, at) > 0:
@@ -145,5 +157,5 @@ func ManyLost(groups iter.Seq[*Group], at time.Time) bool {
 			all++
 		}
 	}
-	return lost > 1 && 2*lost > all
+	return lost, all
 }

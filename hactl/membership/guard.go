@@ -131,6 +131,11 @@ func (g *guard) losing(at time.Time) bool {
 	return slices.ContainsFunc(g.left, func(m movement) bool { return !g.judged || at.Sub(m.at) <= lossWindow })
 }
 
+// quiet reports whether nothing has left or come recently, and nothing is held.
+func (g *guard) quiet() bool {
+	return g.judged && g.since.IsZero() && len(g.left)+len(g.came)+len(g.held) == 0
+}
+
 // settled reports whether nothing is to be decided.
 func (g *guard) settled(at time.Time) bool { return g.judged && !g.waiting && !g.losing(at) }
 
