@@ -158,6 +158,7 @@ func (t *Template) renderBlock(out *page, block string, in *section, f Frame, va
 			// of open files is a warning.
 			out.linef("no strict-limits")
 		}
+		t.renderCheckSpread(out, f, backends)
 	case "acl":
 		for _, b := range backends {
 			out.now = Place{Group: b.Name}
