@@ -101,13 +101,20 @@ func judgePlan(p config.Proxy, err error) []finding {
 }
 
 // judgeVersion finds a version past its end of life at that time.
-func judgeVersion(p config.Proxy, v haproxy.Version, now time.Time) []finding {
-	if !v.EndOfLife(now) {
-		return nil
+func judgeVersion(p config.Proxy, v haproxy.Version, now time.Time) (found []finding) {
+	if v.StartsUnseen() {
+		found = append(found, finding{
+			Proxy: p.Name, Severity: isWarning, Where: p.Name + ".exec",
+			Text:   "HAProxy " + v.String() + " reports its start before it has read its configuration: on a busy machine a start or reload may fail (`killed by SIGPIPE`)",
+			Remedy: "use HAProxy 3.1.1 or later",
+		})
 	}
-	return []finding{{
-		Proxy: p.Name, Severity: isNote, Where: p.Name + ".exec",
-		Text:   "HAProxy " + v.String() + ": " + v.Support(now),
-		Remedy: "use a supported version, such as " + haproxy.Recommended + "; the haproxy-zk configuration stays the same",
-	}}
+	if v.EndOfLife(now) {
+		found = append(found, finding{
+			Proxy: p.Name, Severity: isNote, Where: p.Name + ".exec",
+			Text:   "HAProxy " + v.String() + ": " + v.Support(now),
+			Remedy: "use a supported version, such as " + haproxy.Recommended + "; the haproxy-zk configuration stays the same",
+		})
+	}
+	return found
 }

@@ -23,6 +23,12 @@ func TestJudgeVersion(t *testing.T) {
 		old[0].Text != "HAProxy 2.2.9: released 2020-07, past its end of life since 2025-06: gets no security fixes" {
 		t.Errorf("%+v", old)
 	}
+	for full, warned := range map[string]bool{"3.1.0": true, "3.1.0-1": true, "3.1-dev14": true, "3.1.1": false, "3.1.10": false, "3.10.0": false, "3.2.0": false} {
+		v := haproxy.Version{Major: 3, Minor: 1, Full: full}
+		if found := judgeVersion(p, v, time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)); (len(found) == 1 && found[0].Severity == isWarning) != warned {
+			t.Errorf("HAProxy %s: %+v", full, found)
+		}
+	}
 	fs := Findings{}
 	fs.add(old...)
 	if err := fs.Verdict(true); err != nil {

@@ -8,6 +8,9 @@ import (
 
 var versionLine = regexp.MustCompile(`^HA-?Proxy version (\d+)\.(\d+)(\S*)`)
 
+// unseenVersion matches 3.1.0 and what came before it, such as 3.1-dev5.
+var unseenVersion = regexp.MustCompile(`^3\.1(\.0)?(-|$)`)
+
 // Version is a branch of HAProxy, such as 2.0.
 type Version struct {
 	Major, Minor int
@@ -143,6 +146,11 @@ func (v Version) dynamicServersBroken() string {
 
 // addsBackends reports whether backends can be added and deleted at run time.
 func (v Version) addsBackends() bool { return v.since(3, 4) }
+
+// StartsUnseen reports whether `haproxy -D` ends with success before HAProxy has read its
+// configuration, and nobody reads its messages any more: it is killed by SIGPIPE if it
+// has any. HAProxy 3.1.1 fixed that.
+func (v Version) StartsUnseen() bool { return unseenVersion.MatchString(v.Full) }
 
 // warnsOfRoot reports whether HAProxy warns when started as root, unless the configuration
 // says that it stays root.
