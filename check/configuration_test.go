@@ -24,7 +24,10 @@ func TestJudgeVersion(t *testing.T) {
 		t.Errorf("%+v", old)
 	}
 	for full, warned := range map[string]bool{"3.1.0": true, "3.1.0-1": true, "3.1-dev14": true, "3.1.1": false, "3.1.10": false, "3.10.0": false, "3.2.0": false} {
-		v := haproxy.Version{Major: 3, Minor: 1, Full: full}
+		v, err := haproxy.ParseVersion("HAProxy version " + full)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if found := judgeVersion(p, v, time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)); (len(found) == 1 && found[0].Severity == isWarning) != warned {
 			t.Errorf("HAProxy %s: %+v", full, found)
 		}

@@ -131,8 +131,8 @@ func TestKeptClientsGetAnswersOfTheirGroupOnly(t *testing.T) {
 	onEverySet(t, func(t *testing.T, h rig.HAProxy) { begin(t, h, kept("")).exchangeAll(6) })
 }
 
-// HAProxy 2.2 to 2.9 keep a client on its server connection if connections are not
-// shared.
+// HAProxy 2.2 to 3.0.10, and 3.1 to 3.1.7, keep a client on its server connection if
+// connections are not shared.
 func TestClientsWithUnsharedConnectionsGetAnswersOfTheirGroupOnly(t *testing.T) {
 	onEveryHAProxy(t, func(t *testing.T, h rig.HAProxy) { begin(t, h, kept("    http-reuse never\n")).exchangeAll(5) })
 }

@@ -7,8 +7,9 @@ import (
 
 // Where a kept client stays on its connection to a server, the server's new address does
 // not reach that client: HAProxy 2.0 and 2.1 let each client connection keep connections
-// to servers, and up to 2.9 they do with `http-reuse never`. So a slot that an instance
-// has left may only get another address once no client connection from before remains.
+// to servers, and up to 3.0.10 and 3.1.7 they do with `http-reuse never`. So a slot that an
+// instance has left may only get another address once no client connection from before
+// remains.
 //
 // The frontends count client connections by round (see [Clients]) and close those of
 // earlier rounds after their next answer. `http-reuse never` binds each server

@@ -8,8 +8,7 @@ import (
 
 var versionLine = regexp.MustCompile(`^HA-?Proxy version (\d+)\.(\d+)(\S*)`)
 
-// unseenVersion matches 3.1.0 and what came before it, such as 3.1-dev5.
-var unseenVersion = regexp.MustCompile(`^3\.1(\.0)?(-|$)`)
+var patchNumber = regexp.MustCompile(`^\d+\.\d+\.(\d+)`)
 
 // Version is a branch of HAProxy, such as 2.0.
 type Version struct {
@@ -38,6 +37,20 @@ func ParseVersion(output string) (Version, error) {
 }
 
 func (v Version) String() string { return v.Full }
+
+// patch returns the last number of a release, as in 3.0.11; -1 if there is none, as in
+// 3.1-dev5.
+func (v Version) patch() int {
+	m := patchNumber.FindStringSubmatch(v.Full)
+	if m == nil {
+		return -1
+	}
+	n, err := strconv.Atoi(m[1])
+	if err != nil {
+		return -1
+	}
+	return n
+}
 
 // since reports whether it is major.minor or later.
 func (v Version) since(major, minor int) bool {
@@ -105,8 +118,19 @@ func (v Version) sendsChecks() bool { return v.since(2, 2) }
 func (v Version) PinsConnections() bool { return !v.since(2, 2) }
 
 // pinsPrivateConnections reports the same for a server connection that belongs to one
-// client. Measured on 2.2 and 2.6, where it does, and on 3.0 and 3.2, where it does not.
-func (v Version) pinsPrivateConnections() bool { return !v.since(3, 0) }
+// client: before "fix reuse with set-dst/set-dst-port" of 2025-03-31. Measured on 2.2.9,
+// 2.6.12 and 3.1.0, where it does, and on 3.0.11, 3.2.0 and later, where it does not.
+func (v Version) pinsPrivateConnections() bool {
+	switch {
+	case v.since(3, 2):
+		return false
+	case v.since(3, 1):
+		return v.patch() < 8
+	case v.since(3, 0):
+		return v.patch() < 11
+	}
+	return true
+}
 
 // strictLimits reports whether HAProxy refuses to start if the limit of open files is too
 // low for its maxconn; earlier versions warn.
@@ -150,7 +174,7 @@ func (v Version) addsBackends() bool { return v.since(3, 4) }
 // StartsUnseen reports whether `haproxy -D` ends with success before HAProxy has read its
 // configuration, and nobody reads its messages any more: it is killed by SIGPIPE if it
 // has any. HAProxy 3.1.1 fixed that.
-func (v Version) StartsUnseen() bool { return unseenVersion.MatchString(v.Full) }
+func (v Version) StartsUnseen() bool { return v.Major == 3 && v.Minor == 1 && v.patch() < 1 }
 
 // warnsOfRoot reports whether HAProxy warns when started as root, unless the configuration
 // says that it stays root.

@@ -38,6 +38,32 @@ func TestParseVersion(t *testing.T) {
 	}
 }
 
+func TestFixesOfReleases(t *testing.T) {
+	for _, tt := range []struct {
+		version      string
+		pins, unseen bool
+	}{
+		{"2.2.9-2+deb11u6", true, false},
+		{"2.8.5", true, false},
+		{"3.0.10", true, false},
+		{"3.0.11-1+deb13u4", false, false},
+		{"3.1-dev14", true, true},
+		{"3.1.0", true, true},
+		{"3.1.7-1ppa1", true, false},
+		{"3.1.8", false, false},
+		{"3.2.0-e134140d2", false, false},
+		{"3.10.0", false, false},
+	} {
+		v, err := ParseVersion("HAProxy version " + tt.version + " 2025/01/01 - https://haproxy.org/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.pinsPrivateConnections() != tt.pins || v.StartsUnseen() != tt.unseen {
+			t.Errorf("%s: pins %t, starts unseen %t", v, v.pinsPrivateConnections(), v.StartsUnseen())
+		}
+	}
+}
+
 func TestCapabilities(t *testing.T) {
 	for _, test := range []struct {
 		version     Version
