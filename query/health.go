@@ -185,12 +185,7 @@ func (s *Server) answerReady(w http.ResponseWriter, _ request) {
 func examine(p Proxy) (name string, c condition) {
 	snapshot := p.Snapshot()
 	c = condition{Waiting: snapshot.Waiting, Down: snapshot.Down, Full: snapshot.Full, Problem: snapshot.ReloadError}
-	for _, by := range snapshot.Carried {
-		if c.CarriedBy == nil {
-			c.CarriedBy = make(map[string]int)
-		}
-		c.CarriedBy[by.By]++
-	}
+	c.CarriedBy = countCarried(snapshot)
 	contact := p.ConnectionStatus()
 	c.Recalled = contact.Recalled
 	c.Server, c.RoundTrip = contact.Server, contact.RoundTrip.Round(time.Microsecond).Seconds()
@@ -215,6 +210,15 @@ func examine(p Proxy) (name string, c condition) {
 	}
 	c.Ready = isReady(snapshot, err)
 	return snapshot.Proxy, c
+}
+
+// countCarried counts the groups by how they get servers of HAProxy.
+func countCarried(s *registry.Snapshot) map[string]int {
+	counts := make(map[string]int)
+	for _, by := range s.Carried {
+		counts[by.By]++
+	}
+	return counts
 }
 
 // conditionOf returns the state of a source in a sentence, which is well if it is well.

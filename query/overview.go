@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"slices"
@@ -103,6 +104,10 @@ func describe(p Proxy, s *registry.Snapshot, r *stats.Reading, now time.Time) ui
 	if d.Launched.Error != "" && strings.Contains(d.Problem, d.Launched.Error) {
 		d.Problem = "" // the strip has it already
 	}
+	for by, n := range countCarried(s) {
+		d.Carried = append(d.Carried, ui.Carried{By: by, Groups: n})
+	}
+	slices.SortFunc(d.Carried, func(a, b ui.Carried) int { return cmp.Compare(a.By, b.By) })
 	for _, g := range p.Generations() {
 		d.Generations++
 		if g.Draining {

@@ -37,10 +37,18 @@ type Proxy struct {
 	// known of that.
 	Version, Support string
 	Ended            bool
+	// Carried counts the groups by how they get servers of HAProxy.
+	Carried []Carried
 	// Unread is the number of groups whose instances have not been read yet.
 	Unread int
 	// Misplaced is what is found in the sources beside the groups.
 	Misplaced []registry.Finding
+}
+
+// Carried is the number of groups that get servers in a way: slots, servers or backends.
+type Carried struct {
+	By     string
+	Groups int
 }
 
 // Group is a group as a row shows it.

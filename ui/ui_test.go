@@ -43,7 +43,7 @@ func everything() *Overview {
 	return &Overview{
 		Rejected: hostile, RejectedSince: now, Place: registry.Place{Node: hostile, Zone: hostile},
 		Proxies: []Proxy{
-			{Name: hostile, Problem: hostile, Sources: registry.ConnectionStatus{Problem: hostile, Last: now, Recalled: []string{"a"}}, Silent: 1, Draining: 2, Launched: failed, Version: "2.2.9", Ended: true, Support: "gone", Unread: 1, Misplaced: []registry.Finding{finding}},
+			{Name: hostile, Problem: hostile, Sources: registry.ConnectionStatus{Problem: hostile, Last: now, Recalled: []string{"a"}}, Silent: 1, Draining: 2, Launched: failed, Version: "2.2.9", Ended: true, Support: "gone", Carried: []Carried{{"backends", 3}, {"slots", 1}}, Unread: 1, Misplaced: []registry.Finding{finding}},
 			{Name: "q", Ready: true, Sources: registry.ConnectionStatus{Connected: true, Server: "zk:2181", RoundTrip: time.Second, Denied: hostile}, Launched: registry.Launched{At: now, Cause: "start"}},
 			{Name: "r"},
 		},
@@ -154,7 +154,7 @@ func TestWords(t *testing.T) {
 		wanted = append(wanted, "state_"+state)
 	}
 	for _, way := range []string{"slots", "servers", "backends"} {
-		wanted = append(wanted, "carried_"+way)
+		wanted = append(wanted, "carried_"+way, "n_carried_"+way)
 	}
 	for _, code := range checks {
 		wanted = append(wanted, "check_"+code)
