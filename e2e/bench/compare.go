@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-zookeeper/zk"
 	"golang.org/x/sys/unix"
 
 	"github.com/haproxy-zk/haproxy-zk/e2e/rig"
@@ -24,33 +25,73 @@ type side struct {
 	figures  figures
 }
 
-const slots = 1000 // more than instances, so that no slot is reused
+const (
+	slots       = 1000 // more than instances, so that no slot is reused
+	manyGroups  = 1000
+	manyServers = 10
+)
+
+// setting is what runs beside the group whose instance is replaced.
+type setting struct{ groups, workers int }
+
+func (s setting) String() string { return fmt.Sprintf("%d groups, %d workers", s.groups, s.workers) }
+
+// settings are those in which haproxy-zk is compared with the floor, or with another
+// haproxy-zk.
+func settings(h rig.HAProxy, against string) []setting {
+	if against != "" {
+		return []setting{{1, 1}}
+	}
+	all := []setting{{1, 1}, {manyGroups, 1}}
+	if h.Nbproc {
+		all = append(all, setting{1, 2}, setting{manyGroups, 2})
+	}
+	return all
+}
+
+// surround registers the groups beside ours.
+func (s setting) surround(registry *rig.Registry) error {
+	for g := range s.groups - 1 {
+		path := "/bench/" + groupName(g)
+		requests := []any{&zk.CreateRequest{Path: path, Acl: zk.WorldACL(zk.PermAll)}}
+		for i := range manyServers {
+			requests = append(requests, register(fmt.Sprintf("%s/127.%d.%d.%d:80", path, 1+g>>8, g&0xff, 1+i)))
+		}
+		if _, err := registry.Conn().Multi(requests...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // compare measures haproxy-zk and its baseline in turn: the floor, or another haproxy-zk,
 // if there is one.
-func compare(ctx context.Context, h rig.HAProxy, rounds int, against string) (ours, baseline figures, err error) {
+func compare(ctx context.Context, h rig.HAProxy, in setting, rounds int, against string) (ours, baseline figures, err error) {
 	dir, err := os.MkdirTemp("", "hz-bench-")
 	if err != nil {
 		return figures{}, figures{}, err
 	}
 	defer os.RemoveAll(dir)
-	zk, err := rig.StartZooKeeper(ctx, rig.ZooKeeperOptions{Dir: dir})
+	server, err := rig.StartZooKeeper(ctx, rig.ZooKeeperOptions{Dir: dir})
 	if err != nil {
 		return figures{}, figures{}, err
 	}
-	defer func() { err = errors.Join(err, zk.Close()) }()
-	registry, err := rig.ConnectRegistry(ctx, zk.Addr(), 10*time.Second)
+	defer func() { err = errors.Join(err, server.Close()) }()
+	registry, err := rig.ConnectRegistry(ctx, server.Addr(), 10*time.Second)
 	if err != nil {
 		return figures{}, figures{}, err
 	}
 	defer registry.Close()
 
 	config := &rig.SeedConfig{
-		Proxy: "bench", ZKAddr: zk.Addr(), ZKPath: "/bench/${group}", HAProxy: h.Path, Workers: 1,
+		Proxy: "bench", ZKAddr: server.Addr(), ZKPath: "/bench/${group}", HAProxy: h.Path, Workers: in.workers,
 		Groups: []rig.Group{{Name: "ours", DefaultBackend: true, MaxServer: slots}},
 	}
+	if in.groups > 1 {
+		config.Groups = append(config.Groups, rig.Group{Name: "*", MaxServer: 2 * manyServers, ServerTemplate: "${group_name} 1-${max_server} ${ip_port} disabled"})
+	}
 	a := &side{node: "/bench/ours"}
-	b := &side{node: "/bench/baseline"}
+	b := &side{node: "/floor/baseline"}
 	// It stays, as in most groups: that of an instance that was alone is kept for half a
 	// second, in case it only registers anew.
 	steady, err := rig.StartApp("bench")
@@ -66,6 +107,9 @@ func compare(ctx context.Context, h rig.HAProxy, rounds int, against string) (ou
 			return figures{}, figures{}, err
 		}
 	}
+	if err := in.surround(registry); err != nil {
+		return figures{}, figures{}, err
+	}
 	daemon, _, err := startDaemon(ctx, config, dir)
 	if err != nil {
 		return figures{}, figures{}, err
@@ -74,7 +118,7 @@ func compare(ctx context.Context, h rig.HAProxy, rounds int, against string) (ou
 	a.listener = config.Listener()
 
 	if against == "" {
-		bare, err := startFloor(ctx, zk.Addr(), b.node, config, dir)
+		bare, err := startFloor(ctx, server.Addr(), b.node, config, dir)
 		if err != nil {
 			return figures{}, figures{}, err
 		}
@@ -82,7 +126,7 @@ func compare(ctx context.Context, h rig.HAProxy, rounds int, against string) (ou
 		b.listener = bare.listener
 	} else {
 		other := *config
-		other.ListenerPort, other.AdminPort = 0, 0
+		other.ListenerPort, other.AdminPort, other.ZKPath = 0, 0, "/floor/${group}"
 		other.Groups = []rig.Group{{Name: "baseline", DefaultBackend: true, MaxServer: slots}}
 		home := filepath.Join(dir, "b")
 		if err := os.Mkdir(home, 0o700); err != nil {

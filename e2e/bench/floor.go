@@ -37,12 +37,16 @@ func startFloor(ctx context.Context, zkAddr, node string, config *rig.SeedConfig
 	if err != nil {
 		return nil, err
 	}
-	socket := filepath.Join(dir, "floor.sock")
-	rendered := strings.NewReplacer(
-		config.Sockets()[0], socket,
+	replaced := []string{
 		fmt.Sprintf(":%d\n", config.ListenerPort), fmt.Sprintf(":%d\n", port),
 		fmt.Sprintf(":%d\n", config.AdminPort), fmt.Sprintf(":%d\n", admin),
-	).Replace(string(text))
+	}
+	var sockets []string
+	for i, socket := range config.Sockets() {
+		sockets = append(sockets, filepath.Join(dir, fmt.Sprintf("floor%d.sock", i+1)))
+		replaced = append(replaced, socket, sockets[i])
+	}
+	rendered := strings.NewReplacer(replaced...).Replace(string(text))
 	file, pidFile := filepath.Join(dir, "floor.cfg"), filepath.Join(dir, "floor.pid")
 	if err := os.WriteFile(file, []byte(rendered), 0o600); err != nil {
 		return nil, err
@@ -55,7 +59,7 @@ func startFloor(ctx context.Context, zkAddr, node string, config *rig.SeedConfig
 	if err != nil {
 		return nil, errors.Join(err, f.close())
 	}
-	f.process = exec.Command(self, "follow", zkAddr, node, socket)
+	f.process = exec.Command(self, append([]string{"follow", zkAddr, node}, sockets...)...)
 	f.process.Stderr = os.Stderr
 	f.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
 	if err := f.process.Start(); err != nil {

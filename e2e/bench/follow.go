@@ -11,9 +11,9 @@ import (
 )
 
 // follow is the minimum that updates HAProxy from registered instances: it watches one
-// path, reads the children when the watch fires, and writes the changes to one stats
-// socket. It checks nothing and survives no failure.
-func follow(zkAddr, node, socket string) error {
+// path, reads the children when the watch fires, and writes the changes to the stats
+// sockets, one after the other. It checks nothing and survives no failure.
+func follow(zkAddr, node string, sockets []string) error {
 	conn, events, err := zk.Connect([]string{zkAddr}, 10*time.Second, zk.WithLogInfo(false))
 	if err != nil {
 		return err
@@ -49,7 +49,10 @@ func follow(zkAddr, node, socket string) error {
 				commands = append(commands, fmt.Sprintf("set server ours/ours%d state maint", slot))
 			}
 		}
-		if len(commands) > 0 {
+		for _, socket := range sockets {
+			if len(commands) == 0 {
+				break
+			}
 			if err := write(socket, strings.Join(commands, ";")); err != nil {
 				return err
 			}

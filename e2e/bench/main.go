@@ -64,8 +64,8 @@ func main() {
 func run(ctx context.Context, only, against string, rounds int, args []string) error {
 	if len(args) > 0 {
 		switch {
-		case len(args) == 4 && args[0] == "follow":
-			return fmt.Errorf("the floor ended: %w", follow(args[1], args[2], args[3]))
+		case len(args) >= 4 && args[0] == "follow":
+			return fmt.Errorf("the floor ended: %w", follow(args[1], args[2], args[3:]))
 		case len(args) == 5 && args[0] == "reloads":
 			return serveReloads(ctx, args[1], args[2], args[3], args[4])
 		}
@@ -107,12 +107,14 @@ func run(ctx context.Context, only, against string, rounds int, args []string) e
 func live(ctx context.Context, haproxies []rig.HAProxy, rounds int, against string) error {
 	printHeader(rounds)
 	for _, h := range haproxies {
-		ours, baseline, err := compare(ctx, h, rounds, against)
-		if err != nil {
-			return fmt.Errorf("HAProxy %s: %w", h, err)
+		for _, s := range settings(h, against) {
+			ours, baseline, err := compare(ctx, h, s, rounds, against)
+			if err != nil {
+				return fmt.Errorf("HAProxy %s, %s: %w", h, s, err)
+			}
+			printRow(h.Name, s, "create to first request", ours.first, baseline.first)
+			printRow(h.Name, s, "delete to last request", ours.last, baseline.last)
 		}
-		printRow(h.Name, "create to first request", ours.first, baseline.first)
-		printRow(h.Name, "delete to last request", ours.last, baseline.last)
 	}
 	return nil
 }

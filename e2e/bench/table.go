@@ -10,12 +10,12 @@ import (
 
 func printHeader(rounds int) {
 	fmt.Printf("%d rounds of each, in turn; milliseconds\n\n", rounds)
-	fmt.Println("| HAProxy | what | p50 | baseline p50 | ratio | p99 | baseline p99 | ratio |")
-	fmt.Println("|---|---|---|---|---|---|---|---|")
+	fmt.Println("| HAProxy | groups | workers | what | p50 | baseline p50 | ratio | p99 | baseline p99 | ratio |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
 }
 
-func printRow(haproxy, what string, ours, baseline []time.Duration) {
-	fmt.Printf("| %s | %s |", haproxy, what)
+func printRow(haproxy string, in setting, what string, ours, baseline []time.Duration) {
+	fmt.Printf("| %s | %d | %d | %s |", haproxy, in.groups, in.workers, what)
 	for _, p := range []int{50, 99} {
 		a, b := percentile(ours, p), percentile(baseline, p)
 		fmt.Printf(" %.2f | %.2f | %.2f |", ms(a), ms(b), ms(a)/ms(b))
