@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -41,7 +42,7 @@ func NewClient(path string) *Client {
 func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", c.path)
 	if err != nil && noListener(err) {
-		return nil, fmt.Errorf("%w: %w", ErrNotRunning, err)
+		return nil, fmt.Errorf("%w %s; start it, or name its directory with --run-dir or RUN_DIR", ErrNotRunning, c.path)
 	}
 	return conn, err
 }
@@ -124,7 +125,13 @@ func (c *Client) callWithin(ctx context.Context, within time.Duration, method, p
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
 	response, err := c.http.Do(request)
-	if err != nil {
+	if failed, is := errors.AsType[*url.Error](err); is {
+		err = failed.Err // without the URL, which nobody wrote
+	}
+	switch {
+	case errors.Is(err, ErrNotRunning):
+		return "", err
+	case err != nil:
 		return "", fmt.Errorf("ask on the control socket: %w", err)
 	}
 	defer response.Body.Close()

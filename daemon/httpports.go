@@ -2,8 +2,11 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/haproxy-zk/haproxy-zk/exitcode"
 	"github.com/haproxy-zk/haproxy-zk/query"
@@ -21,6 +24,9 @@ func (o Options) listenHTTP(ctx context.Context) (ports []query.Port, err error)
 	}()
 	listen := func(deed, addr string, detail bool) error {
 		l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+		if errors.Is(err, unix.EADDRINUSE) {
+			return fmt.Errorf("%s: %s: %w; stop what listens there, or choose another address", deed, addr, unix.EADDRINUSE)
+		}
 		if err != nil {
 			return exitcode.ClassifyListen(fmt.Errorf("%s: %w", deed, err))
 		}

@@ -46,7 +46,7 @@ func TestFailedListenReleasesAddresses(t *testing.T) {
 		"HTTP_DETAIL_ADDR": {HTTPAddrs: []string{"127.0.0.1:0"}, HTTPDetailAddr: taken.Addr().String()},
 	} {
 		ports, err := o.listenHTTP(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "listen on "+variable+": ") {
+		if err == nil || !strings.Contains(err.Error(), "listen on "+variable+": "+taken.Addr().String()+": address already in use; stop") {
 			t.Errorf("%s: %v", variable, err)
 		}
 		for _, p := range ports {

@@ -11,7 +11,10 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -87,7 +90,7 @@ func (c Client) Get(ctx context.Context, path string) (Answer, error) {
 func (c Client) do(ctx context.Context, path string, header http.Header) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
 	if err != nil {
-		return nil, fmt.Errorf("ask %s: %w", c.addr, err)
+		return nil, fmt.Errorf("ask haproxy-zk on %s: %w", c.addr, err)
 	}
 	maps.Copy(request.Header, header)
 	// Dial treats an unspecified address as the local system; a URL cannot express it.
@@ -97,14 +100,26 @@ func (c Client) do(ctx context.Context, path string, header http.Header) (*http.
 	// On one host, compressing an answer takes longer than sending it.
 	transport := &http.Transport{DisableKeepAlives: true, DisableCompression: true, DialContext: dial}
 	if err := c.authenticate(request, transport); err != nil {
-		return nil, fmt.Errorf("ask %s: %w", c.addr, err)
+		return nil, fmt.Errorf("ask haproxy-zk on %s: %w", c.addr, err)
 	}
 	client := http.Client{Transport: transport}
 	response, err := client.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("ask %s: %w", c.addr, err)
+		return nil, c.unanswered(err)
 	}
 	return response, nil
+}
+
+// unanswered returns the error of a request that got no answer, without its URL, which
+// nobody wrote.
+func (c Client) unanswered(err error) error {
+	if request, is := errors.AsType[*url.Error](err); is {
+		err = request.Err
+	}
+	if errors.Is(err, unix.ECONNREFUSED) {
+		return fmt.Errorf("no haproxy-zk answers on %s: %w; start it, or name its address with --http-addr or HTTP_ADDR", c.addr, unix.ECONNREFUSED)
+	}
+	return fmt.Errorf("ask haproxy-zk on %s: %w", c.addr, err)
 }
 
 // authenticate adds the token to a request that requires one, and encrypts it if the

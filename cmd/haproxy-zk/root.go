@@ -125,7 +125,34 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		newVersion(&s),
 	)
 	root.AddCommand(manPages()...)
+	describeCobras(root)
 	return root
+}
+
+// describeCobras describes the commands that cobra adds by itself like the others.
+func describeCobras(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "completion":
+			cmd.Short = "print the completions of a shell"
+			cmd.Long = `completion prints a script that makes a shell complete commands, flags, and the names of
+proxies and groups, which it asks of the running haproxy-zk. The deb and rpm packages
+install these scripts.
+
+Exit codes: 0 printed; 2 bad usage.`
+			cmd.Example = `  source <(haproxy-zk completion bash)
+  haproxy-zk completion zsh > "${fpath[1]}/_haproxy-zk"`
+			for _, shell := range cmd.Commands() {
+				shell.Short = "print the completions of " + shell.Name()
+			}
+		case "help":
+			cmd.Short = "show the help of a command"
+			cmd.Long = "help shows the help of a command, as --help does."
+			cmd.Example = "  haproxy-zk help explain"
+		}
+	}
 }
 
 // noArgs rejects arguments, and suggests the command that was probably meant.
