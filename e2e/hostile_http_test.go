@@ -102,6 +102,8 @@ func TestHostileHTTP(t *testing.T) {
 			servers := errors.Join(s.compareWorkers(front, a), s.compareWorkers(base, b))
 			return []any{string(text), answer, s.pids(), fmt.Sprint(err, servers), s.metric("haproxyzk_reloads_total"), s.metric("haproxyzk_commands_total")}
 		}
+		s.fileHas(front, a)
+		s.fileHas(base, b)
 		before := look()
 		for _, request := range hostileRequests {
 			statuses, all, err := s.converse(request.text)
