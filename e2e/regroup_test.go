@@ -31,7 +31,8 @@ func TestConfigurationThatAddsAndRemovesGroups(t *testing.T) {
 		s.serves(front, a)
 		stays, goes := s.group("stays"), s.group("goes")
 		before := s.pids()
-		load := s.fresh(rig.Target{Path: "/", App: front}, rig.Target{Path: "/stays/x", App: "stays"})
+		// Those to the group that goes are answered by it, or by the default backend.
+		load := s.fresh(rig.Target{Path: "/", App: front}, rig.Target{Path: "/stays/x", App: "stays"}, rig.Target{Path: "/goes/x"})
 		for round := range 3 {
 			name := fmt.Sprintf("comes-%d", round)
 			app := s.app(name) // registered before the configuration has its group
