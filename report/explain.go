@@ -170,13 +170,17 @@ func (e *explanation) explainInstance(k *known) {
 
 // addCircumstances adds what else matters for every instance of the proxy.
 func (e *explanation) addCircumstances(k *known) {
-	style := terminal.Plain
-	if k.proxy.ZooKeeper != connected || k.proxy.RoundTrip >= slowZooKeeper {
-		style = terminal.Bad
+	reached := true
+	for _, s := range sourcesOf(k.proxy) {
+		style := terminal.Plain
+		if !s.reached || s.slow {
+			style = terminal.Bad
+		}
+		e.fact(style, s.name, "%s", s.text)
+		reached = reached && s.reached
 	}
-	e.fact(style, "zookeeper", "%s", zooKeeperText(k.proxy))
-	if k.stale && k.proxy.ZooKeeper == connected {
-		e.fact(terminal.Warning, "registrations", "from the cache: ZooKeeper has not been read yet")
+	if k.stale && reached {
+		e.fact(terminal.Warning, "registrations", "from the cache: %s has not been read yet", readFrom(k.proxy))
 	}
 	if formats := formatsOf(k, e.name.Group); formats != "" {
 		e.fact(terminal.Plain, "format", "%s", formats)
@@ -271,10 +275,13 @@ func (e *explanation) explainMissing(k *known) {
 		}
 	}
 	if slices.Contains(k.proxy.Waiting, e.name.Group) || slices.Contains(k.proxy.Waiting, registry.AllGroups) {
-		e.verdict = verdict{terminal.Bad, fmt.Sprintf("%s does not serve: the group was not read from ZooKeeper yet", e.name), []string{"haproxy-zk status"}}
+		e.verdict = verdict{terminal.Bad, fmt.Sprintf("%s does not serve: the group was not read from %s yet", e.name, readFrom(k.proxy)), []string{"haproxy-zk status"}}
 	}
 	if len(e.verdict.remedy) == 0 {
 		e.verdict.remedy = []string{"check the application: is it running, is its ZooKeeper session alive, does it register below this group's path?"}
+		if k.proxy.ZooKeeper == "" && k.proxy.Directory != "" {
+			e.verdict.remedy = []string{"check the directory: does this group have a file of that name?"}
+		}
 	}
 	var others []string
 	for _, d := range k.instances {

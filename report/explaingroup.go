@@ -46,7 +46,7 @@ func (e *explanation) explainGroup(k *known) {
 	case k.liveError != nil:
 		e.verdict = verdict{style: terminal.Bad, text: fmt.Sprintf("HAProxy does not say which instances of %s serve: %v", e.name, k.liveError)}
 	case slices.Contains(k.proxy.Waiting, e.name.Group):
-		e.verdict = verdict{style: terminal.Bad, text: fmt.Sprintf("%s was not read from ZooKeeper yet", e.name)}
+		e.verdict = verdict{style: terminal.Bad, text: fmt.Sprintf("%s was not read from %s yet", e.name, readFrom(k.proxy))}
 	case total == 0:
 		e.verdict = verdict{style: terminal.Bad, text: fmt.Sprintf("%s has no instance, its requests fail: nothing usable is registered", e.name)}
 	case serving == 0:

@@ -82,7 +82,7 @@ func newGroupRow(proxy, group string, instances []string, up int, c query.Condit
 	}
 	switch {
 	case slices.Contains(c.Waiting, group):
-		wrong(6, terminal.Bad, "not read from ZooKeeper yet")
+		wrong(6, terminal.Bad, "not read from %s yet", readFrom(c))
 	case r.meant == 0:
 		wrong(3, terminal.Warning, "no instance is registered, requests fail")
 	case up == 0:

@@ -218,6 +218,9 @@ func TestStatusBeginsWithTheAnswer(t *testing.T) {
 		`{"ready":false,"proxies":{"p":{"ready":false,"zookeeper":"connection refused","waiting":["web"]}}}`:                                               "haproxy-zk (process 7) is NOT READY: p: not read from ZooKeeper yet: web\n  p: ZooKeeper: connection refused\n",
 		`{"ready":true,"proxies":{"p":{"ready":true,"zookeeper":"connected","zookeeper_round_trip_seconds":3}}}`:                                           "haproxy-zk (process 7) is ready, with problems: p: ZooKeeper is slow, changes come late: its latest answer took 3s\n",
 		`{"ready":true,"configuration":{"error":"c.json:5: wrong","since":"2026-01-02T03:04:05Z"},"proxies":{"p":{"ready":true,"zookeeper":"connected"}}}`: "haproxy-zk (process 7) is ready, with problems: the configuration was rejected since 2026-01-02 ",
+		`{"ready":true,"proxies":{"p":{"ready":true,"directory":"readable"}}}`:                                                                             "haproxy-zk (process 7) is ready, no problem is known\n",
+		`{"ready":true,"proxies":{"p":{"ready":true}}}`:                                                                                                    "haproxy-zk (process 7) is ready, no problem is known\n",
+		`{"ready":false,"proxies":{"p":{"ready":false,"directory":"no such file","waiting":["web"]}}}`:                                                     "haproxy-zk (process 7) is NOT READY: p: not read from the directory yet: web\n  p: the directory: no such file\n",
 		`{"ready":false,"stopping":true,"proxies":{}}`:                                                                                                     "haproxy-zk (process 7) is stopping\n",
 		`{"ready":false,"proxies":{}}`: "haproxy-zk (process 7) is NOT READY: no proxy serves\n",
 		`{"ready":true,"node":"node-1","zone":"a","proxies":{"p":{"ready":true,"zookeeper":"connected"}}}`: "haproxy-zk (process 7) on node-1 in a is ready, no problem is known\n",
@@ -229,6 +232,39 @@ func TestStatusBeginsWithTheAnswer(t *testing.T) {
 	}
 	if err := Status(page(), 7, []byte("no JSON"), Table); err == nil {
 		t.Error("no error")
+	}
+}
+
+func TestExplainNamesTheDirectory(t *testing.T) {
+	t.Parallel()
+	all := about(t, "")
+	all["/readyz"] = `{"ready":true,"proxies":{"p":{"ready":true,"directory":"readable"}}}`
+	p := page()
+	if err := Explain(t.Context(), all, p, ParseName("p/web/10.0.0.2:80")); err != nil {
+		t.Fatal(err)
+	}
+	if text := p.String(); !strings.Contains(text, "→ check the directory") || !strings.Contains(text, "directory: readable") || strings.Contains(strings.ToLower(text), "zookeeper") {
+		t.Error(text)
+	}
+}
+
+func TestStatusNamesTheSourcesThatThereAre(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string][2]bool{
+		`{"ready":true,"proxies":{"a":{"ready":true,"zookeeper":"connected"}}}`:                                                 {true, false},
+		`{"ready":true,"proxies":{"a":{"ready":true,"directory":"readable"}}}`:                                                  {false, true},
+		`{"ready":true,"proxies":{"a":{"ready":true,"directory":"readable"},"b":{"ready":true,"zookeeper":"connected"}}}`:       {true, true},
+		`{"ready":true,"proxies":{"a":{"ready":true,"directory":"readable","zookeeper":"connected"}, "static":{"ready":true}}}`: {true, true},
+		`{"ready":true,"proxies":{"static":{"ready":true}}}`:                                                                    {false, false},
+	} {
+		p := page()
+		if err := Status(p, 7, []byte(body), Table); err != nil {
+			t.Fatal(err)
+		}
+		text := p.String()
+		if got := [2]bool{strings.Contains(text, "ZOOKEEPER"), strings.Contains(text, "DIRECTORY")}; got != want || strings.Contains(text, "readable") != want[1] {
+			t.Errorf("%s\n%s", body, text)
+		}
 	}
 }
 

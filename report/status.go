@@ -80,7 +80,12 @@ func (s *status) writeTo(p *terminal.Page, wide bool) {
 	if wide {
 		columns = append(columns, terminal.Column{Title: "PIDS"}, terminal.Column{Title: "DOWN", Right: true}, terminal.Column{Title: "HELD", Right: true}, terminal.Column{Title: "SKIPPED", Right: true})
 	}
-	t := terminal.NewTable(append(columns, terminal.Column{Title: "GROUPS CARRIED BY", Shrinks: true}, terminal.Column{Title: "ZOOKEEPER", Shrinks: true})...)
+	columns = append(columns, terminal.Column{Title: "GROUPS CARRIED BY", Shrinks: true})
+	sources := s.sources()
+	for _, name := range sources {
+		columns = append(columns, terminal.Column{Title: strings.ToUpper(name), Shrinks: true})
+	}
+	t := terminal.NewTable(columns...)
 	for _, name := range s.proxies() {
 		c := s.of.Proxies[name]
 		ready := terminal.Cell{Text: "yes", Style: terminal.Good}
@@ -112,13 +117,40 @@ func (s *status) writeTo(p *terminal.Page, wide bool) {
 			}
 			row = append(row, terminal.Text(strings.Join(pids, ",")), terminal.Text(fmt.Sprint(len(c.Down))), terminal.Text(fmt.Sprint(held)), terminal.Text(fmt.Sprint(skipped)))
 		}
-		zookeeper := terminal.Cell{Text: zooKeeperText(c)}
-		if c.ZooKeeper != connected {
-			zookeeper.Style = terminal.Bad
+		row = append(row, terminal.Text(carriedText(c)))
+		of := sourcesOf(c)
+		for _, name := range sources {
+			row = append(row, sourceCell(of, name))
 		}
-		t.Add(append(row, terminal.Text(carriedText(c)), zookeeper)...)
+		t.Add(row...)
 	}
 	p.Table(t)
+}
+
+// sources returns the names of the sources that proxies have.
+func (s *status) sources() (names []string) {
+	for _, proxy := range s.proxies() {
+		for _, of := range sourcesOf(s.of.Proxies[proxy]) {
+			if !slices.Contains(names, of.name) {
+				names = append(names, of.name)
+			}
+		}
+	}
+	slices.Sort(names)
+	slices.Reverse(names) // ZooKeeper first
+	return names
+}
+
+func sourceCell(all []source, name string) terminal.Cell {
+	for _, s := range all {
+		if s.name == name && !s.reached {
+			return terminal.Cell{Text: s.text, Style: terminal.Bad}
+		}
+		if s.name == name {
+			return terminal.Text(s.text)
+		}
+	}
+	return terminal.Text("-")
 }
 
 // carriedText counts the groups by how they get servers of HAProxy.
@@ -131,24 +163,6 @@ func carriedText(c query.Condition) string {
 		return "-"
 	}
 	return strings.Join(parts, ", ")
-}
-
-// connected is what /readyz says of a ZooKeeper that can be reached.
-const connected = "connected"
-
-// slowZooKeeper is a round trip, in seconds, that is a problem.
-const slowZooKeeper = 0.5
-
-// zooKeeperText describes the connection to ZooKeeper.
-func zooKeeperText(c query.Condition) string {
-	text := c.ZooKeeper
-	if c.Server != "" {
-		text += " to " + c.Server
-	}
-	if c.RoundTrip > 0 {
-		text += ", its latest answer took " + seconds(c.RoundTrip)
-	}
-	return text
 }
 
 func orUnknown(problems []string) string {
@@ -170,13 +184,15 @@ func (s *status) problems() (all []string) {
 			add(name, "%s", essence(c.Problem))
 		}
 		if len(c.Waiting) > 0 {
-			add(name, "not read from ZooKeeper yet: %s", few(c.Waiting))
+			add(name, "not read from %s yet: %s", readFrom(c), few(c.Waiting))
 		}
-		switch {
-		case c.ZooKeeper != connected:
-			add(name, "ZooKeeper: %s", c.ZooKeeper)
-		case c.RoundTrip >= slowZooKeeper:
-			add(name, "ZooKeeper is slow, changes come late: its latest answer took %s", seconds(c.RoundTrip))
+		for _, from := range sourcesOf(c) {
+			switch {
+			case !from.reached:
+				add(name, "%s: %s", from.of, from.text)
+			case from.slow:
+				add(name, "%s is slow, changes come late: its latest answer took %s", from.of, seconds(c.RoundTrip))
+			}
 		}
 		if len(c.Down) > 0 {
 			add(name, "no instance is up, requests fail: %s", few(c.Down))
