@@ -29,6 +29,14 @@ func all(h rig.HAProxy) []string {
 	return []string{"slots", "servers", "backends"}
 }
 
+// possible returns the ways of an HAProxy that has more than one.
+func possible(h rig.HAProxy) []string {
+	if h.Major < 3 {
+		return nil
+	}
+	return append([]string{"slots"}, deleting(h)...)
+}
+
 // deleting returns those in which servers are deleted.
 func deleting(h rig.HAProxy) []string {
 	switch {
@@ -60,7 +68,7 @@ func measureCarry(ctx context.Context, h rig.HAProxy) error {
 	}{
 		{deletionsHeader, deleting(h), measureDeletions},
 		{firstHeader, all(h), measureFirst},
-		{crowdHeader, all(h), measureCrowd},
+		{crowdHeader, possible(h), measureCrowd},
 		{dayHeader, all(h), measureDay},
 		{surgeHeader, all(h), measureSurge},
 		{manyHeader, all(h), measureMany},

@@ -25,9 +25,9 @@
 // znode to the first request by format, from a weight to all workers, and from
 // haproxy-zk register to the first request.
 //
-// carry: first requests, a day of churn, 2,000 instances at once and 19,000 in all, by each
-// way to give instances servers, on HAProxy 3.4 and later, and the deletion of 1,000 servers
-// under load on all that delete servers.
+// carry: first requests, a day of churn and 19,000 instances in all, by each way to give
+// instances servers, on HAProxy 3.4 and later, 2,000 instances at once and the deletion of
+// 1,000 servers under load on all that delete servers.
 //
 // commands: how long get, explain, top and status take beside 19,000 instances.
 package main
