@@ -90,7 +90,8 @@ func (d *desired) concerned(mail mail) (groups []*group, alone bool) {
 		}
 	}
 	for _, g := range groups {
-		if g.leftOut() || !g.listed || !g.members.Read() || g.state != accepted || g.beyond || d.lookup(g.backend.Name) != g {
+		// A live group that was added at run time is accepted only by the next reload.
+		if g.leftOut() || !g.listed || !g.members.Read() || g.state != accepted && !g.live() || g.beyond || d.lookup(g.backend.Name) != g {
 			return nil, false
 		}
 	}

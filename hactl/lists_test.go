@@ -3,6 +3,7 @@ package hactl
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/haproxy-zk/haproxy-zk/haproxy"
 )
@@ -36,6 +37,28 @@ func TestChangeLooksAtItsGroupOnly(t *testing.T) {
 			same(t, "reloads", []string{"start"}, s.ha.causes())
 		})
 	}
+}
+
+// HAProxy has got the group after its start, and need never be reloaded.
+func TestChangeOfAddedGroupLooksAtItOnly(t *testing.T) {
+	t.Parallel()
+	names := []string{"web"}
+	for i := range manyBackends {
+		names = append(names, fmt.Sprint("g", i))
+	}
+	s := live(t, names...)
+	s.launch(t)
+	s.step(t.Context())
+	s.listed(append(names, "longest-name")...)
+	s.settles(t, 40*time.Second)
+	walked := s.walks()
+	s.set("longest-name", 42, 200)
+	s.step(t.Context())
+	same(t, "it entered", []int{42, 200}, s.inService("longest-name"))
+	if walked() {
+		t.Error("a group was looked at that had nothing to do with it")
+	}
+	same(t, "published", []string{"10.0.0.42:80", "10.0.0.200:80"}, s.published("longest-name"))
 }
 
 // What may concern other groups is decided with a look at all of them.
