@@ -47,9 +47,9 @@ type scaleFigures struct {
 	idle        float64 // share of a core
 	burst       burst
 	blast       time.Duration
-	// memory is what was resident while nothing changed, early after one burst, and after
-	// after all, in bytes.
-	memory, early, after int
+	// memory is what was resident while nothing changed, early after one burst, after after
+	// all, and rest some time later, in bytes.
+	memory, early, after, rest int
 }
 
 func measureScale(ctx context.Context, h rig.HAProxy) (got scaleFigures, err error) {
@@ -96,6 +96,12 @@ func measureScale(ctx context.Context, h rig.HAProxy) (got scaleFigures, err err
 			got.burst, got.early = b, memory
 		}
 		got.after = memory
+	}
+	if err := pass(ctx, settling); err != nil {
+		return got, err
+	}
+	if _, got.rest, err = e.worked(); err != nil {
+		return got, err
 	}
 	got.blast, err = e.blast(burstChanges)
 	return got, err
@@ -146,15 +152,15 @@ func measureCurve(ctx context.Context, h rig.HAProxy, groups int) (each time.Dur
 
 func printScaleHeader() {
 	fmt.Printf("\n1,000 groups of 20 slots, 10,000 instances; %d starts in turn, a burst of %d changes by %d writers, %d changes in all\n\n", starts, burstChanges, writers, manyBursts*burstChanges)
-	fmt.Println("| HAProxy | start | bare start | idle, of a core | writing | until exact | ratio | commands alone | memory | after a burst | after all |")
-	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|")
+	fmt.Println("| HAProxy | start | bare start | idle, of a core | writing | until exact | ratio | commands alone | memory | after a burst | after all | later |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|---|")
 }
 
 func printScaleRow(haproxy string, got scaleFigures) {
 	mib := func(bytes int) float64 { return float64(bytes) / (1 << 20) }
-	fmt.Printf("| %s | %.0f ms | %.0f ms | %.2f %% | %.0f ms | %.0f ms | %.2f | %.0f ms | %.0f MiB | %.0f MiB | %.0f MiB |\n", haproxy,
+	fmt.Printf("| %s | %.0f ms | %.0f ms | %.2f %% | %.0f ms | %.0f ms | %.2f | %.0f ms | %.0f MiB | %.0f MiB | %.0f MiB | %.0f MiB |\n", haproxy,
 		ms(percentile(got.start, 50)), ms(percentile(got.bare, 50)), 100*got.idle,
-		ms(got.burst.writing), ms(got.burst.exact), got.burst.exact.Seconds()/got.burst.writing.Seconds(), ms(got.blast), mib(got.memory), mib(got.early), mib(got.after))
+		ms(got.burst.writing), ms(got.burst.exact), got.burst.exact.Seconds()/got.burst.writing.Seconds(), ms(got.blast), mib(got.memory), mib(got.early), mib(got.after), mib(got.rest))
 }
 
 func printCurveHeader() {
