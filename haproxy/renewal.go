@@ -74,7 +74,9 @@ func (r renewal) pins(b Backend) (pins bool, obstacle *GroupTrap) {
 	if closesConnections(lines) {
 		return false, nil
 	}
-	if reuse, set := effective(lines, "http-reuse"); !r.version.PinsConnections() && (!set || !reuse.is("never")) {
+	reuse, set := effective(lines, "http-reuse")
+	unshared := set && reuse.is("never") || r.version.sharesOnlyPlain() && slices.ContainsFunc(lines, groupLine.unshared)
+	if !r.version.PinsConnections() && !unshared {
 		return false, nil
 	}
 	return true, r.obstacleOf(lines)
@@ -142,6 +144,14 @@ func (r renewal) renderPipes(out *page) {
 
 // is reports whether the line has the argument word.
 func (l groupLine) is(word string) bool { return len(l.words) > 1 && l.words[1] == word }
+
+// unshared reports whether the line has settings of servers with which HAProxy before 2.4
+// does not share connections between clients: they depend on the client.
+func (l groupLine) unshared() bool {
+	return l.configuresServers() && slices.ContainsFunc(l.words[1:], func(word string) bool {
+		return word == "sni" || strings.HasPrefix(word, "send-proxy")
+	})
+}
 
 // closesConnections reports whether the lines close server connections after each request.
 func closesConnections(lines []groupLine) (closes bool) {

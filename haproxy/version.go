@@ -117,6 +117,10 @@ func (v Version) sendsChecks() bool { return v.since(2, 2) }
 // that server got another address (see [Template.Renews]).
 func (v Version) PinsConnections() bool { return !v.since(2, 2) }
 
+// sharesOnlyPlain reports whether a server connection belongs to one client if the server
+// has `sni` or `send-proxy`. Measured on 2.2.9, where it does, and on 2.6.12.
+func (v Version) sharesOnlyPlain() bool { return !v.since(2, 4) }
+
 // pinsPrivateConnections reports the same for a server connection that belongs to one
 // client: before "fix reuse with set-dst/set-dst-port" of 2025-03-31. Measured on 2.2.9,
 // 2.6.12 and 3.1.0, where it does, and on 3.0.11, 3.2.0 and later, where it does not.
