@@ -13,7 +13,7 @@ var ErrUnknownReply = errors.New("unknown reply")
 type Deletion int
 
 const (
-	// Deleted is a server that is gone, whoever deleted it.
+	// Deleted is a server that is gone, by this command or another.
 	Deleted Deletion = iota
 	// Busy is a server that connections are still attached to.
 	Busy

@@ -85,7 +85,7 @@ func LacksBackend(reply string) bool { return reply == backendUnknown }
 //	Backend still has attached streams on it.
 //	This proxy cannot be removed at runtime due to other configuration elements pointing to it.
 //
-// Deleted is a backend that is gone, whoever deleted it; Busy is one that may be deleted
+// Deleted is a backend that is gone, by this command or another; Busy is one that may be deleted
 // later, and an error is one that cannot be, in one short line.
 func ParseBackendDeletion(replies []string) (Deletion, error) {
 	last := replies[len(replies)-1]

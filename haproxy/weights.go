@@ -9,7 +9,7 @@ import (
 // may register weights: shares of it are then whole numbers.
 const FullWeight = 100
 
-// fewWeights is the smallest configured weight of which shares are told apart.
+// fewWeights is the smallest configured weight of which shares differ.
 const fewWeights = 2
 
 // FullWeight returns the configured weight of a group's servers, of which registered

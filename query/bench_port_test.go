@@ -99,7 +99,7 @@ func dialBench(b *testing.B, h http.Handler) net.Conn {
 	return conn
 }
 
-// BenchmarkChange measures what a change costs whoever publishes it, while queries are
+// BenchmarkChange measures what a change costs its publisher, while queries are
 // blocked for other documents, and for the one that changes.
 func BenchmarkChange(b *testing.B) {
 	for _, blocked := range []int{0, maxBlocked} {

@@ -70,7 +70,7 @@ func (a Answer) Refusal() error {
 // response with any status is not an error.
 //
 // The token is sent only where the server requires it, and only to a server that has the
-// private key of the certificate, whoever signed that and until when.
+// private key of the certificate: its issuer and its expiry do not matter.
 func (c Client) Get(ctx context.Context, path string) (Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.within)
 	defer cancel()
@@ -141,7 +141,7 @@ func (c Client) authenticate(request *http.Request, transport *http.Transport) e
 	transport.TLSClientConfig = &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		// A health check must not fail because a certificate has expired, is for other
-		// names, or was signed by somebody whom this host does not know.
+		// names, or was signed by an authority that this host does not know.
 		InsecureSkipVerify: true, //nolint:gosec // see VerifyConnection
 		VerifyConnection: func(state tls.ConnectionState) error {
 			if secret && !bytes.Equal(state.PeerCertificates[0].Raw, own.certificate.Certificate[0]) {

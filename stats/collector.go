@@ -54,7 +54,7 @@ type Collector struct {
 	fleet Fleet
 	asked atomic.Bool
 	// turn is held while the workers are read, so that readings are recorded in the order
-	// in which they were made. Whoever holds it owns the ledger.
+	// in which they were made. Its holder owns the ledger.
 	turn   chan struct{}
 	ledger *ledger
 	// rows is how many a worker has reported last.

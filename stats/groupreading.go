@@ -13,8 +13,8 @@ import (
 // reading of all costs the workers less.
 const fewGroups = 8
 
-// recentGroups are readings of one group each, since the first of them. Whoever has the
-// turn of the [Collector] owns it.
+// recentGroups are readings of one group each, since the first of them. They belong to
+// the holder of the [Collector]'s turn.
 type recentGroups struct {
 	since    time.Time
 	readings map[string]*Reading

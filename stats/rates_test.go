@@ -67,7 +67,7 @@ func TestRatesOfTheLastSeconds(t *testing.T) {
 	for range 5 {
 		s.after(15*time.Second, nil, of(10))
 	}
-	expectRate(t, "whoever asks every 15 s", s.after(15*time.Second, nil, of(40)), 15*time.Second, 2)
+	expectRate(t, "a reader every 15 s", s.after(15*time.Second, nil, of(40)), 15*time.Second, 2)
 	expectRate(t, "after an hour in which nobody asked", s.after(time.Hour, nil, of(1e6)), 0, 0)
 	expectRate(t, "a second later", s.after(time.Second, nil, of(1e6+3)), time.Second, 3)
 }

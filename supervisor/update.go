@@ -47,8 +47,8 @@ func newUpdate() update {
 }
 
 // Rewrite replaces the configuration and its maps by those of launch, which must be what
-// the serving generation runs now, unless they are the same: whoever reads the file, or
-// starts HAProxy with it, finds that. It does not block, and any goroutine may call it.
+// the serving generation runs now, unless they are the same: the file is read, and
+// HAProxy started with it, by others too. It does not block, and any goroutine may call it.
 // The newest files win, and a failure is tried again. A later Reload makes them obsolete.
 func (h *HAProxy) Rewrite(launch registry.Launch) {
 	h.update.wanted.Store(&launch)
