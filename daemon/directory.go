@@ -60,7 +60,7 @@ func newEntry(pl *plan.Plan) *entry {
 		s.Waiting = append(s.Waiting, registry.AllGroups)
 	}
 	for _, g := range pl.Groups {
-		s.Groups = append(s.Groups, registry.Group{Name: g.Name})
+		s.Groups = append(s.Groups, &registry.Group{Name: g.Name})
 		s.Waiting = append(s.Waiting, g.Name)
 	}
 	return &entry{name: pl.Name, pending: pending{s, pl.ConfFile, pl.Frame.Version}}

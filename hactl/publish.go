@@ -46,14 +46,14 @@ func (c *Controller) setProblem(text string) {
 func (c *Controller) publish() {
 	old := c.Snapshot()
 	rendered := c.desired.rendered()
-	s := &registry.Snapshot{Proxy: c.opts.Proxy, ReloadError: c.reloads.failure, Groups: make([]registry.Group, 0, len(rendered))}
+	s := &registry.Snapshot{Proxy: c.opts.Proxy, ReloadError: c.reloads.failure, Groups: make([]*registry.Group, 0, len(rendered))}
 	if c.desired.unlisted() {
 		s.Waiting = append(s.Waiting, registry.AllGroups)
 	}
 	for _, g := range rendered {
 		shown := g.members.Registered()
 		shown.Instances = g.members.Meant()
-		s.Groups = append(s.Groups, shown)
+		s.Groups = append(s.Groups, &shown)
 		s.Remarks = append(s.Remarks, g.remark()...)
 		s.Carried = append(s.Carried, registry.Carried{By: string(g.carrier.Way()), Reason: g.refusal})
 		if !g.members.Read() {
@@ -81,7 +81,7 @@ func (c *Controller) publishGroups(groups []*group) {
 		c.publish()
 		return
 	}
-	var now []registry.Group
+	var now []*registry.Group
 	for _, g := range groups {
 		at := c.desired.index[g.backend.Name]
 		if old.Groups[at].Name != g.backend.Name || len(g.remark()) > 0 || g.isDown() || g.beyond {
@@ -90,13 +90,13 @@ func (c *Controller) publishGroups(groups []*group) {
 		}
 		shown := g.members.Registered()
 		shown.Instances = g.members.Meant()
-		if sameGroup(old.Groups[at], shown) {
+		if sameGroup(old.Groups[at], &shown) {
 			continue
 		}
 		if now == nil {
 			now = slices.Clone(old.Groups)
 		}
-		now[at] = shown
+		now[at] = &shown
 	}
 	if now == nil {
 		return
@@ -109,7 +109,7 @@ func (c *Controller) publishGroups(groups []*group) {
 	}
 }
 
-func sameGroup(a, b registry.Group) bool {
+func sameGroup(a, b *registry.Group) bool {
 	samePart := func(a, b registry.Part) bool {
 		return a.Source == b.Source && registry.SameList(a.Instances, b.Instances)
 	}

@@ -53,7 +53,7 @@ func TestSnapshotIsReplacedOnlyOnChange(t *testing.T) {
 		last = now
 	}
 	same(t, "before anything was read", &registry.Snapshot{
-		Proxy: "ngboss", Groups: []registry.Group{{Name: "web"}, {Name: "api"}}, Waiting: []string{"web", "api"},
+		Proxy: "ngboss", Groups: []*registry.Group{{Name: "web"}, {Name: "api"}}, Waiting: []string{"web", "api"},
 		Carried: []registry.Carried{{By: "slots"}, {By: "slots"}},
 	}, last)
 	step("unknown group", false, registry.Group{Name: "other", Instances: instances(1)})

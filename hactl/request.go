@@ -40,7 +40,7 @@ func (c *Controller) Reload(cause string) {
 // unknown group is an error.
 func (c *Controller) Release(group string) (held int, err error) {
 	s := c.Snapshot()
-	if !slices.ContainsFunc(s.Groups, func(g registry.Group) bool { return g.Name == group }) {
+	if !slices.ContainsFunc(s.Groups, func(g *registry.Group) bool { return g.Name == group }) {
 		return 0, fmt.Errorf("%s has no group %q", c.opts.Proxy, group)
 	}
 	c.in.requests.mu.Lock()

@@ -98,7 +98,7 @@ func contacts(all ...registry.ConnectionStatus) []Proxy {
 }
 
 func TestNotFound(t *testing.T) {
-	var groups []registry.Group
+	var groups []*registry.Group
 	for _, name := range names(maxNames+3, "g") {
 		groups = append(groups, group(name))
 	}

@@ -58,7 +58,7 @@ func startFeed(t *testing.T, connections int) *feed {
 }
 
 // publish replaces the groups of a proxy.
-func (f *feed) publish(p *proxy, groups ...registry.Group) {
+func (f *feed) publish(p *proxy, groups ...*registry.Group) {
 	p.snapshot.Store(&registry.Snapshot{Proxy: p.Snapshot().Proxy, Groups: groups})
 	f.note()
 }

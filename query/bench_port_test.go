@@ -16,9 +16,9 @@ import (
 
 // estate returns a proxy of 200 groups of 10 instances.
 func estate() *proxy {
-	var groups []registry.Group
+	var groups []*registry.Group
 	for i := range 200 {
-		g := registry.Group{Name: "web-" + strconv.Itoa(i)}
+		g := &registry.Group{Name: "web-" + strconv.Itoa(i)}
 		for j := range 10 {
 			g.Instances = append(g.Instances, instance(fmt.Sprintf("10.%d.0.%d:32800", i, j+1)))
 		}

@@ -17,7 +17,7 @@ func (n nowhere) Write(b []byte) (int, error) { return len(b), nil }
 func (n nowhere) WriteHeader(int)             {}
 
 func BenchmarkQuery(b *testing.B) {
-	var groups []registry.Group
+	var groups []*registry.Group
 	for i := range 1000 {
 		groups = append(groups, group(fmt.Sprintf("web-%d", i), "10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"))
 	}

@@ -186,7 +186,7 @@ func TestPageStream(t *testing.T) {
 	if got := next(); !strings.HasPrefix(got, `{"events":{"o":["e1"],"n":{"e1":"<tr`) {
 		t.Errorf("an event is %s", got)
 	}
-	p.snapshot.Store(&registry.Snapshot{Proxy: "p", Groups: []registry.Group{group("web", "10.0.0.1:80", "10.0.0.2:80")}})
+	p.snapshot.Store(&registry.Snapshot{Proxy: "p", Groups: []*registry.Group{group("web", "10.0.0.1:80", "10.0.0.2:80")}})
 	if got := next(); !strings.Contains(got, `"2":"<td class=\"number\" data-name=\"Registered\">2</td>"`) || strings.Contains(got, `"n"`) {
 		t.Errorf("an instance is %s", got)
 	}

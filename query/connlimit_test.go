@@ -183,7 +183,7 @@ func TestSlowReaderDelaysNobody(t *testing.T) {
 		send(t, slow, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 		synctest.Wait() // it is being served
 
-		p.snapshot.Store(&registry.Snapshot{Proxy: "p", Groups: []registry.Group{group("web", "10.0.0.9:80")}})
+		p.snapshot.Store(&registry.Snapshot{Proxy: "p", Groups: []*registry.Group{group("web", "10.0.0.9:80")}})
 		begun := time.Now()
 		l.ask(t, "/p/web")
 		if took := time.Since(begun); took > 0 {

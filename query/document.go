@@ -34,7 +34,7 @@ func newDocument(s *registry.Snapshot, before *document, index uint64) *document
 	}
 	d := &document{of: s, groups: make(map[string]part, len(s.Groups))}
 	open := append(appendString([]byte{'{'}, s.Proxy), ":{"...)
-	same := before != nil && slices.EqualFunc(before.of.Groups, s.Groups, func(a, b registry.Group) bool { return a.Name == b.Name })
+	same := before != nil && slices.EqualFunc(before.of.Groups, s.Groups, func(a, b *registry.Group) bool { return a.Name == b.Name })
 	for _, g := range s.Groups {
 		p, known := part{}, false
 		if before != nil {
@@ -42,7 +42,7 @@ func newDocument(s *registry.Snapshot, before *document, index uint64) *document
 		}
 		if !known || !sameList(p.of, g.Instances) {
 			p.of = g.Instances
-			text := slices.Concat(open, appendGroup(nil, g), []byte("}}\n"))
+			text := slices.Concat(open, appendGroup(nil, *g), []byte("}}\n"))
 			if !bytes.Equal(text, p.text) {
 				p.text, p.page = text, newPage(typeJSON, index, func() []byte { return text })
 				same = false

@@ -77,9 +77,9 @@ func TestDocumentOfOddNames(t *testing.T) {
 
 func TestUnchangedGroupIsNotEncodedAgain(t *testing.T) {
 	large, web := group("large", "10.0.0.1:1", "10.0.0.2:2"), group("web", "10.0.0.3:3")
-	first := newDocument(&registry.Snapshot{Proxy: "a", Groups: []registry.Group{large, web}}, nil, 1)
+	first := newDocument(&registry.Snapshot{Proxy: "a", Groups: []*registry.Group{large, web}}, nil, 1)
 	web = group("web", "10.0.0.4:4")
-	second := newDocument(&registry.Snapshot{Proxy: "a", Groups: []registry.Group{web, large}}, first, 2)
+	second := newDocument(&registry.Snapshot{Proxy: "a", Groups: []*registry.Group{web, large}}, first, 2)
 	if &first.groups["large"].text[0] != &second.groups["large"].text[0] {
 		t.Error("a group was written out again although only another one changed")
 	}

@@ -26,7 +26,7 @@ func TestNextRequestSeesChange(t *testing.T) {
 	expect("/", `{"a":{"web":{"instances":["10.0.0.1:1"]}},"b":{"web":{"instances":[]}}}`)
 	first := s.documents.current.Load()
 
-	b.snapshot.Store(&registry.Snapshot{Proxy: "b", Groups: []registry.Group{group("web", "10.0.0.2:2")}})
+	b.snapshot.Store(&registry.Snapshot{Proxy: "b", Groups: []*registry.Group{group("web", "10.0.0.2:2")}})
 	expect("/b/web", `{"b":{"web":{"instances":["10.0.0.2:2"]}}}`)
 	expect("/", `{"a":{"web":{"instances":["10.0.0.1:1"]}},"b":{"web":{"instances":["10.0.0.2:2"]}}}`)
 	second := s.documents.current.Load()
@@ -74,7 +74,7 @@ func TestSlowRequestDoesNotRestoreOldList(t *testing.T) {
 func TestConcurrentReaders(t *testing.T) {
 	const last = 2000
 	snapshot := func(n int) *registry.Snapshot {
-		return &registry.Snapshot{Proxy: "p", Groups: []registry.Group{group("web", fmt.Sprintf("10.0.0.1:%d", n))}}
+		return &registry.Snapshot{Proxy: "p", Groups: []*registry.Group{group("web", fmt.Sprintf("10.0.0.1:%d", n))}}
 	}
 	p := serving("p")
 	p.snapshot.Store(snapshot(1))

@@ -89,7 +89,7 @@ func pairs(s *registry.Snapshot, r *stats.Reading, only string) (all []pair) {
 	}
 	for _, g := range s.Groups {
 		if only == "" || only == g.Name {
-			all = append(all, pair{g, reported[g.Name]})
+			all = append(all, pair{*g, reported[g.Name]})
 		}
 	}
 	return all

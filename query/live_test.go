@@ -58,7 +58,7 @@ func mixed() (*registry.Snapshot, *stats.Reading) {
 		unchecked.Servers[i].Check = haproxy.Check{Status: "INI"}
 	}
 	gone := stats.Instance{Addr: netip.MustParseAddrPort("10.0.0.99:80"), Gone: true}
-	s := &registry.Snapshot{Proxy: "p", Groups: []registry.Group{
+	s := &registry.Snapshot{Proxy: "p", Groups: []*registry.Group{
 		group("web", "10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80", "10.0.0.4:80", "10.0.0.5:80", "10.0.0.6:80", "10.0.0.8:80", "10.0.0.9:80"),
 		group("new", "10.0.0.1:81"),
 	}}

@@ -16,7 +16,7 @@ import (
 
 // wide returns a proxy whose document is worth compressing.
 func wide() *proxy {
-	var groups []registry.Group
+	var groups []*registry.Group
 	for i := range 50 {
 		groups = append(groups, group(fmt.Sprintf("web-%d", i), "10.0.0.1:80", "10.0.0.2:80"))
 	}
@@ -57,7 +57,7 @@ func TestKnownDocumentIsNotSentAgain(t *testing.T) {
 		}
 	}
 	tag := askWith(s, "/p").Header.Get("Etag")
-	p.snapshot.Store(&registry.Snapshot{Proxy: "p", Groups: []registry.Group{group("web-1", "10.0.0.1:80", "10.0.0.2:80")}})
+	p.snapshot.Store(&registry.Snapshot{Proxy: "p", Groups: []*registry.Group{group("web-1", "10.0.0.1:80", "10.0.0.2:80")}})
 	if r := askWith(s, "/p", "If-None-Match: "+tag); r.StatusCode != http.StatusOK || r.Header.Get("Etag") == tag {
 		t.Errorf("after a change: status %d, %v", r.StatusCode, r.Header)
 	}

@@ -46,7 +46,7 @@ func (p *proxy) Version() haproxy.Version { return p.version }
 func (p *proxy) Generations() []supervisor.Generation { return p.generations }
 
 // serving returns a healthy proxy with these groups.
-func serving(name string, groups ...registry.Group) *proxy {
+func serving(name string, groups ...*registry.Group) *proxy {
 	p := &proxy{contact: registry.ConnectionStatus{Connected: true, Last: time.Now()}}
 	p.snapshot.Store(&registry.Snapshot{Proxy: name, Groups: groups})
 	return p
@@ -56,8 +56,8 @@ func instance(addr string) registry.Instance {
 	return registry.Instance{Addr: netip.MustParseAddrPort(addr)}
 }
 
-func group(name string, addrs ...string) registry.Group {
-	g := registry.Group{Name: name}
+func group(name string, addrs ...string) *registry.Group {
+	g := &registry.Group{Name: name}
 	for _, a := range addrs {
 		g.Instances = append(g.Instances, instance(a))
 	}
@@ -66,7 +66,7 @@ func group(name string, addrs ...string) registry.Group {
 
 // seed returns the two proxies of ten groups in the seed's documents.
 func seed() []Proxy {
-	shared := []registry.Group{
+	shared := []*registry.Group{
 		group("web-basecentre", "10.238.99.246:32799"),
 		group("web-cpmcentre", "10.238.99.243:32783"),
 		group("web-csfproxy", "10.238.99.244:32804"),
@@ -80,8 +80,8 @@ func seed() []Proxy {
 	ngboss := group("web-ngboss", "10.238.99.243:32784", "10.238.99.246:32800")
 	ecgateway := group("web-ecgateway", "10.238.99.245:32803")
 	return []Proxy{
-		serving("ngboss", append([]registry.Group{ngboss}, shared...)...),
-		serving("ecbusi", append([]registry.Group{ecgateway}, shared...)...),
+		serving("ngboss", append([]*registry.Group{ngboss}, shared...)...),
+		serving("ecbusi", append([]*registry.Group{ecgateway}, shared...)...),
 	}
 }
 

@@ -5,7 +5,7 @@ package registry
 type Snapshot struct {
 	Proxy string
 	// Groups are in the configuration's order.
-	Groups []Group
+	Groups []*Group
 	// Waiting are the groups whose list has not been read yet; [AllGroups] is first while
 	// the discovered groups are unknown.
 	Waiting []string

@@ -38,7 +38,7 @@ func newEstate(b *testing.B) *estate {
 			// As long as the lines of HAProxy 2.6.
 			fmt.Fprintf(&stat, "%s,%s%d,0,1,,%d,123456789,1234567890,,0,UP,1,2,2,5,0,12345%d,12,123,1,0,,%s,%s\n", group.Name, group.Name, i+1, 100000+i, i, addr, strings.Repeat(",", 230))
 		}
-		e.snapshot.Groups = append(e.snapshot.Groups, group)
+		e.snapshot.Groups = append(e.snapshot.Groups, &group)
 		fmt.Fprintf(&stat, "%s,BACKEND,0,1,100,200000,123456789,1234567890,0,0,UP,1,,1,5,0,200000,0,0,0,0,200000,,\n", group.Name)
 	}
 	w.replies(stat.String())

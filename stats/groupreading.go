@@ -65,7 +65,7 @@ func (c *Collector) readGroup(ctx context.Context, name string) *Reading {
 	}
 	want := &registry.Snapshot{Proxy: c.opts.Proxy}
 	all := c.fleet.Snapshot().Groups
-	if i := slices.IndexFunc(all, func(g registry.Group) bool { return g.Name == name }); i >= 0 {
+	if i := slices.IndexFunc(all, func(g *registry.Group) bool { return g.Name == name }); i >= 0 {
 		want.Groups = all[i : i+1]
 	}
 	return c.merge(want, workers, answers)

@@ -13,11 +13,11 @@ import (
 
 // meant is a snapshot whose group web is meant to have these instances.
 func meant(instances ...int) *registry.Snapshot {
-	g := registry.Group{Name: "web"}
+	g := &registry.Group{Name: "web"}
 	for _, n := range instances {
 		g.Instances = append(g.Instances, registry.Instance{Addr: instance(n)})
 	}
-	return &registry.Snapshot{Proxy: "p", Groups: []registry.Group{{Name: "empty"}, g}}
+	return &registry.Snapshot{Proxy: "p", Groups: []*registry.Group{{Name: "empty"}, g}}
 }
 
 func backend() haproxy.Stats { return haproxy.Stats{Kind: haproxy.OfBackend, Proxy: "web", HTTP: true} }

@@ -52,7 +52,7 @@ func newLarge() (large, *stats.Reading) {
 			}
 			reported.Instances = append(reported.Instances, one)
 		}
-		s.Groups, r.Groups = append(s.Groups, group), append(r.Groups, reported)
+		s.Groups, r.Groups = append(s.Groups, &group), append(r.Groups, reported)
 	}
 	return large{s}, r
 }
