@@ -14,7 +14,7 @@ import (
 const filesDelay = time.Second
 
 // files decides when the files of the running configuration are rendered again, so that
-// they have what the workers were told since their start.
+// they have what the workers have got since their start.
 type files struct {
 	seed maphash.Seed
 	// source identifies what they were rendered from.

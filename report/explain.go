@@ -124,6 +124,9 @@ func (k *known) reports(instance string) bool {
 	return err == nil && slices.ContainsFunc(k.instances, func(d query.InstanceDetail) bool { return d.Address == i.String() })
 }
 
+// ofFiles reports whether the instances of the proxy come from files alone.
+func (k *known) ofFiles() bool { return k.proxy.ZooKeeper == "" && k.proxy.Directory != "" }
+
 // addEvents adds what happened to the instance or group lately.
 func (e *explanation) addEvents(all eventList) {
 	mine := slices.DeleteFunc(all.Events, func(o event) bool { return e.name.Instance != "" && o.Instance != "" && o.Instance != e.name.Instance })
@@ -253,7 +256,7 @@ func (e *explanation) explainWithoutWorkers(k *known) {
 	e.verdict = verdict{terminal.Bad, fmt.Sprintf("%s %s, and HAProxy does not say whether it serves: %v", e.name, text, k.liveError), []string{"haproxy-zk status"}}
 }
 
-// explainMissing finds the answer about an instance that neither ZooKeeper nor a worker
+// explainMissing finds the answer about an instance that neither a source nor a worker
 // has.
 func (e *explanation) explainMissing(k *known) {
 	e.verdict = verdict{style: terminal.Bad, text: fmt.Sprintf("%s does not serve: it is not registered", e.name)}
@@ -279,7 +282,7 @@ func (e *explanation) explainMissing(k *known) {
 	}
 	if len(e.verdict.remedy) == 0 {
 		e.verdict.remedy = []string{"check the application: is it running, is its ZooKeeper session alive, does it register below this group's path?"}
-		if k.proxy.ZooKeeper == "" && k.proxy.Directory != "" {
+		if k.ofFiles() {
 			e.verdict.remedy = []string{"check the directory: does this group have a file of that name?"}
 		}
 	}

@@ -237,14 +237,20 @@ func TestStatusBeginsWithTheAnswer(t *testing.T) {
 
 func TestExplainNamesTheDirectory(t *testing.T) {
 	t.Parallel()
-	all := about(t, "")
-	all["/readyz"] = `{"ready":true,"proxies":{"p":{"ready":true,"directory":"readable"}}}`
-	p := page()
-	if err := Explain(t.Context(), all, p, ParseName("p/web/10.0.0.2:80")); err != nil {
-		t.Fatal(err)
-	}
-	if text := p.String(); !strings.Contains(text, "→ check the directory") || !strings.Contains(text, "directory: readable") || strings.Contains(strings.ToLower(text), "zookeeper") {
-		t.Error(text)
+	for want, instances := range map[string][]query.InstanceDetail{
+		"→ check the directory":                        nil,
+		"→ nothing, if that was intended; else see":    {instance("10.0.0.2:80", "maint", "registry", "deregistered", "maint")},
+		"→ find out what adds it to the directory and": {instance("10.0.0.2:80", "waiting", "guard", "flapping, its return is delayed")},
+	} {
+		all := about(t, "", instances...)
+		all["/readyz"] = `{"ready":true,"proxies":{"p":{"ready":true,"directory":"readable"}}}`
+		p := page()
+		if err := Explain(t.Context(), all, p, ParseName("p/web/10.0.0.2:80")); err != nil {
+			t.Fatal(err)
+		}
+		if text := p.String(); !strings.Contains(text, want) || !strings.Contains(text, "directory: readable") || strings.Contains(strings.ToLower(text), "zookeeper") {
+			t.Error(text)
+		}
 	}
 }
 

@@ -45,7 +45,11 @@ func (e *explanation) judge(d *query.InstanceDetail, k *known) verdict {
 	case d.State == query.StateWaiting:
 		return e.judgeWaiting(d, k)
 	case d.Reason == deregistered:
-		return no("it has deregistered"+sessions(d), "nothing, if it was stopped; else see why its ZooKeeper session ended")
+		remedy := "nothing, if it was stopped; else see why its ZooKeeper session ended"
+		if k.ofFiles() {
+			remedy = "nothing, if that was intended; else see what removed it from the directory"
+		}
+		return no("it has deregistered"+sessions(d), remedy)
 	case d.SetBy == query.ByOperator || d.SetBy == query.ByAgent:
 		return no(fmt.Sprintf("%s set it to %s%s", article(d.SetBy), d.Reason, when),
 			fmt.Sprintf("to put it back, on a stats socket of HAProxy: set server %s/%s state ready; or use the stats page", e.name.Group, serverOf(d)))
@@ -83,6 +87,9 @@ func (e *explanation) judgeWaiting(d *query.InstanceDetail, k *known) verdict {
 	switch {
 	case d.SetBy == query.ByGuard:
 		v.remedy = []string{"stabilize its ZooKeeper session: long garbage collections, short timeouts"}
+		if k.ofFiles() {
+			v.remedy = []string{"find out what adds it to the directory and removes it again"}
+		}
 	case slices.Contains(k.proxy.Full, e.name.Group):
 		v.remedy = []string{"deregister what is not an instance, or split the group: docs/troubleshooting.md has the limits"}
 	case k.proxy.Problem != "":
