@@ -3,7 +3,6 @@ package e2e
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"regexp"
 	"slices"
@@ -164,12 +163,8 @@ func TestOneCommandAnswers(t *testing.T) {
 			return question{[]string{"explain", name + "/" + a.Addr()}, ` serves in 1 of 2 workers only: worker \d+ has it down since `, []string{`^ *\d+ +\S+ +up `, `^ *\d+ +\S+ +down `}, "/" + name + "?detail", `"differs":true`}
 		}},
 		{name: "failing reload", play: func(s *stage) question {
-			taken, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				s.t.Fatal(err)
-			}
-			s.t.Cleanup(func() { taken.Close() })
-			s.config.ListenerPort = taken.Addr().(*net.TCPAddr).Port
+			// An address of no interface here: only HAProxy's start finds that.
+			s.config.Template += "\nlisten away\n    mode tcp\n    bind 192.0.2.1:8080\n"
 			s.rewrite(s.config)
 			s.reread("ok")
 			return question{[]string{"status", "-o", "table"}, `^haproxy-zk \(process \d+\) is ready, with problems: ngboss: .*([Cc]annot|[Cc]ould not) bind`, []string{`^ngboss +yes`}, "/metrics", `^haproxyzk_reloads_total\{cause="configuration",proxy="ngboss",result="error"\} [1-9]`}

@@ -120,7 +120,7 @@ func TestLostWatchIsSetAgain(t *testing.T) {
 			}
 		})
 		f.set("/root/g7", "10.0.0.2:80")
-		after(15 * time.Second)
+		after(manyGroups * safetyEach * 3 / 2)
 		c.expect(manyGroups+1, "g7", "10.0.0.2:80")
 		f.set("/root/g7", "10.0.0.3:80") // it is watched again
 		synctest.Wait()
