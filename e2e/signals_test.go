@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -283,24 +282,21 @@ func TestProxiesAreAddedAndRemoved(t *testing.T) {
 
 func TestAddedProxyIsRetriedUntilItStarts(t *testing.T) {
 	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
-		s := begin(t, h, nil)
+		s := newStage(t, h, nil)
+		s.wrap(`if [ "$mode $1" = "broken -D" ]; then echo it is broken >&2; exit 1; fi`)
+		s.connect()
+		s.start()
+		s.ready()
 		a := s.app(front)
 		s.serves(front, a)
 		before := s.pids()
 		other := s.beside("aside")
-		taken, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer taken.Close()
-		other.config.ListenerPort = taken.Addr().(*net.TCPAddr).Port
+		s.mode("broken")
 		b := other.app("aside-web")
 		s.rewrite(s.config, other.config)
 		s.reread("ok")
 		s.says("proxy failed, not serving until restarted")
-		if err := taken.Close(); err != nil {
-			t.Fatal(err)
-		}
+		s.mode("")
 		other.serves("aside-web", b)
 		s.keepsPIDs(before)
 		s.ready()
@@ -309,18 +305,22 @@ func TestAddedProxyIsRetriedUntilItStarts(t *testing.T) {
 
 func TestFailedChangeIsRetried(t *testing.T) {
 	onSomeHAProxy(t, func(t *testing.T, h rig.HAProxy) {
-		s := begin(t, h, nil)
+		s := newStage(t, h, nil)
+		s.wrap(`if [ "$mode $1" = "broken -D" ]; then echo it is broken >&2; exit 1; fi`)
+		s.connect()
+		s.start()
+		s.ready()
 		a := s.app(front)
 		s.serves(front, a)
 		before := s.pids()
 		load := s.load(rig.Target{Path: "/", App: front})
-		taken, err := net.Listen("tcp", "127.0.0.1:0")
+		s.mode("broken")
+		old := s.config.ListenerPort
+		port, err := rig.FreePort()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer taken.Close()
-		old := s.config.ListenerPort
-		s.config.ListenerPort = taken.Addr().(*net.TCPAddr).Port
+		s.config.ListenerPort = port
 		s.rewrite(s.config)
 		s.reread("ok")
 		s.says("reload failed, running generation unchanged")
@@ -334,9 +334,7 @@ func TestFailedChangeIsRetried(t *testing.T) {
 		s.serves(front, a, b)
 		s.eventually("both are used", func() error { return used(load, []*rig.App{a, b}) })
 		s.lost(load) // its port is closed
-		if err := taken.Close(); err != nil {
-			t.Fatal(err)
-		}
+		s.mode("")
 		s.ended(before)
 		s.ready()
 		s.serves(front, a, b)
