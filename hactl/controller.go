@@ -3,7 +3,6 @@ package hactl
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -174,7 +173,7 @@ func (c *Controller) beatAlone(ctx context.Context) bool {
 		return false
 	}
 	c.beat(ctx)
-	return !slices.ContainsFunc(c.fleet.workers, func(w *worker) bool { return w.stale })
+	return c.fleet.upToDate()
 }
 
 func (c *Controller) beat(ctx context.Context) {

@@ -67,10 +67,7 @@ func (c *Controller) calm() bool {
 	if !c.reloads.serving() || c.reloads.cause != "" || !c.reloads.layout.IsZero() || c.in.requests.waiting() {
 		return false
 	}
-	if d.change != nil || d.takenOver != nil || d.startProblem != "" || !d.drainAt.IsZero() || !f.confirmed() {
-		return false
-	}
-	if slices.ContainsFunc(f.workers, func(w *worker) bool { return w.stale }) {
+	if d.change != nil || d.takenOver != nil || d.startProblem != "" || !d.drainAt.IsZero() || !f.upToDate() {
 		return false
 	}
 	at := c.next()

@@ -51,9 +51,7 @@ func (c *Controller) publish() {
 		s.Waiting = append(s.Waiting, registry.AllGroups)
 	}
 	for _, g := range rendered {
-		shown := g.members.Registered()
-		shown.Instances = g.members.Meant()
-		s.Groups = append(s.Groups, &shown)
+		s.Groups = append(s.Groups, g.snapshot())
 		s.Remarks = append(s.Remarks, g.remark()...)
 		s.Carried = append(s.Carried, registry.Carried{By: string(g.carrier.Way()), Reason: g.refusal})
 		if !g.members.Read() {
@@ -67,10 +65,15 @@ func (c *Controller) publish() {
 		}
 	}
 	if old == nil || !slices.EqualFunc(old.Groups, s.Groups, sameGroup) || !slices.Equal(old.Remarks, s.Remarks) || !slices.Equal(old.Carried, s.Carried) || !slices.Equal(old.Waiting, s.Waiting) || !slices.Equal(old.Down, s.Down) || !slices.Equal(old.Full, s.Full) || old.ReloadError != s.ReloadError {
-		c.status.Store(&status{snapshot: s, problem: c.status.Load().problem})
-		if c.opts.Published != nil {
-			c.opts.Published()
-		}
+		c.show(s)
+	}
+}
+
+// show makes a snapshot the current one.
+func (c *Controller) show(s *registry.Snapshot) {
+	c.status.Store(&status{snapshot: s, problem: c.status.Load().problem})
+	if c.opts.Published != nil {
+		c.opts.Published()
 	}
 }
 
@@ -88,25 +91,21 @@ func (c *Controller) publishGroups(groups []*group) {
 			c.publish()
 			return
 		}
-		shown := g.members.Registered()
-		shown.Instances = g.members.Meant()
-		if sameGroup(old.Groups[at], &shown) {
+		shown := g.snapshot()
+		if sameGroup(old.Groups[at], shown) {
 			continue
 		}
 		if now == nil {
 			now = slices.Clone(old.Groups)
 		}
-		now[at] = &shown
+		now[at] = shown
 	}
 	if now == nil {
 		return
 	}
 	s := *old
 	s.Groups = now
-	c.status.Store(&status{snapshot: &s, problem: c.status.Load().problem})
-	if c.opts.Published != nil {
-		c.opts.Published()
-	}
+	c.show(&s)
 }
 
 func sameGroup(a, b *registry.Group) bool {
@@ -114,4 +113,11 @@ func sameGroup(a, b *registry.Group) bool {
 		return a.Source == b.Source && registry.SameList(a.Instances, b.Instances)
 	}
 	return a.Name == b.Name && registry.SameList(a.Instances, b.Instances) && slices.EqualFunc(a.Parts, b.Parts, samePart)
+}
+
+// snapshot returns the group as readers see it: with the instances that are meant to serve.
+func (g *group) snapshot() *registry.Group {
+	shown := g.members.Registered()
+	shown.Instances = g.members.Meant()
+	return &shown
 }
